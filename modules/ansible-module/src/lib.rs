@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! What every module shares with Ansible: arguments in, one JSON answer out.
+//!
+//! A module is a [`Spec`] (its options, as its documentation lists them), a typed struct that the checked
+//! arguments are read into, and a function from both to an [`Outcome`] or a [`Failure`]. [`main`] does the rest:
+//! it reads the arguments file, coerces and refuses in Ansible's own wording, and prints exactly one JSON object,
+//! whatever happens.
+
+mod answer;
+mod arguments;
+mod context;
+mod diff;
+mod edge;
+mod secret;
+mod spec;
+
+pub use answer::{Failure, Outcome};
+pub use context::Context;
+pub use diff::Diff;
+pub use edge::{answer, main};
+pub use secret::Secret;
+pub use spec::{Kind, Opt, Spec};
