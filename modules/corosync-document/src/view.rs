@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! What the file says, by its meaning.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::Document;
+use crate::tree::Section;
+
+/// A node of the nodelist.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Node {
+    /// Its name; where the file has none, the address of its link 0, as for PVE.
+    pub name: String,
+    /// Its nodeid, if it has a valid one.
+    pub nodeid: Option<u32>,
+    /// Its votes: 1 unless the file says otherwise.
+    pub votes: u32,
+    /// Its address on each link, by link number.
+    pub addresses: BTreeMap<u8, String>,
+}
+
+/// Settings of one link, from an `interface` section of `totem`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Interface {
+    /// The link number; 0 when the section has none, as for corosync.
+    pub link: u8,
+    /// `knet_link_priority`: the highest number wins. None when the file has none.
+    pub priority: Option<u8>,
+    /// All keys of the section with their values.
+    pub keys: BTreeMap<String, String>,
+}
+
+/// A quorum device, from the `device` section of `quorum`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Device {
+    /// The device's model: `net` for QNetd.
+    pub model: String,
+    /// The votes it adds, if the file says.
+    pub votes: Option<u32>,
+    /// The QNetd server's address.
+    pub host: Option<String>,
+    /// `ffsplit` or `lms`.
+    pub algorithm: Option<String>,
+}
+
+impl Document {
+    /// The cluster's name.
+    #[must_use]
+    pub fn cluster_name(&self) -> Option<&str> {
+        self.get("totem.cluster_name")
+    }
+
+    /// The version of the file; none when it is missing or not a number.
+    #[must_use]
+    pub fn config_version(&self) -> Option<u64> {
+        number(self.get("totem.config_version")?)
+    }
+
+    /// The transport: knet unless the file says otherwise.
+    #[must_use]
+    pub fn transport(&self) -> &str {
+        self.get("totem.transport").unwrap_or("knet")
+    }
+
+    /// The nodes of the nodelist, in the file's order.
+    #[must_use]
+    pub fn nodes(&self) -> Vec<Node> {
+        self.sections(&["nodelist", "node"]).map(node).collect()
+    }
+
+    /// The settings of links, in the file's order. A link without settings need not have any.
+    #[must_use]
+    pub fn interfaces(&self) -> Vec<Interface> {
+        self.sections(&["totem", "interface"]).map(interface).collect()
+    }
+
+    /// The numbers of all links that a node or an interface section names.
+    #[must_use]
+    pub fn links(&self) -> BTreeSet<u8> {
+        let nodes = self.nodes().into_iter().flat_map(|node| node.addresses.into_keys());
+        nodes.chain(self.interfaces().into_iter().map(|interface| interface.link)).collect()
+    }
+
+    /// The quorum device, if the file has one.
+    #[must_use]
+    pub fn device(&self) -> Option<Device> {
+        Some(Device {
+            model: self.get("quorum.device.model")?.to_owned(),
+            votes: self.get("quorum.device.votes").and_then(number),
+            host: self.get("quorum.device.net.host").map(str::to_owned),
+            algorithm: self.get("quorum.device.net.algorithm").map(str::to_owned),
+        })
+    }
+
+    pub(crate) fn sections(&self, path: &[&str]) -> impl Iterator<Item = &Section> {
+        self.tree.at(path).into_iter().filter_map(|index| self.tree.sections.get(index))
+    }
+}
+
+/// The link number in a key such as `ring0_addr`.
+pub(crate) fn link_of_key(key: &str) -> Option<u8> {
+    number(key.strip_prefix("ring")?.strip_suffix("_addr")?)
+}
+
+/// A number in plain decimal digits.
+pub(crate) fn number<N: std::str::FromStr>(text: &str) -> Option<N> {
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if digits { text.parse().ok() } else { None }
+}
+
+fn node(section: &Section) -> Node {
+    let addresses: BTreeMap<u8, String> =
+        section.items.iter().filter_map(|item| Some((link_of_key(&item.key)?, item.value.clone()))).collect();
+    let name = section.value("name").or_else(|| section.value("ring0_addr"));
+    Node {
+        name: name.unwrap_or_default().to_owned(),
+        nodeid: section.value("nodeid").and_then(number),
+        votes: section.value("quorum_votes").and_then(number).unwrap_or(1),
+        addresses,
+    }
+}
+
+fn interface(section: &Section) -> Interface {
+    let link = section.value("linknumber").or_else(|| section.value("ringnumber"));
+    Interface {
+        link: link.and_then(number).unwrap_or(0),
+        priority: section.value("knet_link_priority").and_then(number),
+        keys: section.items.iter().map(|item| (item.key.clone(), item.value.clone())).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const THREE: &[u8] = b"logging {\n  debug: off\n  to_syslog: yes\n}\n\nnodelist {\n  node {\n    name: pve1\n    nodeid: 1\n    quorum_votes: 1\n    ring0_addr: 10.77.1.11\n    ring1_addr: 10.77.0.11\n  }\n  node {\n    name: pve2\n    nodeid: 2\n    quorum_votes: 2\n    ring0_addr: 10.77.1.12\n    ring1_addr: 10.77.0.12\n  }\n  node {\n    nodeid: 3\n    ring0_addr: 10.77.1.13\n    ring1_addr: 10.77.0.13\n  }\n}\n\nquorum {\n  device {\n    model: net\n    net {\n      algorithm: ffsplit\n      host: 10.77.0.14\n      tls: on\n    }\n    votes: 1\n  }\n  provider: corosync_votequorum\n}\n\ntotem {\n  cluster_name: labcluster\n  config_version: 3\n  interface {\n    linknumber: 0\n  }\n  interface {\n    knet_link_priority: 20\n    linknumber: 1\n  }\n  ip_version: ipv4-6\n  link_mode: passive\n  secauth: on\n  token_coefficient: 125\n  version: 2\n}\n\n";
+
+    #[test]
+    fn the_typed_view_of_a_cluster() {
+        let document = Document::parse(THREE);
+        assert_eq!(document.to_bytes(), THREE);
+        assert_eq!(document.cluster_name(), Some("labcluster"));
+        assert_eq!(document.config_version(), Some(3));
+        assert_eq!(document.transport(), "knet");
+        assert_eq!(document.links(), BTreeSet::from([0, 1]));
+        let nodes = document.nodes();
+        assert_eq!(nodes.len(), 3);
+        assert_eq!(
+            nodes[1],
+            Node {
+                name: "pve2".into(),
+                nodeid: Some(2),
+                votes: 2,
+                addresses: BTreeMap::from([(0, "10.77.1.12".into()), (1, "10.77.0.12".into())]),
+            }
+        );
+        assert_eq!((nodes[2].name.as_str(), nodes[2].votes), ("10.77.1.13", 1));
+        let interfaces = document.interfaces();
+        assert_eq!((interfaces[0].link, interfaces[0].priority), (0, None));
+        assert_eq!((interfaces[1].link, interfaces[1].priority), (1, Some(20)));
+        assert_eq!(
+            document.device(),
+            Some(Device {
+                model: "net".into(),
+                votes: Some(1),
+                host: Some("10.77.0.14".into()),
+                algorithm: Some("ffsplit".into()),
+            })
+        );
+        assert_eq!(document.get("logging.to_syslog"), Some("yes"));
+        assert_eq!(document.get("logging.logfile"), None);
+    }
+
+    #[test]
+    fn nothing_is_made_up_for_an_empty_file() {
+        let document = Document::parse(b"");
+        assert_eq!((document.cluster_name(), document.config_version()), (None, None));
+        assert!(document.nodes().is_empty() && document.links().is_empty() && document.device().is_none());
+    }
+
+    #[test]
+    fn a_version_must_be_plain_digits() {
+        for (value, expected) in [("3", Some(3)), ("0", Some(0)), ("+3", None), ("3 # x", None), ("", None)] {
+            let text = format!("totem {{\n  config_version: {value}\n}}\n");
+            assert_eq!(Document::parse(text.as_bytes()).config_version(), expected, "{value}");
+        }
+    }
+}
