@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The read-only layers below a node: the base root filesystem and, over it, the PVE stand-ins."""
+
+import fcntl
+import hashlib
+import os
+import shutil
+import stat
+import subprocess
+from pathlib import Path
+
+from .process import LabError, run
+from .settings import SOURCE, Lab
+
+STANDINS = SOURCE / "standins"
+BUILD_BASE = SOURCE / "image" / "build-base"
+
+
+def packages() -> list[str]:
+    """The Debian packages of the base."""
+    found = set()
+    for path in (SOURCE / "image" / "packages", STANDINS / "PACKAGES"):
+        if path.exists():
+            lines = (line.partition("#")[0].strip() for line in path.read_text().splitlines())
+            found.update(line for line in lines if line)
+    return sorted(found)
+
+
+def digest(*parts: bytes) -> str:
+    """A short name for what these parts build."""
+    total = hashlib.sha256()
+    for part in parts:
+        total.update(hashlib.sha256(part).digest())
+    return total.hexdigest()[:16]
+
+
+def base_digest() -> str:
+    """Names the base; changes with the script and the packages."""
+    return digest(BUILD_BASE.read_bytes(), " ".join(packages()).encode())
+
+
+def standins_digest() -> str:
+    """Names the base with the stand-ins over it; changes with any of their files."""
+    parts = [base_digest().encode()]
+    if has_standins():
+        for path in sorted(STANDINS.rglob("*")):
+            if path.is_file() and "__pycache__" not in path.parts:
+                executable = path.stat().st_mode & stat.S_IXUSR
+                parts += [f"{path.relative_to(STANDINS)} {executable}".encode(), path.read_bytes()]
+    return digest(*parts)
+
+
+def has_standins() -> bool:
+    """Whether there is something to put over the base."""
+    return os.access(STANDINS / "install", os.X_OK)
+
+
+def base(lab: Lab) -> Path:
+    """The base, built when it is not in the cache."""
+    root = lab.cache / f"base-{base_digest()}"
+    if root.is_dir():
+        return root
+    lab.cache.mkdir(parents=True, exist_ok=True)
+    with open(lab.cache / "lock", "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if root.is_dir():
+            return root
+        log = lab.logs / "base.log"
+        print(f"building the nodes' root filesystem, once (a minute or two; see {log})", flush=True)
+        partial = lab.cache / f"{root.name}.partial"
+        shutil.rmtree(partial, ignore_errors=True)
+        with open(log, "wb") as out:
+            done = subprocess.run([BUILD_BASE, partial, lab.cache / "debs", *packages()], stdin=subprocess.DEVNULL,
+                                  stdout=out, stderr=subprocess.STDOUT, check=False)
+        if done.returncode != 0:
+            raise LabError(f"cannot build '{root}': {last_line(log)} (see {log})")
+        partial.rename(root)
+    return root
+
+
+def last_line(log: Path) -> str:
+    """The last thing a log says."""
+    lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    return lines[-1] if lines else "it said nothing"
+
+
+def lowers(lab: Lab) -> list[Path]:
+    """All layers that a fresh node stands on, the uppermost first."""
+    below = base(lab)
+    if not has_standins():
+        return [below]
+    layer = lab.memory / f"standins-{standins_digest()}"
+    if not layer.is_dir():
+        partial = lab.memory / "standins.partial"
+        work = lab.memory / "standins.work"
+        for path in (partial, work):
+            shutil.rmtree(path, ignore_errors=True)
+            path.mkdir()
+        (work / "work").mkdir()
+        (work / "root").mkdir()
+        # In a mount namespace of its own: nothing stays mounted, whatever happens.
+        script = 'mount -t overlay overlay -o "$1" "$2" && exec "$3" "$2"'
+        options = f"lowerdir={below},upperdir={partial},workdir={work / 'work'}"
+        run(["unshare", "--mount", "--propagation", "slave", "sh", "-c", script, "sh", options,
+             str(work / "root"), str(STANDINS / "install")], f"install the stand-ins into '{layer}'")
+        shutil.rmtree(work)
+        partial.rename(layer)
+    return [layer, below]
