@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Thin front door: every target calls a script that can be run by itself.
+.DEFAULT_GOAL := help
+.PHONY: help setup build dist link demo test check lint unit integration lab-up lab-down lab-reset lab-ssh lab-partition lab-heal lab-kill clean
+
+NODES ?= 3
+NODE ?= pve1
+INVENTORY ?= inventory
+LAB := tests/lab/lab
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+
+setup: ## Install what building and testing need (apt as root, .venv)
+	tools/setup
+
+build: setup ## Build the modules into libexec/ and print their sizes
+	tools/build
+
+link: ## Let Ansible find pve.cluster in this clone
+	tools/link
+
+dist: build ## Build the collection tarball into dist/
+	tools/dist
+
+demo: build ## Boot three lab nodes and form a cluster on them
+	tools/demo
+
+test: build ## Run every test: Rust, lints, lab
+	tools/test
+
+check: build ## Run the slower checks too: molecule, ansible-test sanity, oracles
+	tools/check
+
+lint: setup ## Run the lints alone
+	tools/lint
+
+unit: ## Run the Rust tests alone
+	cargo test --workspace --locked
+
+integration: build ## Run the lab tests alone
+	tests/integration/run
+
+lab-up: setup ## Boot lab nodes (NODES=n)
+	$(LAB) up $(NODES)
+
+lab-down: ## Stop the lab
+	$(LAB) down
+
+lab-reset: ## Make all lab nodes fresh standalone nodes
+	$(LAB) reset
+
+lab-ssh: ## Open a shell on a lab node (NODE=name)
+	$(LAB) ssh $(NODE)
+
+lab-partition: ## Cut a lab node off (NODE=name)
+	$(LAB) partition $(NODE)
+
+lab-heal: ## Undo lab-partition (NODE=name)
+	$(LAB) heal $(NODE)
+
+lab-kill: ## Cut the power of a lab node (NODE=name)
+	$(LAB) kill $(NODE)
+
+clean: ## Remove what was built
+	rm -rf target libexec dist .ansible
