@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Whether /etc/pve is there, and whether it takes writes.
+
+use std::path::Path;
+
+use host::Host;
+
+use crate::StateError;
+use crate::read::is_there;
+
+/// The directory where pmxcfs is mounted.
+pub const MOUNT_POINT: &str = "/etc/pve";
+/// The link whose mode tells whether this node is quorate.
+pub const LOCAL: &str = "/etc/pve/local";
+/// pmxcfs's database.
+pub const DATABASE: &str = "/var/lib/pve-cluster/config.db";
+
+/// The cluster file system on this node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pmxcfs {
+    /// Whether it is mounted, and as what.
+    pub mount: Mount,
+    /// Whether its database is there: it is on every PVE node, mounted or not.
+    pub database: bool,
+}
+
+/// The state of /etc/pve.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Mount {
+    /// There is no such directory: Proxmox VE is not installed.
+    NoDirectory,
+    /// An ordinary directory, which takes writes that the cluster never sees.
+    NotMounted,
+    /// The file system is mounted but its process is gone ("Transport endpoint is not connected").
+    Dead {
+        /// The operating system's words.
+        reason: String,
+    },
+    /// Mounted and read-only: this node is not quorate.
+    ReadOnly,
+    /// Mounted and quorate; a standalone node always is.
+    Writable,
+}
+
+impl Pmxcfs {
+    /// Whether its files can be read.
+    #[must_use]
+    pub fn is_mounted(&self) -> bool {
+        matches!(self.mount, Mount::ReadOnly | Mount::Writable)
+    }
+
+    /// Whether it takes writes.
+    #[must_use]
+    pub fn is_writable(&self) -> bool {
+        self.mount == Mount::Writable
+    }
+}
+
+/// Looks at /etc/pve.
+///
+/// A mount point lies on another device than its parent. That it is writable cannot be asked with access(2), which
+/// says yes without quorum too; pmxcfs takes the owner's write bit from every name while the node is not quorate
+/// (recording `inquorate_pve1_cut_off_*--ls_-la_etc_pve_*`).
+///
+/// # Errors
+/// When a directory cannot be examined for another reason than those of [`Mount`].
+pub fn query(host: &dyn Host) -> Result<Pmxcfs, StateError> {
+    Ok(Pmxcfs { mount: mount(host)?, database: is_there(host, Path::new(DATABASE))? })
+}
+
+fn mount(host: &dyn Host) -> Result<Mount, StateError> {
+    const ENOTCONN: i32 = 107;
+    let above = host.stat(Path::new("/etc"))?;
+    let here = match host.stat(Path::new(MOUNT_POINT)) {
+        Ok(stat) => stat,
+        Err(error) if error.is_not_found() => return Ok(Mount::NoDirectory),
+        Err(error) if error.errno() == Some(ENOTCONN) => {
+            return Ok(Mount::Dead { reason: error.to_string() });
+        }
+        Err(error) => return Err(error.into()),
+    };
+    if here.device == above.device {
+        return Ok(Mount::NotMounted);
+    }
+    match host.stat(Path::new(LOCAL)) {
+        Ok(stat) if stat.mode & 0o200 != 0 => Ok(Mount::Writable),
+        Ok(_) => Ok(Mount::ReadOnly),
+        Err(error) if error.errno() == Some(ENOTCONN) => Ok(Mount::Dead { reason: error.to_string() }),
+        Err(error) => Err(error.into()),
+    }
+}
