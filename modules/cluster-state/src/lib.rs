@@ -12,12 +12,17 @@ mod read;
 #[path = "../tests/support/recording.rs"]
 mod recording;
 
+pub mod certificates;
 pub mod cfgtool;
 pub mod cmap;
+pub mod corosync_conf;
+pub mod leftovers;
 pub mod members;
 pub mod pmxcfs;
 pub mod quorumtool;
 pub mod services;
+pub mod ssh;
+pub mod versions;
 pub mod vmlist;
 
 pub use error::{ParseError, StateError};

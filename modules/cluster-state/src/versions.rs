@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Versions of the programs, from the package database: `pveversion` and `pvecm apiver` start Perl for 0.3 s and
+//! fail while pmxcfs is stopped.
+
+use std::path::Path;
+
+use host::Host;
+use serde::Serialize;
+
+use crate::StateError;
+use crate::read::{program, text_if_there};
+
+/// Where PVE's join code has the version of its protocol.
+const SETUP: &str = "/usr/share/perl5/PVE/Cluster/Setup.pm";
+
+/// Versions; none of what is not installed.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Versions {
+    /// Of Proxmox VE, e.g. `9.1.2`.
+    pub pve: Option<String>,
+    /// Of the package pve-cluster (pvecm and pmxcfs).
+    pub pve_cluster: Option<String>,
+    /// Of the package corosync.
+    pub corosync: Option<String>,
+    /// Of the protocol by which nodes join (`pvecm apiver`).
+    pub join_api: Option<u32>,
+}
+
+/// Asks the package database, and where it does not know a program that is there, the program itself.
+///
+/// # Errors
+/// When dpkg-query, or a program that had to be asked, does not answer.
+pub fn query(host: &dyn Host) -> Result<Versions, StateError> {
+    // Exit code 1 says only that some package is not known.
+    let packages = [
+        "-W",
+        "-f",
+        "${Package} ${Version} ${db:Status-Status}\\n",
+        "pve-manager",
+        "pve-cluster",
+        "corosync",
+    ];
+    let output = host.run(&program("dpkg-query", &packages))?;
+    let mut versions = parse_packages(&output.stdout);
+    versions.join_api = text_if_there(host, Path::new(SETUP))?.as_deref().and_then(parse_join_api);
+    if versions.pve.is_none() {
+        versions.pve = ask(host, "pveversion", &[])?.as_deref().and_then(parse_pveversion);
+    }
+    if versions.join_api.is_none() && versions.pve.is_some() {
+        versions.join_api = ask(host, "pvecm", &["apiver"])?.and_then(|said| said.trim().parse().ok());
+    }
+    Ok(versions)
+}
+
+/// What a program prints that may not be installed.
+fn ask(host: &dyn Host, name: &str, args: &[&str]) -> Result<Option<String>, StateError> {
+    let command = program(name, args);
+    match host.run(&command) {
+        Ok(output) if output.exited_zero() => Ok(Some(output.stdout)),
+        Ok(output) => Err(StateError::failed(&command, &output)),
+        Err(error) if error.is_not_found() => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Reads lines of package, version and status.
+#[must_use]
+pub fn parse_packages(text: &str) -> Versions {
+    let version_of = |package: &str| {
+        text.lines().find_map(|line| {
+            let mut words = line.split_whitespace();
+            let found = words.next() == Some(package);
+            let version = words.next()?;
+            (found && words.next() == Some("installed")).then(|| version.to_owned())
+        })
+    };
+    Versions {
+        pve: version_of("pve-manager"),
+        pve_cluster: version_of("pve-cluster"),
+        corosync: version_of("corosync"),
+        join_api: None,
+    }
+}
+
+/// Reads `pve-manager/9.2.11/5d1f9a0c6e2b4713 (running kernel: 6.17.2-1-pve)`.
+#[must_use]
+pub fn parse_pveversion(text: &str) -> Option<String> {
+    let mut parts = text.lines().next()?.split('/');
+    (parts.next()? == "pve-manager").then_some(())?;
+    parts.next().map(str::to_owned)
+}
+
+/// Reads the constant `JOIN_API_VERSION` of PVE's join code.
+#[must_use]
+pub fn parse_join_api(text: &str) -> Option<u32> {
+    text.lines().find_map(|line| {
+        let line = line.trim();
+        let (name, value) = line.strip_prefix("use constant ").unwrap_or(line).split_once("=>")?;
+        (name.trim() == "JOIN_API_VERSION").then_some(())?;
+        value.trim().trim_end_matches([';', ',']).parse().ok()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recording::recording;
+    use testkit::{Answer, FakeHost};
+
+    const ASKED: &str =
+        "dpkg-query -W -f '${Package} ${Version} ${db:Status-Status}\\n' pve-manager pve-cluster corosync";
+
+    #[test]
+    fn a_node_is_asked_once() {
+        let host = FakeHost::new()
+            .query(
+                ASKED,
+                "corosync 3.1.9-pve2 installed\npve-cluster 9.0.6 installed\npve-manager 9.1.2 installed\n",
+            )
+            .file(SETUP, "package PVE::Cluster::Setup;\nuse constant JOIN_API_VERSION => 1;\n");
+        assert_eq!(
+            query(&host).unwrap(),
+            Versions {
+                pve: Some("9.1.2".to_owned()),
+                pve_cluster: Some("9.0.6".to_owned()),
+                corosync: Some("3.1.9-pve2".to_owned()),
+                join_api: Some(1),
+            }
+        );
+        assert_eq!(host.commands().len(), 1);
+    }
+
+    #[test]
+    fn programs_without_a_package_are_asked_themselves() {
+        let unknown = "dpkg-query: no packages found matching pve-manager\n";
+        let host = FakeHost::new()
+            .query(ASKED, Answer::exit(1, "corosync 3.1.9-2 installed\n", unknown))
+            .query("pveversion", recording!("standalone--pveversion--pve1").stdout)
+            .query("pvecm apiver", recording!("3-node_quorate--pvecm_apiver--pve1").stdout);
+        let found = query(&host).unwrap();
+        assert_eq!((found.pve.as_deref(), found.join_api), (Some("9.2.11"), Some(1)));
+        assert_eq!((found.pve_cluster, found.corosync.as_deref()), (None, Some("3.1.9-2")));
+    }
+
+    #[test]
+    fn a_machine_without_any() {
+        let host = FakeHost::new()
+            .query(ASKED, Answer::exit(1, "", "dpkg-query: no packages found matching corosync\n"))
+            .query("pveversion", Answer::not_installed());
+        assert_eq!(query(&host), Ok(Versions::default()));
+    }
+
+    #[test]
+    fn a_removed_package_has_no_version() {
+        let found = parse_packages("corosync 3.1.9-2 config-files\npve-manager  not-installed\n");
+        assert_eq!(found, Versions::default());
+    }
+
+    #[test]
+    fn the_constant_is_found_in_either_form() {
+        let table = [
+            ("use constant JOIN_API_VERSION => 1;\n", Some(1)),
+            ("use constant {\n    JOIN_API_VERSION => 2,\n};\n", Some(2)),
+            ("# JOIN_API_VERSION => 1\n", None),
+            ("my $v = JOIN_API_VERSION;\n", None),
+        ];
+        for (text, version) in table {
+            assert_eq!(parse_join_api(text), version, "{text}");
+        }
+    }
+}
