@@ -19,7 +19,7 @@ pub(crate) fn program(name: &str, args: &[&str]) -> Command {
 
 /// Runs one of corosync's tools. Exit codes listed in `fine` come with full output.
 ///
-/// All three tools say on stderr that they cannot reach corosync, each in its own words
+/// Where a tool is not installed, corosync does not run. All three tools say on stderr that they cannot reach corosync, each in its own words
 /// (recordings `3-node_corosync_stopped_on_pve1--corosync-*`).
 pub(crate) fn corosync_tool(
     host: &dyn Host,
@@ -27,7 +27,12 @@ pub(crate) fn corosync_tool(
     fine: &[i32],
     unreachable: &str,
 ) -> Result<Output, StateError> {
-    let output = host.run(command)?;
+    let output = match host.run(command) {
+        Err(error) if error.is_not_found() => {
+            return Err(StateError::CorosyncNotRunning { program: command.program.clone() });
+        }
+        ended => ended?,
+    };
     if matches!(output.ending, host::Ending::Exited(code) if fine.contains(&code)) {
         return Ok(output);
     }

@@ -1,0 +1,332 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! How a node stands with its cluster: all that was read, judged together.
+
+use std::collections::BTreeMap;
+
+use corosync_document::Document;
+use host::Host;
+use serde::Serialize;
+
+use crate::cmap::Cmap;
+use crate::journal::LastWords;
+use crate::members::Members;
+use crate::pmxcfs::{Mount, Pmxcfs};
+use crate::quorumtool::Quorum;
+use crate::services::Services;
+use crate::{StateError, cmap, corosync_conf, journal, members, pmxcfs, quorumtool, services};
+
+/// What was read, or why it could not be.
+pub type Reading<T> = Result<T, StateError>;
+
+/// Everything that tells how a node stands with its cluster.
+#[derive(Debug, Clone)]
+pub struct Evidence {
+    /// The machine's name.
+    pub hostname: String,
+    /// /etc/pve.
+    pub pmxcfs: Reading<Pmxcfs>,
+    /// The cluster as pmxcfs sees it.
+    pub members: Reading<Option<Members>>,
+    /// corosync.conf in pmxcfs.
+    pub cluster_conf: Reading<Option<Document>>,
+    /// corosync's copy of it.
+    pub local_conf: Reading<Option<Document>>,
+    /// The services.
+    pub services: Reading<Services>,
+    /// The votes.
+    pub quorum: Reading<Quorum>,
+    /// The running corosync's values.
+    pub cmap: Reading<Cmap>,
+    /// Why corosync has failed, when it has.
+    pub last_words: Reading<Option<LastWords>>,
+}
+
+/// How a node stands with its cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Situation {
+    /// Proxmox VE's cluster file system is not installed.
+    NotInstalled,
+    /// A node of no cluster.
+    Standalone,
+    /// A member of a quorate cluster that takes writes, and one config_version runs on all members.
+    Member,
+    /// A quorate member whose /etc/pve does not take writes yet: pmxcfs is still meeting the others.
+    Synchronizing,
+    /// A quorate member, but not every member runs the config_version of the cluster's corosync.conf.
+    VersionsDiffer,
+    /// A node of a cluster whose part of it has too few votes.
+    NotQuorate,
+    /// A node of a cluster that runs, or last ran, another config_version than the rest of it.
+    Stranded,
+    /// A node of a cluster whose corosync does not run.
+    CorosyncStopped,
+    /// A node whose /etc/pve is not there.
+    PmxcfsStopped,
+    /// A node that its cluster has removed and that has not been cleaned.
+    Removed,
+    /// Too little could be read to tell.
+    Unknown,
+}
+
+/// Whether a node belongs to a cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Membership {
+    /// It belongs to none.
+    Standalone,
+    /// It has the files of one, whether or not it can reach it now.
+    Member,
+}
+
+/// The judgement and what it rests on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Judgement {
+    /// How the node stands.
+    pub situation: Situation,
+    /// Whether it belongs to a cluster; none when that cannot be told.
+    pub membership: Option<Membership>,
+    /// What the judgement rests on, as sentences; empty when all is well.
+    pub reasons: Vec<String>,
+}
+
+/// The config_version in each place where there is one.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct ConfigVersions {
+    /// In /etc/pve/corosync.conf.
+    pub pmxcfs: Option<u64>,
+    /// In /etc/corosync/corosync.conf.
+    pub local: Option<u64>,
+    /// That corosync runs on this node.
+    pub running: Option<u64>,
+    /// That corosync runs on each member, by nodeid.
+    #[serde(skip)]
+    pub members: BTreeMap<u32, u64>,
+}
+
+impl Evidence {
+    /// Reads it all: seven files, and one program, or three where corosync runs.
+    #[must_use]
+    pub fn read(host: &dyn Host) -> Self {
+        let services = services::query(host);
+        let corosync = services.as_ref().ok().and_then(|all| all.get("corosync"));
+        // A corosync that systemd does not run is not asked twice in vain; where systemd does not answer, it is asked.
+        let stopped = corosync.is_some_and(|unit| matches!(unit.active.as_str(), "inactive" | "failed"));
+        let failed = corosync.is_some_and(|unit| unit.active == "failed");
+        let down = |program: &str| StateError::CorosyncNotRunning { program: program.to_owned() };
+        Self {
+            hostname: host.hostname().unwrap_or_default(),
+            pmxcfs: pmxcfs::query(host),
+            members: members::query(host),
+            cluster_conf: corosync_conf::cluster(host),
+            local_conf: corosync_conf::local(host),
+            quorum: if stopped { Err(down("corosync-quorumtool")) } else { quorumtool::query(host) },
+            cmap: if stopped { Err(down("corosync-cmapctl")) } else { cmap::query(host) },
+            last_words: if failed { journal::query(host) } else { Ok(None) },
+            services,
+        }
+    }
+
+    /// The node's name: what pmxcfs calls it, or else the machine's own.
+    #[must_use]
+    pub fn nodename(&self) -> &str {
+        match &self.members {
+            Ok(Some(members)) => &members.nodename,
+            _ => &self.hostname,
+        }
+    }
+
+    /// The corosync.conf that counts: the cluster's, or, while pmxcfs cannot be read, corosync's copy.
+    #[must_use]
+    pub fn conf(&self) -> Option<&Document> {
+        let mounted = self.pmxcfs.as_ref().is_ok_and(Pmxcfs::is_mounted);
+        match (&self.cluster_conf, &self.local_conf) {
+            (Ok(Some(cluster)), _) => Some(cluster),
+            (_, Ok(Some(local))) if !mounted => Some(local),
+            _ => None,
+        }
+    }
+
+    /// The config_version in each place.
+    #[must_use]
+    pub fn config_versions(&self) -> ConfigVersions {
+        let of = |conf: &Reading<Option<Document>>| conf.as_ref().ok()?.as_ref()?.config_version();
+        let cmap = self.cmap.as_ref().ok();
+        ConfigVersions {
+            pmxcfs: of(&self.cluster_conf),
+            local: of(&self.local_conf),
+            running: cmap.and_then(Cmap::config_version),
+            members: cmap.map(Cmap::member_versions).unwrap_or_default(),
+        }
+    }
+
+    /// The readings that failed, as sentences. That corosync does not run is not among them: it is a fact.
+    #[must_use]
+    pub fn problems(&self) -> Vec<String> {
+        fn said<T>(reading: &Reading<T>) -> Option<String> {
+            reading.as_ref().err().filter(|error| !error.is_corosync_down()).map(ToString::to_string)
+        }
+        let all = [
+            said(&self.pmxcfs),
+            said(&self.members),
+            said(&self.cluster_conf),
+            said(&self.local_conf),
+            said(&self.services),
+            said(&self.quorum),
+            said(&self.cmap),
+            said(&self.last_words),
+        ];
+        let mut problems: Vec<String> = Vec::new();
+        for problem in all.into_iter().flatten() {
+            if !problems.contains(&problem) {
+                problems.push(problem);
+            }
+        }
+        problems
+    }
+
+    /// Judges it.
+    #[must_use]
+    pub fn judge(&self) -> Judgement {
+        let Ok(pmxcfs) = &self.pmxcfs else {
+            return judged(Situation::Unknown, None, "the state of /etc/pve could not be read");
+        };
+        match &pmxcfs.mount {
+            Mount::NoDirectory if !pmxcfs.database => {
+                judged(Situation::NotInstalled, Some(Membership::Standalone), "there is no /etc/pve")
+            }
+            Mount::NoDirectory | Mount::NotMounted => {
+                self.without_pmxcfs("/etc/pve is not mounted".to_owned())
+            }
+            Mount::Dead { reason } => self.without_pmxcfs(reason.clone()),
+            Mount::ReadOnly | Mount::Writable => self.with_pmxcfs(pmxcfs.is_writable()),
+        }
+    }
+
+    /// Only corosync's copy of the file can tell which cluster this is; without one, pmxcfs's database may still
+    /// hold a cluster's file.
+    fn without_pmxcfs(&self, reason: String) -> Judgement {
+        let mut judgement = judged(Situation::PmxcfsStopped, None, reason);
+        if let Ok(Some(_)) = &self.local_conf {
+            judgement.membership = Some(Membership::Member);
+            if self.quorum.as_ref().is_err_and(StateError::is_corosync_down) {
+                judgement.reasons.push("corosync does not run either".to_owned());
+            }
+        }
+        judgement
+    }
+
+    fn with_pmxcfs(&self, writable: bool) -> Judgement {
+        match &self.cluster_conf {
+            Err(_) => {
+                judged(Situation::Unknown, None, format!("'{}' could not be read", corosync_conf::CLUSTER))
+            }
+            Ok(Some(conf)) => self.in_a_cluster(conf, writable),
+            Ok(None) => {
+                let mut judgement = Judgement {
+                    situation: Situation::Standalone,
+                    membership: Some(Membership::Standalone),
+                    reasons: Vec::new(),
+                };
+                if self.quorum.is_ok() {
+                    let reason = format!("corosync runs although there is no '{}'", corosync_conf::CLUSTER);
+                    judgement.reasons.push(reason);
+                }
+                judgement
+            }
+        }
+    }
+
+    fn in_a_cluster(&self, conf: &Document, writable: bool) -> Judgement {
+        let member = |situation, reason: String| judged(situation, Some(Membership::Member), reason);
+        let name = self.nodename();
+        if !conf.nodes().iter().any(|node| node.name == name) {
+            let reason = format!("'{}' does not list this node, '{name}'", corosync_conf::CLUSTER);
+            return member(Situation::Removed, reason);
+        }
+        match &self.quorum {
+            Err(error) if error.is_corosync_down() => self.stopped(),
+            Err(_) => member(Situation::Unknown, "corosync could not be asked".to_owned()),
+            Ok(quorum) if !quorum.quorate => self.not_quorate(quorum),
+            Ok(_) if !writable => {
+                let reason = "corosync is quorate, but /etc/pve does not take writes yet";
+                member(Situation::Synchronizing, reason.to_owned())
+            }
+            Ok(_) => self.quorate(),
+        }
+    }
+
+    fn stopped(&self) -> Judgement {
+        let (situation, reason) = match &self.last_words {
+            Ok(Some(LastWords::KilledBy { nodeid })) => (
+                Situation::Removed,
+                format!("nodeid {nodeid} told corosync on this node to stop, as 'pvecm delnode' does"),
+            ),
+            Ok(Some(LastWords::OtherVersion { theirs, ours })) => (
+                Situation::Stranded,
+                format!("corosync stopped because it had config_version {ours} and the other nodes {theirs}"),
+            ),
+            Ok(Some(LastWords::Other(said))) => {
+                (Situation::CorosyncStopped, format!("corosync does not run; it last said: {said}"))
+            }
+            _ => (Situation::CorosyncStopped, "corosync does not run".to_owned()),
+        };
+        judged(situation, Some(Membership::Member), reason)
+    }
+
+    /// A node alone with its votes is cut off, unless it runs an older file than the one it has.
+    fn not_quorate(&self, quorum: &Quorum) -> Judgement {
+        let votes = format!(
+            "{} of {} votes are there, {} are needed",
+            quorum.total_votes, quorum.expected_votes, quorum.quorum
+        );
+        let versions = self.config_versions();
+        let newest = versions.pmxcfs.max(versions.local);
+        match (versions.running, newest) {
+            (Some(running), Some(newest)) if running < newest => {
+                let reason =
+                    format!("corosync runs config_version {running}, and the file on this node has {newest}");
+                let mut judgement = judged(Situation::Stranded, Some(Membership::Member), reason);
+                judgement.reasons.push(votes);
+                judgement
+            }
+            _ => judged(Situation::NotQuorate, Some(Membership::Member), votes),
+        }
+    }
+
+    fn quorate(&self) -> Judgement {
+        let versions = self.config_versions();
+        let wanted = versions.pmxcfs;
+        let name_of = |nodeid: u32| {
+            let nodes = self.conf().map(Document::nodes).unwrap_or_default();
+            let node = nodes.into_iter().find(|node| node.nodeid == Some(nodeid));
+            node.map_or_else(|| format!("nodeid {nodeid}"), |node| format!("'{}'", node.name))
+        };
+        let mut reasons: Vec<String> = versions
+            .members
+            .iter()
+            .filter(|(_, running)| wanted != Some(**running))
+            .map(|(nodeid, running)| {
+                let wanted = wanted.map_or_else(|| "none".to_owned(), |version| version.to_string());
+                format!(
+                    "{} runs config_version {running}; the cluster's corosync.conf has {wanted}",
+                    name_of(*nodeid)
+                )
+            })
+            .collect();
+        if let (Some(local), Some(wanted)) = (versions.local, wanted)
+            && local != wanted
+        {
+            let path = corosync_conf::LOCAL;
+            reasons.push(format!(
+                "'{path}' has config_version {local}; the cluster's corosync.conf has {wanted}"
+            ));
+        }
+        let situation = if reasons.is_empty() { Situation::Member } else { Situation::VersionsDiffer };
+        Judgement { situation, membership: Some(Membership::Member), reasons }
+    }
+}
+
+fn judged(situation: Situation, membership: Option<Membership>, reason: impl Into<String>) -> Judgement {
+    Judgement { situation, membership, reasons: vec![reason.into()] }
+}
