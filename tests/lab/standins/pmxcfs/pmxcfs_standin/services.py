@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The four connections to corosync, each made anew when lost.
+
+A connection is tried at once at the start and then, by a job that runs every second, when
+the last try lies more than 5 whole seconds back. This gives the delays of the recordings:
+a node whose corosync starts after pmxcfs is writable 5 to 6 s later.
+"""
+
+import time
+
+from . import corosync, journal
+
+RETRY_AFTER = 5
+JOB_PERIOD = 1.0
+
+
+class Service:
+    """One connection: `connect()` returns a descriptor or raises `Failed`; `dispatch()` is False when it broke."""
+
+    def __init__(self, domain, connect, dispatch, close):
+        self.domain = domain
+        self.connect = connect
+        self.dispatch = dispatch
+        self.close = close
+        self.fd = None
+        self.last_try = 0
+        self.failures = 0
+
+
+class QuorumService:
+    def __init__(self, status):
+        self.status = status
+        self.connection = None
+
+    def connect(self):
+        self.connection = corosync.Quorum(self.set_quorate)
+        try:
+            self.connection.track()
+            return self.connection.fileno()
+        except corosync.Failed:
+            self.close()
+            raise
+
+    def set_quorate(self, quorate):
+        if quorate != self.status.quorate:
+            self.status.quorate = quorate
+            journal.notice("status", "node has quorum" if quorate else "node lost quorum")
+
+    def dispatch(self):
+        try:
+            self.connection.dispatch()
+            return True
+        except corosync.Failed as failure:
+            journal.crit("quorum", f"quorum_dispatch failed: {failure.name}")
+            self.close()
+            self.set_quorate(False)
+            return False
+
+    def close(self):
+        if self.connection:
+            self.connection.close()
+            self.connection = None
+
+
+class MapService:
+    """The member list as corosync runs it."""
+
+    def __init__(self, status):
+        self.status = status
+        self.connection = None
+        self.dirty = False
+
+    def connect(self):
+        self.connection = corosync.Map(self._changed)
+        try:
+            self.connection.track("totem.config_version")
+            fd = self.connection.fileno()
+            self._read()
+            return fd
+        except corosync.Failed:
+            self.close()
+            raise
+
+    def _changed(self):
+        self.dirty = True
+
+    def _read(self):
+        self.dirty = False
+        names = {}
+        for key in self.connection.keys("nodelist.node."):
+            if key.endswith(".nodeid"):
+                prefix = key[: -len("nodeid")]
+                try:
+                    names[self.connection.number(key)] = self.connection.text(prefix + "name")
+                except corosync.Failed:
+                    names[self.connection.number(key)] = self.connection.text(prefix + "ring0_addr")
+        cluster = self.connection.text("totem.cluster_name")
+        version = self.connection.number("totem.config_version") or 0
+        self.status.set_cluster(cluster, version, names)
+        journal.notice("status", f"update cluster info (cluster name  {cluster}, version = {version})")
+
+    def dispatch(self):
+        try:
+            self.connection.dispatch()
+            if self.dirty:
+                self._read()
+            return True
+        except corosync.Failed as failure:
+            journal.crit("confdb", f"cmap_dispatch failed: {failure.number}")
+            self.close()
+            return False
+
+    def close(self):
+        if self.connection:
+            self.connection.close()
+            self.connection = None
+
+
+def describe(failure):
+    hint = " (failed to connect to corosync)" if failure.call.endswith("_initialize") and failure.number == corosync.LIBRARY else ""
+    return f"{failure.call} failed: {failure.name}{hint}"
+
+
+class Services:
+    """Keeps the services connected and dispatches them, quorum first."""
+
+    def __init__(self, loop, services):
+        self.loop = loop
+        self.services = services
+        self.paused = False
+
+    def start(self):
+        self._job()
+
+    def _job(self):
+        now = int(time.time())
+        if not self.paused:
+            for service in self.services:
+                if service.fd is None and now - service.last_try > RETRY_AFTER:
+                    service.last_try = now
+                    self._connect(service)
+        self.loop.after(JOB_PERIOD, self._job)
+
+    def _connect(self, service):
+        try:
+            service.fd = service.connect()
+        except corosync.Failed as failure:
+            journal.crit(service.domain, describe(failure))
+            if not service.failures:
+                journal.crit(service.domain, "can't initialize service")
+            service.failures += 1
+            return
+        service.failures = 0
+        self.loop.watch(service.fd, self._dispatch)
+
+    def _dispatch(self):
+        for service in self.services:
+            if service.fd is None or self.paused:
+                continue
+            fd = service.fd
+            if not service.dispatch():
+                self.loop.forget(fd)
+                service.fd = None
+                service.failures = 0
+
+    def pause(self):
+        self.paused = True
+        for service in self.services:
+            if service.fd is not None:
+                self.loop.forget(service.fd)
+
+    def resume(self):
+        self.paused = False
+        for service in self.services:
+            if service.fd is not None:
+                self.loop.watch(service.fd, self._dispatch)
+        self._dispatch()
+
+    def stop(self):
+        for service in self.services:
+            service.close()
