@@ -19,4 +19,4 @@ pub use context::Context;
 pub use diff::Diff;
 pub use edge::{answer, main};
 pub use secret::Secret;
-pub use spec::{Kind, Opt, Spec};
+pub use spec::{Kind, Opt, Rules, Spec};

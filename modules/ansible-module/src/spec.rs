@@ -24,6 +24,23 @@ pub enum Kind {
     Raw,
 }
 
+impl Kind {
+    /// Ansible's name for it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Str => "str",
+            Self::Int => "int",
+            Self::Float => "float",
+            Self::Bool => "bool",
+            Self::List => "list",
+            Self::Dict => "dict",
+            Self::Path => "path",
+            Self::Raw => "raw",
+        }
+    }
+}
+
 /// One option.
 #[derive(Debug, Clone)]
 pub struct Opt {
@@ -45,6 +62,8 @@ pub struct Opt {
     pub no_log: bool,
     /// The options inside a `dict`, or inside each element of a `list` of `dict`s.
     pub suboptions: Vec<Opt>,
+    /// The rules between its suboptions.
+    pub rules: Rules,
 }
 
 impl Opt {
@@ -61,6 +80,7 @@ impl Opt {
             aliases: &[],
             no_log: false,
             suboptions: Vec::new(),
+            rules: Rules::NONE,
         }
     }
 
@@ -113,6 +133,39 @@ impl Opt {
         self.suboptions = suboptions;
         self
     }
+
+    /// The rules between the options inside it.
+    #[must_use]
+    pub fn rules(mut self, rules: Rules) -> Self {
+        self.rules = rules;
+        self
+    }
+}
+
+/// Rules between options of the same level.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Rules {
+    /// Groups of which at most one option may be given.
+    pub mutually_exclusive: &'static [&'static [&'static str]],
+    /// Groups of which all or none must be given.
+    pub required_together: &'static [&'static [&'static str]],
+    /// Groups of which at least one must be given.
+    pub required_one_of: &'static [&'static [&'static str]],
+    /// When the option has this value, these are required.
+    pub required_if: &'static [(&'static str, &'static str, &'static [&'static str])],
+    /// When the option is given, these are required.
+    pub required_by: &'static [(&'static str, &'static [&'static str])],
+}
+
+impl Rules {
+    /// No rules.
+    pub const NONE: Self = Self {
+        mutually_exclusive: &[],
+        required_together: &[],
+        required_one_of: &[],
+        required_if: &[],
+        required_by: &[],
+    };
 }
 
 /// A module's options and the rules between them.
@@ -132,4 +185,18 @@ pub struct Spec {
     pub required_if: &'static [(&'static str, &'static str, &'static [&'static str])],
     /// When the option is given, these are required.
     pub required_by: &'static [(&'static str, &'static [&'static str])],
+}
+
+impl Spec {
+    /// The rules between its options.
+    #[must_use]
+    pub fn rules(&self) -> Rules {
+        Rules {
+            mutually_exclusive: self.mutually_exclusive,
+            required_together: self.required_together,
+            required_one_of: self.required_one_of,
+            required_if: self.required_if,
+            required_by: self.required_by,
+        }
+    }
 }
