@@ -25,7 +25,7 @@ _DISPATCH_ALL = 2
 _DISPATCH_ONE_NONBLOCKING = 4
 _AGREED = 2
 _TRACK_CURRENT_AND_CHANGES = 3
-_MAP_ADDED_OR_MODIFIED = 4 | 16
+_MAP_MODIFIED_OR_ADDED = 2 | 4
 
 _libraries = {}
 
@@ -178,7 +178,7 @@ class Map(Connection):
 
     def track(self, key):
         tracker = c_uint64(0)
-        self._do("track_add", self.handle, key.encode(), c_int(_MAP_ADDED_OR_MODIFIED), self._callback, None, byref(tracker))
+        self._do("track_add", self.handle, key.encode(), c_int(_MAP_MODIFIED_OR_ADDED), self._callback, None, byref(tracker))
 
     def text(self, key):
         value = c_char_p()
