@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Thin front door: every target calls a script that can be run by itself.
 .DEFAULT_GOAL := help
-.PHONY: help setup build dist link demo test check lint unit integration lab-up lab-down lab-reset lab-ssh lab-partition lab-heal lab-kill clean
+.PHONY: cluster-init cluster-check help setup build dist link demo test check lint unit integration lab-up lab-down lab-reset lab-ssh lab-partition lab-heal lab-kill clean
 
 NODES ?= 3
 NODE ?= pve1
@@ -40,6 +40,12 @@ unit: ## Run the Rust tests alone
 
 integration: build ## Run the lab tests alone
 	tests/integration/run
+
+cluster-init: build ## Form the cluster of INVENTORY, or add the nodes it lacks
+	.venv/bin/ansible-playbook -i $(INVENTORY) playbooks/cluster-init.yml
+
+cluster-check: build ## Say what cluster-init would do
+	.venv/bin/ansible-playbook -i $(INVENTORY) playbooks/cluster-init.yml --check --diff
 
 lab-up: setup ## Boot lab nodes (NODES=n)
 	$(LAB) up $(NODES)

@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the lab tests share: the lab, inventories for it in both shapes, playbook runs and what came of them."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+LAB = ROOT / "tests/lab/lab"
+PLAYBOOKS = ROOT / "playbooks"
+
+
+def lab(*words, check=True, timeout=600):
+    """Run the lab's front door and return what it printed."""
+    done = subprocess.run([LAB, *words], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout, check=False)
+    if check and done.returncode != 0:
+        raise AssertionError(f"lab {' '.join(words)} exited {done.returncode}:\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
+def on(node, command, check=True):
+    """Run a shell command in a node, not by ssh, and return what it printed."""
+    return lab("exec", node, command, check=check)
+
+
+def fresh(nodes, key=True):
+    """Boot this many nodes and make them fresh standalone ones, with or without the controller's key."""
+    flag = "--key" if key else "--no-key"
+    lab("up", str(nodes), flag)
+    lab("reset", flag)
+
+
+class Inventory:
+    """An inventory of the lab's first nodes in a folder of its own."""
+
+    def __init__(self, nodes, shape="cluster_nodes", password=False, name="lab", **variables):
+        self.folder = Path(tempfile.mkdtemp(prefix="inventory-"))
+        self.names = [f"pve{i}" for i in range(1, nodes + 1)]
+        self.variables = {"cluster_name": name, **variables}
+        flags = ["--password"] if password else []
+        hosts = json.loads(lab("inventory", *flags))["all"]
+        getattr(self, f"_write_{shape}")(hosts)
+
+    def _write_cluster_nodes(self, known):
+        """The shape with `cluster_group` and `cluster_nodes` in group_vars, as the formation workflow has it."""
+        own = {name: {"ansible_host": known["hosts"][name]["ansible_host"]} for name in self.names}
+        self._dump("hosts.yml", {"all": {"vars": known["vars"], "children": {"matrix_cluster": {"hosts": own}}}})
+        (self.folder / "group_vars").mkdir()
+        self._dump(
+            "group_vars/matrix_cluster.yml",
+            {
+                "cluster_group": "matrix_cluster",
+                "cluster_environment": "development",
+                "corosync_network": "10.77.1.0/24",
+                "cluster_nodes": [
+                    {
+                        "short_name": name,
+                        "fqdn": f"{name}.lab.local",
+                        "management_ip": known["hosts"][name]["ansible_host"],
+                        "corosync_ip": known["hosts"][name]["corosync_ip"],
+                        "node_id": number,
+                    }
+                    for number, name in enumerate(self.names, 1)
+                ],
+                "corosync_link0_address": "{{ cluster_nodes | selectattr('short_name', 'equalto', inventory_hostname_short)"
+                " | map(attribute='corosync_ip') | first }}",
+                **self.variables,
+            },
+        )
+
+    def _write_primary_and_nodes(self, known):
+        """The shape with a primary group and a group of the others, as the guide of the six phases has it."""
+        lines = {name: f"{name} ansible_host={known['hosts'][name]['ansible_host']} ansible_user=root hostname={name}.lab.local"
+                 for name in self.names}
+        common = {key: value for key, value in {**known["vars"], **self.variables}.items() if key != "ansible_user"}
+        text = [
+            "[proxmox_cluster_primary]", lines[self.names[0]],
+            "[proxmox_cluster_nodes]", *(lines[name] for name in self.names[1:]),
+            "[proxmox_cluster:children]", "proxmox_cluster_primary", "proxmox_cluster_nodes",
+            "[proxmox_cluster:vars]", *(f"{key}={value}" for key, value in common.items()),
+        ]
+        (self.folder / "proxmox-cluster.ini").write_text("\n".join(text) + "\n")
+
+    def _dump(self, path, data):
+        (self.folder / path).write_text(json.dumps(data, indent=2))
+
+    def __del__(self):
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@dataclass
+class Run:
+    """What an ansible-playbook run came to."""
+
+    rc: int
+    output: str
+    seconds: float
+
+    @property
+    def recap(self):
+        """The numbers of the closing lines: host -> {ok, changed, unreachable, failed, skipped, ..}."""
+        found = {}
+        for line in self.output.partition("PLAY RECAP")[2].splitlines():
+            host, colon, numbers = line.partition(" : ")
+            if colon:
+                found[host.strip()] = {name: int(number) for name, number in re.findall(r"(\w+)=(\d+)", numbers)}
+        return found
+
+    def changed(self):
+        """Changes by host."""
+        return {host: numbers["changed"] for host, numbers in self.recap.items()}
+
+
+def play(inventory, playbook="cluster-init.yml", *words, timeout=600):
+    """Run a playbook from the clone in the controller's network."""
+    environment = {**os.environ, "ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_NOCOLOR": "1", "ANSIBLE_INVENTORY": str(inventory.folder)}
+    begun = time.monotonic()
+    done = subprocess.run(
+        [LAB, "run", "--", ROOT / ".venv/bin/ansible-playbook", "-i", inventory.folder, PLAYBOOKS / playbook, *words],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=timeout, cwd=ROOT,
+        env=environment, check=False,
+    )
+    return Run(done.returncode, done.stdout, time.monotonic() - begun)
+
+
+# What a run must not touch in check mode or when it refuses: names, modes, owners, links and contents.
+_TREES = "/etc /root/.ssh /var/lib/corosync /var/lib/pve-cluster/backup"
+_LEFT_OUT = r"/etc/pve/\.|/etc/mtab|/etc/resolv|/etc/machine-id|/var/lib/pve-cluster/\."
+
+
+def state(node):
+    """A digest line for every file of a node that the collection might change."""
+    return on(
+        node,
+        f"find {_TREES} ! -type d -printf '%p %m %u %g %l ' \\( -type f -exec sha256sum '{{}}' ';' -o -printf '\\n' \\)"
+        f" 2>/dev/null | grep -vE '{_LEFT_OUT}' | sort; systemctl show -p ActiveState,MainPID corosync pve-cluster ssh",
+    )
+
+
+def nodes_agree(names):
+    """The running config_version and the members, as each of these nodes sees them."""
+    views = {}
+    for name in names:
+        cmap = on(name, "corosync-cmapctl", check=False)
+        views[name] = (
+            re.findall(r"^totem\.config_version .* = (\d+)$", cmap, re.M),
+            sorted(re.findall(r"^runtime\.members\.\d+\.config_version .* = (\d+)$", cmap, re.M)),
+            sorted(re.findall(r"^runtime\.members\.(\d+)\.status .* = joined$", cmap, re.M)),
+        )
+    return views

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Forming a cluster: the main job, from fresh nodes to a second run that finds nothing to do."""
+
+import re
+import unittest
+
+from harness import Inventory, fresh, lab, nodes_agree, on, play, state
+
+THREE = ["pve1", "pve2", "pve3"]
+LOCALES = {"pve2": "fr_FR.UTF-8", "pve3": "ja_JP.UTF-8"}
+
+
+class Formation(unittest.TestCase):
+    """One story: each test goes on where the one before ended."""
+
+    maxDiff = None
+
+    @classmethod
+    def setUpClass(cls):
+        # Nodes as an installer leaves them: they know root's password and no key.
+        fresh(4, key=False)
+        for node, locale in LOCALES.items():
+            on(node, f"printf 'LANG={locale}\\nLC_ALL={locale}\\n' > /etc/locale.conf; cp /etc/locale.conf /etc/default/locale")
+        cls.three = Inventory(3, password=True)
+        cls.four = Inventory(4, password=True)
+
+    def succeeded(self, run):
+        """The run ended well on every host."""
+        self.assertEqual(run.rc, 0, run.output)
+        for host, numbers in run.recap.items():
+            self.assertEqual((numbers["failed"], numbers["unreachable"]), (0, 0), f"{host}\n{run.output}")
+
+    def healthy(self, names):
+        """All these nodes see one membership with one running configuration."""
+        views = nodes_agree(names)
+        first = views[names[0]]
+        self.assertEqual({name: first for name in names}, views)
+        self.assertEqual(len(first[2]), len(names), views)
+        self.assertEqual(len(set(first[1])), 1, views)
+        for name in names:
+            self.assertRegex(on(name, "pvecm status"), r"(?m)^Quorate:\s+Yes")
+
+    def test_10_check_mode_on_standalone_nodes_changes_nothing(self):
+        before = {name: state(name) for name in THREE}
+        run = play(self.three, "cluster-init.yml", "--check", "--diff")
+        self.succeeded(run)
+        self.assertEqual(before, {name: state(name) for name in THREE})
+
+    def test_20_three_nodes_are_formed_over_password_logins(self):
+        run = play(self.three)
+        self.succeeded(run)
+        self.healthy(THREE)
+        for phase in range(1, 7):
+            self.assertIn(f"Phase {phase} of 6", run.output)
+
+    def test_30_a_second_run_changes_nothing(self):
+        before = {name: state(name) for name in THREE}
+        run = play(self.three)
+        self.succeeded(run)
+        self.assertEqual(run.changed(), {name: 0 for name in THREE}, run.output)
+        self.assertEqual(before, {name: state(name) for name in THREE})
+
+    def test_40_check_mode_on_members_changes_nothing(self):
+        run = play(self.three, "cluster-init.yml", "--check", "--diff")
+        self.succeeded(run)
+        self.assertEqual(run.changed(), {name: 0 for name in THREE}, run.output)
+
+    def test_50_a_fourth_node_joins_by_running_again(self):
+        run = play(self.four)
+        self.succeeded(run)
+        self.healthy([*THREE, "pve4"])
+        again = play(self.four)
+        self.succeeded(again)
+        self.assertEqual(set(again.changed().values()), {0}, again.output)
+
+    def test_60_another_cluster_is_refused(self):
+        before = {name: state(name) for name in THREE}
+        run = play(Inventory(3, password=True, name="other"))
+        self.assertNotEqual(run.rc, 0, run.output)
+        self.assertRegex(re.sub(r"\s+", " ", run.output), "member of (another )?cluster 'lab'")
+        self.assertEqual(before, {name: state(name) for name in THREE})
+
+    def test_70_each_phase_runs_alone(self):
+        for phase in range(1, 7):
+            with self.subTest(phase=phase):
+                run = play(self.four, "cluster-init.yml", "--tags", f"phase{phase}")
+                self.succeeded(run)
+                self.assertEqual(set(run.changed().values()), {0}, run.output)
+
+
+class OtherShape(unittest.TestCase):
+    """The inventory with a primary and a group of the others, logins by key, one link on the management network."""
+
+    succeeded = Formation.succeeded
+    healthy = Formation.healthy
+
+    def test_two_nodes_are_formed_and_stay(self):
+        fresh(2, key=True)
+        inventory = Inventory(2, shape="primary_and_nodes")
+        run = play(inventory)
+        self.succeeded(run)
+        self.healthy(["pve1", "pve2"])
+        again = play(inventory)
+        self.succeeded(again)
+        self.assertEqual(set(again.changed().values()), {0}, again.output)
+
+
+class HangingJoin(unittest.TestCase):
+    """A join whose corosync packets do not arrive: pvecm would wait for quorum for ever."""
+
+    def test_it_ends_by_its_deadline_with_the_reason(self):
+        fresh(3, key=True)
+        two = play(Inventory(2))
+        self.assertEqual(two.rc, 0, two.output)
+        lab("block", "pve3")
+        run = play(Inventory(3, cluster_join_timeout=30), "cluster-init.yml", "--skip-tags", "phase2", timeout=180)
+        self.assertNotEqual(run.rc, 0, run.output)
+        self.assertLess(run.seconds, 120)
+        self.assertRegex(run.output, "waiting for quorum")
+        self.assertEqual(run.recap["pve3"]["failed"], 1, run.output)
+        self.assertEqual(on("pve3", "pgrep -f 'pvecm add' || true").strip(), "", "pvecm still runs")
