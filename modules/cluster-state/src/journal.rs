@@ -84,17 +84,8 @@ fn without_tag(line: &str) -> &str {
 mod tests {
     use super::*;
     use crate::recording::recording;
+    use crate::situations::as_cat;
     use testkit::{Answer, FakeHost};
-
-    /// The lines of corosync's unit as `--output=cat` prints them: without date, host and process.
-    fn as_cat(text: &str) -> String {
-        let said = |line: &str| {
-            let (who, said) = line.split_once("]: ")?;
-            let unit = who.contains(" corosync[") || who.contains(" systemd[");
-            unit.then(|| format!("{said}\n"))
-        };
-        text.lines().filter_map(said).collect()
-    }
 
     #[test]
     fn every_reason_recorded() {

@@ -11,6 +11,9 @@ mod read;
 #[cfg(test)]
 #[path = "../tests/support/recording.rs"]
 mod recording;
+#[cfg(test)]
+#[path = "../tests/support/situations.rs"]
+mod situations;
 
 pub mod certificates;
 pub mod cfgtool;

@@ -330,3 +330,203 @@ impl Evidence {
 fn judged(situation: Situation, membership: Option<Membership>, reason: impl Into<String>) -> Judgement {
     Judgement { situation, membership, reasons: vec![reason.into()] }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::situations as nodes;
+    use testkit::{Answer, FakeHost};
+
+    type Case = (&'static str, FakeHost, Situation, Option<Membership>, &'static [&'static str]);
+
+    fn judge(host: &FakeHost) -> Judgement {
+        Evidence::read(host).judge()
+    }
+
+    #[test]
+    fn every_recorded_situation() {
+        use Membership::{Member, Standalone};
+        let cases: Vec<Case> = vec![
+            ("standalone", nodes::standalone(), Situation::Standalone, Some(Standalone), &[]),
+            ("one node", nodes::one_node(), Situation::Member, Some(Member), &[]),
+            ("two nodes", nodes::two_nodes(), Situation::Member, Some(Member), &[]),
+            ("three nodes", nodes::three_nodes(), Situation::Member, Some(Member), &[]),
+            ("one of three off", nodes::one_of_three_off(), Situation::Member, Some(Member), &[]),
+            ("majority", nodes::majority(), Situation::Member, Some(Member), &[]),
+            ("two links", nodes::two_links(), Situation::Member, Some(Member), &[]),
+            ("one link cut", nodes::one_link_cut(), Situation::Member, Some(Member), &[]),
+            (
+                "not quorate",
+                nodes::not_quorate(),
+                Situation::NotQuorate,
+                Some(Member),
+                &["1 of 3 votes are there, 2 are needed"],
+            ),
+            (
+                "corosync stopped",
+                nodes::corosync_stopped(),
+                Situation::CorosyncStopped,
+                Some(Member),
+                &["corosync does not run"],
+            ),
+            (
+                "pmxcfs stopped",
+                nodes::pmxcfs_stopped(),
+                Situation::PmxcfsStopped,
+                Some(Member),
+                &["/etc/pve is not mounted"],
+            ),
+            (
+                "removed",
+                nodes::removed(),
+                Situation::Removed,
+                Some(Member),
+                &["nodeid 1 told corosync on this node to stop, as 'pvecm delnode' does"],
+            ),
+            (
+                "stranded",
+                nodes::stranded(),
+                Situation::Stranded,
+                Some(Member),
+                &["corosync stopped because it had config_version 3 and the other nodes 4"],
+            ),
+            ("left-overs", nodes::left_overs(), Situation::Standalone, Some(Standalone), &[]),
+            (
+                "plain debian",
+                nodes::plain_debian(),
+                Situation::NotInstalled,
+                Some(Standalone),
+                &["there is no /etc/pve"],
+            ),
+        ];
+        for (name, host, situation, membership, reasons) in cases {
+            let found = judge(&host);
+            assert_eq!((found.situation, found.membership), (situation, membership), "{name}");
+            assert_eq!(found.reasons, reasons, "{name}");
+            assert_eq!(host.effects(), Vec::<String>::new(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_corosync_that_does_not_run_is_not_asked() {
+        for host in [nodes::standalone(), nodes::corosync_stopped(), nodes::removed()] {
+            // standalone recordings come from a node whose corosync the unit's condition keeps from starting
+            let evidence = Evidence::read(&host);
+            assert!(evidence.quorum.is_err_and(|error| error.is_corosync_down()));
+            assert!(host.commands().iter().all(|command| !command.program.starts_with("corosync-")));
+        }
+    }
+
+    #[test]
+    fn a_standalone_node_must_not_run_corosync() {
+        let host = nodes::three_nodes();
+        host.change(|machine| machine.remove("/etc/pve/corosync.conf"));
+        let found = judge(&host);
+        assert_eq!(found.situation, Situation::Standalone);
+        assert_eq!(found.reasons, ["corosync runs although there is no '/etc/pve/corosync.conf'"]);
+    }
+
+    #[test]
+    fn a_node_that_is_not_listed_is_removed() {
+        let host = nodes::three_nodes();
+        let conf = host.text("/etc/pve/corosync.conf").replace("name: pve1", "name: pve9");
+        host.change(move |machine| machine.write("/etc/pve/corosync.conf", conf));
+        let found = judge(&host);
+        assert_eq!(found.situation, Situation::Removed);
+        assert_eq!(found.reasons, ["'/etc/pve/corosync.conf' does not list this node, 'pve1'"]);
+    }
+
+    #[test]
+    fn quorate_but_read_only_is_synchronizing() {
+        let host = nodes::three_nodes();
+        host.change(|machine| machine.set_quorate(false));
+        let found = judge(&host);
+        assert_eq!(found.situation, Situation::Synchronizing);
+        assert_eq!(found.reasons, ["corosync is quorate, but /etc/pve does not take writes yet"]);
+    }
+
+    #[test]
+    fn members_that_run_another_version_are_named() {
+        let host = nodes::three_nodes();
+        let cmap = crate::recording::recording!("3-node_quorate--corosync-cmapctl--pve1").stdout;
+        let cmap = cmap.replace(
+            "runtime.members.2.config_version (u64) = 3",
+            "runtime.members.2.config_version (u64) = 2",
+        );
+        let found = judge(&host.query("corosync-cmapctl", cmap));
+        assert_eq!(found.situation, Situation::VersionsDiffer);
+        assert_eq!(found.reasons, ["'pve2' runs config_version 2; the cluster's corosync.conf has 3"]);
+    }
+
+    #[test]
+    fn a_copy_that_lags_behind_is_named() {
+        let host = nodes::three_nodes();
+        let conf = host.text("/etc/corosync/corosync.conf").replace("config_version: 3", "config_version: 2");
+        host.change(move |machine| machine.write("/etc/corosync/corosync.conf", conf));
+        let found = judge(&host);
+        assert_eq!(found.situation, Situation::VersionsDiffer);
+        assert_eq!(
+            found.reasons,
+            ["'/etc/corosync/corosync.conf' has config_version 2; the cluster's corosync.conf has 3"]
+        );
+    }
+
+    /// The state before the rescue in the recording `timeline--rescue_of_the_stranded_node`: alone, running 3, and
+    /// the file that was copied in has 4.
+    #[test]
+    fn a_node_alone_with_an_older_version_is_stranded() {
+        let host = nodes::not_quorate();
+        let conf = host.text("/etc/corosync/corosync.conf").replace("config_version: 4", "config_version: 5");
+        host.change(move |machine| machine.write("/etc/corosync/corosync.conf", conf));
+        let found = judge(&host);
+        assert_eq!(found.situation, Situation::Stranded);
+        assert_eq!(
+            found.reasons,
+            [
+                "corosync runs config_version 4, and the file on this node has 5",
+                "1 of 3 votes are there, 2 are needed"
+            ]
+        );
+    }
+
+    #[test]
+    fn without_its_copy_a_node_without_pmxcfs_belongs_nowhere_for_sure() {
+        let host = nodes::pmxcfs_stopped();
+        host.change(|machine| machine.remove("/etc/corosync/corosync.conf"));
+        let found = judge(&host);
+        assert_eq!((found.situation, found.membership), (Situation::PmxcfsStopped, None));
+    }
+
+    #[test]
+    fn what_could_not_be_asked_is_unknown_and_said() {
+        let host = nodes::three_nodes().query("corosync-quorumtool -siH", Answer::hangs());
+        let evidence = Evidence::read(&host);
+        assert_eq!(evidence.judge().situation, Situation::Unknown);
+        assert_eq!(evidence.problems(), ["cannot run 'corosync-quorumtool -siH': no answer within 5 s"]);
+        let host = nodes::three_nodes()
+            .query("corosync-quorumtool -siH", Answer::exit(1, "", "Cannot frobnicate\n"));
+        let evidence = Evidence::read(&host);
+        assert_eq!(
+            evidence.problems(),
+            ["cannot run 'corosync-quorumtool -siH': exit code 1: Cannot frobnicate"]
+        );
+    }
+
+    #[test]
+    fn a_dead_file_system_is_not_mounted() {
+        let host = nodes::three_nodes().fail_when(
+            |step| format!("{step:?}").contains("/etc/pve"),
+            host::HostError::file(
+                "examine",
+                std::path::Path::new("/etc/pve"),
+                &std::io::Error::from_raw_os_error(107),
+            ),
+        );
+        let found = judge(&host);
+        assert_eq!(found.situation, Situation::PmxcfsStopped);
+        assert_eq!(
+            found.reasons,
+            ["cannot examine '/etc/pve': Transport endpoint is not connected (os error 107)"]
+        );
+    }
+}

@@ -29,13 +29,13 @@ impl Recording {
     }
 }
 
-/// The recording of this name among the fixtures of `cluster-state`.
+/// The recording of this name, which may come in parts, among the fixtures of `cluster-state`.
 macro_rules! recording {
-    ($name:literal) => {
+    ($($part:expr),+) => {
         $crate::recording::Recording::parse(include_str!(concat!(
             env!("CARGO_MANIFEST_DIR"),
             "/../cluster-state/tests/fixtures/",
-            $name,
+            $($part,)+
             ".txt"
         )))
     };
