@@ -10,6 +10,7 @@ mod files;
 mod network;
 mod process;
 mod real;
+mod rights;
 mod wait;
 
 pub use command::{Command, Ending, Output};
@@ -142,6 +143,19 @@ pub trait Host {
     /// # Errors
     /// When the user database cannot be read.
     fn user(&self, name: &str) -> Result<Option<User>, HostError>;
+
+    /// From now on, does everything to files with the rights of this user, or with the module's own again (`None`).
+    ///
+    /// For files in a place that the user controls: whatever links they plant there, and when, leads no further than
+    /// they could go themselves, and what is created is theirs. A machine without rights of its own, such as a fake
+    /// one, need not know of it.
+    ///
+    /// # Errors
+    /// When this process may not take or give back those rights.
+    fn act_as(&self, user: Option<&User>) -> Result<(), HostError> {
+        let _ = user;
+        Ok(())
+    }
 
     /// Time since the module started, on a clock that never jumps.
     fn elapsed(&self) -> Duration;

@@ -14,7 +14,7 @@ use nix::fcntl::AT_FDCWD;
 use nix::sys::stat::{UtimensatFlags, utimensat};
 use nix::sys::time::TimeSpec;
 
-use crate::{Command, FileKind, Host, HostError, LocalAddress, Output, Stat, User, process};
+use crate::{Command, FileKind, Host, HostError, LocalAddress, Output, Stat, User, process, rights};
 
 /// The machine this module runs on.
 #[derive(Debug)]
@@ -174,6 +174,10 @@ impl Host for RealHost {
             gid: user.gid.as_raw(),
             home: user.dir,
         }))
+    }
+
+    fn act_as(&self, user: Option<&User>) -> Result<(), HostError> {
+        rights::take(user).map_err(|errno| system("act as another user", errno))
     }
 
     fn elapsed(&self) -> Duration {
