@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Another user's rights. In a process of its own, because rights belong to the whole process.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
-
 use host::{Host, RealHost};
 
 #[test]
