@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! What a failure leaves behind, and what to do about it.
+
+use cluster_state::pmxcfs::Mount;
+
+use crate::observe::certificate_path;
+use crate::plan::spread;
+use crate::reason;
+use crate::seen::{Conf, ConfFile, Here, Peer, Running, There, View, quoted};
+use crate::wanted::Wanted;
+
+/// The state after a failure, in words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Aftermath {
+    pub(crate) node_state: String,
+    /// None when there is no cluster node to ask.
+    pub(crate) cluster_state: Option<String>,
+    pub(crate) remedy: String,
+}
+
+/// Puts what was seen after a failure into words.
+pub(crate) fn aftermath(wanted: &Wanted, here: &Here, there: &There) -> Aftermath {
+    Aftermath {
+        node_state: node_state(here),
+        cluster_state: match there {
+            There::NotAsked => None,
+            There::NoAnswer(why) => {
+                Some(reason::no_answer(wanted.cluster_node.as_deref().unwrap_or_default(), why).text)
+            }
+            There::Answered(peer) => Some(cluster_state(&here.view.node, peer)),
+        },
+        remedy: remedy(here, there),
+    }
+}
+
+/// Whether the cluster lists a node of this name.
+pub(crate) fn lists(there: &There, name: &str) -> bool {
+    there.peer().and_then(|peer| peer.view.conf.conf()).is_some_and(|conf| conf.node(name).is_some())
+}
+
+fn node_state(here: &Here) -> String {
+    let view = &here.view;
+    if !view.is_mounted() {
+        return "'/etc/pve' is not mounted".to_owned();
+    }
+    let mut parts = Vec::new();
+    match &view.conf {
+        ConfFile::Absent => return "a member of no cluster".to_owned(),
+        ConfFile::Broken(why) => parts.push(format!("'/etc/pve/corosync.conf' cannot be understood ({why})")),
+        ConfFile::Read(conf) => parts.push(match conf.node(&view.node) {
+            Some((nodeid, _)) => format!(
+                "nodeid {nodeid} of cluster '{}' by its own corosync.conf (config_version {})",
+                conf.cluster_name, conf.config_version
+            ),
+            None => format!("not listed in its own corosync.conf of cluster '{}'", conf.cluster_name),
+        }),
+    }
+    parts.push(match &view.corosync {
+        None => format!("corosync is not running ({})", here.corosync_service),
+        Some(running) => format!("corosync {}", quorum(view.conf.conf(), running)),
+    });
+    if view.mount == Mount::ReadOnly {
+        parts.push("'/etc/pve' takes no writes".to_owned());
+    }
+    if !here.certificate {
+        parts.push("it has no node certificate".to_owned());
+    }
+    parts.join(", ")
+}
+
+/// `is quorate with members 'pve1', 'pve2'`
+fn quorum(conf: Option<&Conf>, running: &Running) -> String {
+    let name = |id: &u32| conf.map_or_else(|| id.to_string(), |conf| conf.name_of(*id));
+    let quorate = if running.quorate { "is quorate" } else { "is not quorate" };
+    format!(
+        "{quorate} ({} of {} votes) with {}",
+        running.votes,
+        running.expected_votes,
+        quoted(running.versions.keys().map(name))
+    )
+}
+
+fn cluster_state(joining: &str, peer: &Peer) -> String {
+    let name = &peer.view.node;
+    let Some(conf) = peer.view.conf.conf() else {
+        return format!("'{name}' is not a member of a cluster");
+    };
+    let listed = match conf.node(joining) {
+        Some((nodeid, _)) => format!("lists this node as nodeid {nodeid}"),
+        None => "does not list this node".to_owned(),
+    };
+    let running = match &peer.view.corosync {
+        None => "corosync is not running".to_owned(),
+        Some(running) => format!("corosync {}", quorum(Some(conf), running)),
+    };
+    format!(
+        "cluster '{}' {listed} (config_version {}), on '{name}' {running}",
+        conf.cluster_name, conf.config_version
+    )
+}
+
+fn remedy(here: &Here, there: &There) -> String {
+    let view = &here.view;
+    let name = &view.node;
+    let peer = there.peer();
+    let theirs = peer.and_then(|peer| peer.view.conf.conf());
+    if !view.is_mounted() {
+        return "run 'systemctl start pve-cluster' on this node, then this task again".to_owned();
+    }
+    let conf = match &view.conf {
+        ConfFile::Read(conf) => conf,
+        ConfFile::Broken(_) => {
+            return "put the corosync.conf of a working member in its place".to_owned();
+        }
+        ConfFile::Absent => {
+            return match peer {
+                Some(peer) if lists(there, name) => format!(
+                    "the cluster lists this node although it has not joined: run this task again with 'force: true', \
+                     or take the node back with 'pvecm delnode {name}' on '{}'",
+                    peer.view.node
+                ),
+                _ => "mend the cause, then run this task again".to_owned(),
+            };
+        }
+    };
+    if theirs.is_some_and(|theirs| theirs.cluster_name == conf.cluster_name && theirs.node(name).is_none()) {
+        return "the cluster no longer lists this node: separate it without reinstalling, as Proxmox VE's \
+                documentation describes, before it joins again"
+            .to_owned();
+    }
+    match (&view.corosync, peer) {
+        (None, Some(peer)) if theirs.is_some_and(|theirs| theirs.config_version > conf.config_version) => format!(
+            "the cluster changed its corosync.conf while this node joined: copy '/etc/pve/corosync.conf' of '{}' to \
+             '/etc/corosync/corosync.conf' on this node and run 'systemctl reset-failed corosync' and 'systemctl \
+             restart corosync' there",
+            peer.view.node
+        ),
+        (None, _) if here.corosync_service == "failed" => {
+            "corosync gave up, 'journalctl -u corosync' on this node says why; mend it and run 'systemctl restart \
+             corosync'"
+                .to_owned()
+        }
+        (None, _) => "run 'systemctl start corosync' on this node, then this task again".to_owned(),
+        (Some(running), _) if !running.quorate => alone(view, peer),
+        (Some(running), _) if differs(running) => format!(
+            "corosync runs config_version {}: wait until it runs one version on all members, or run 'systemctl restart \
+             corosync' on those behind",
+            spread(conf, running)
+        ),
+        (Some(_), _) if view.mount == Mount::ReadOnly => {
+            "pmxcfs has not synchronised, 'journalctl -u pve-cluster' on this node says why; 'systemctl restart \
+             pve-cluster' starts it anew"
+                .to_owned()
+        }
+        (Some(_), _) if !here.certificate => format!(
+            "the join stopped before its last steps: run 'pvecm updatecerts' on this node, which makes '{}', and \
+             'systemctl restart pveproxy pvedaemon'",
+            certificate_path(name)
+        ),
+        (Some(_), _) => "run this task again".to_owned(),
+    }
+}
+
+fn differs(running: &Running) -> bool {
+    let first = running.versions.values().next();
+    running.versions.values().any(|version| Some(version) != first)
+}
+
+/// A node that does not see enough others.
+fn alone(view: &View, peer: Option<&Peer>) -> String {
+    let mut text =
+        "the nodes do not reach each other over the links: check the addresses and UDP ports 5405-5412 \
+                    between them; corosync joins by itself once they do, then run this task again"
+            .to_owned();
+    if let Some(peer) = peer
+        && let Some(running) = peer.view.corosync.as_ref().filter(|running| !running.quorate)
+    {
+        text.push_str(&format!(
+            "; to give up instead, run 'pvecm expected {}' and 'pvecm delnode {}' on '{}'",
+            running.votes, view.node, peer.view.node
+        ));
+    }
+    text
+}

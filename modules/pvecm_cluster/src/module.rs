@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! From the task to the answer: look, decide, act, look again.
+
+use std::time::Duration;
+
+use ansible_module::{Context, Diff, Failure, Outcome};
+use host::{Ending, Host, Output, Waited, wait_until};
+use serde::Serialize;
+
+use crate::aftermath::{self, Aftermath};
+use crate::args::Args;
+use crate::explain;
+use crate::observe;
+use crate::plan::{self, Deed, Forecast, Plan, Refusal};
+use crate::probe;
+use crate::seen::{Candidate, Here, There, quoted};
+use crate::verify::{self, Membership, Unconfirmed};
+use crate::wanted::Wanted;
+
+/// The pause between two looks at a cluster that is not ready for a join: each is a login.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// All that was seen before anything was done.
+struct Seen {
+    here: Here,
+    candidate: Candidate,
+    there: There,
+}
+
+/// Does what the task asks.
+pub(crate) fn run(args: Args, context: &Context, host: &dyn Host) -> Result<Outcome, Failure> {
+    let verb = if args.cluster_node.is_some() { Deed::Join } else { Deed::Create };
+    let wanted = Wanted::check(&args).map_err(|reasons| {
+        Failure::new(sentence(verb, &args.cluster_name, &reasons.join("; "))).with("reasons", reasons)
+    })?;
+    let deadline = Duration::from_secs(wanted.timeout);
+    let (plan, seen) = settle(host, &wanted, deadline)?;
+    let forecast = match &plan {
+        Plan::Confirm => return confirm(host, &wanted, deadline),
+        Plan::Create(forecast) | Plan::Join(forecast) => forecast,
+    };
+    let outcome = planned(&plan, &wanted, &seen, forecast);
+    if context.check_mode {
+        return Ok(outcome);
+    }
+    carry_out(host, &plan, &wanted, &seen, deadline).map(|done| {
+        let outcome = report(outcome, &done.membership).with("pvecm", &done.pvecm);
+        match explain::backup(&done.pvecm.stdout) {
+            Some(backup) => outcome.with("backup", backup),
+            None => outcome,
+        }
+    })
+}
+
+/// Looks and decides. While every reason against it may pass by itself, it looks again, for a quarter of the time.
+fn settle(host: &dyn Host, wanted: &Wanted, deadline: Duration) -> Result<(Plan, Seen), Failure> {
+    let until = (deadline / 4).min(Duration::from_secs(30));
+    let outcome = wait_until(host, until, PAUSE, || {
+        let seen = match see(host, wanted) {
+            Ok(seen) => seen,
+            Err(failure) => return Ok(Err(failure)),
+        };
+        match plan::plan(wanted, &seen.here, &seen.candidate, &seen.there) {
+            Ok(plan) => Ok(Ok((plan, seen))),
+            Err(refusal) if refusal.is_passing() => Err(refusal),
+            Err(refusal) => Ok(Err(refused(wanted, &refusal, Duration::ZERO))),
+        }
+    });
+    match outcome {
+        Waited::Done(decided) => decided,
+        Waited::Pending(refusal) => Err(refused(wanted, &refusal, host.elapsed())),
+    }
+}
+
+fn see(host: &dyn Host, wanted: &Wanted) -> Result<Seen, Failure> {
+    let here = observe::here(host).map_err(|error| Failure::new(error.to_string()))?;
+    let candidate = if here.view.is_standalone() {
+        observe::candidate(host, wanted).map_err(|error| Failure::new(error.to_string()))?
+    } else {
+        Candidate::default()
+    };
+    let there = match &wanted.cluster_node {
+        Some(target) if plan::asks_cluster_node(wanted, &here.view) => probe::ask(host, target),
+        _ => There::NotAsked,
+    };
+    Ok(Seen { here, candidate, there })
+}
+
+/// `cannot join cluster 'prod': ..`
+fn sentence(deed: Deed, cluster_name: &str, why: &str) -> String {
+    let verb = match deed {
+        Deed::Create => "create cluster",
+        Deed::Join => "join cluster",
+        Deed::Confirm => "confirm membership of cluster",
+    };
+    format!("cannot {verb} '{cluster_name}': {why}")
+}
+
+fn refused(wanted: &Wanted, refusal: &Refusal, waited: Duration) -> Failure {
+    let reasons: Vec<&str> = refusal.reasons.iter().map(|reason| reason.text.as_str()).collect();
+    let mut why = reasons.join("; ");
+    if !waited.is_zero() {
+        why.push_str(&format!(" (for {} s)", waited.as_secs()));
+    }
+    Failure::new(sentence(refusal.deed, &wanted.cluster_name, &why)).with("reasons", reasons)
+}
+
+/// The answer before anything is done: check mode gives it, and a success has the same values.
+fn planned(plan: &Plan, wanted: &Wanted, seen: &Seen, forecast: &Forecast) -> Outcome {
+    let name = &wanted.cluster_name;
+    let msg = match plan {
+        Plan::Join(_) => format!("this node joins cluster '{name}' as nodeid {}", forecast.nodeid),
+        Plan::Create(_) | Plan::Confirm => format!("cluster '{name}' is created on this node"),
+    };
+    let mut after = format!("cluster: {name}\nnodeid: {}\n", forecast.nodeid);
+    for (number, link) in &wanted.links {
+        after.push_str(&format!("link {number}: {}\n", link.address));
+    }
+    let diff = Diff::of_file("cluster membership", "cluster: none\n", after);
+    let members: Vec<&String> = forecast.members.iter().collect();
+    let mut outcome = Outcome::changed()
+        .msg(msg)
+        .diff(diff)
+        .with("cluster_name", name)
+        .with("nodeid", forecast.nodeid)
+        .with("members", members)
+        .with("quorate", true)
+        .with("config_version", forecast.config_version);
+    for warning in plan::warnings(wanted, &seen.candidate) {
+        outcome = outcome.warn(warning);
+    }
+    outcome
+}
+
+/// Puts a confirmed membership into an answer.
+fn report(outcome: Outcome, membership: &Membership) -> Outcome {
+    let mut members: Vec<String> = membership.members.iter().map(|id| membership.conf.name_of(*id)).collect();
+    members.sort();
+    let missing: Vec<&str> = membership
+        .conf
+        .nodes
+        .iter()
+        .filter(|(id, _)| !membership.members.contains(id))
+        .map(|(_, node)| node.name.as_str())
+        .collect();
+    let outcome = outcome
+        .with("cluster_name", &membership.conf.cluster_name)
+        .with("nodeid", membership.nodeid)
+        .with("members", members)
+        .with("quorate", true)
+        .with("config_version", membership.conf.config_version);
+    if missing.is_empty() { outcome } else { outcome.warn(format!("not online: {}", quoted(missing))) }
+}
+
+/// A node that is a member by its own files: waits until the cluster says so too.
+fn confirm(host: &dyn Host, wanted: &Wanted, deadline: Duration) -> Result<Outcome, Failure> {
+    let name = &wanted.cluster_name;
+    match verify::wait(host, name, deadline, false) {
+        Ok(membership) => {
+            let msg = format!("this node is nodeid {} of cluster '{name}'", membership.nodeid);
+            Ok(report(Outcome::unchanged().msg(msg), &membership))
+        }
+        Err(Unconfirmed { missing, here }) => {
+            let why = format!("after {} s {}", host.elapsed().as_secs(), missing.join("; "));
+            Err(Left::see(host, wanted, here).failure(wanted, Deed::Confirm, &why))
+        }
+    }
+}
+
+/// What pvecm did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct Pvecm {
+    cmd: String,
+    rc: i32,
+    stdout: String,
+    stderr: String,
+}
+
+/// A plan that was carried out and confirmed.
+struct Done {
+    membership: Membership,
+    pvecm: Pvecm,
+}
+
+/// Runs pvecm and waits until the cluster confirms what it did.
+fn carry_out(
+    host: &dyn Host,
+    plan: &Plan,
+    wanted: &Wanted,
+    seen: &Seen,
+    deadline: Duration,
+) -> Result<Done, Failure> {
+    let deed = if matches!(plan, Plan::Join(_)) { Deed::Join } else { Deed::Create };
+    // What is left after pvecm was stopped is for seeing what it left behind.
+    let aside = (deadline / 10).clamp(Duration::from_secs(1), Duration::from_secs(10));
+    let patience = deadline.saturating_sub(host.elapsed() + aside).max(Duration::from_secs(1));
+    let command = plan::command(plan, wanted, patience);
+    let output = host
+        .run(&command)
+        .map_err(|error| Failure::new(sentence(deed, &wanted.cluster_name, &error.to_string())))?;
+    let pvecm = Pvecm {
+        cmd: command.line(),
+        rc: output.rc(),
+        stdout: output.stdout.clone(),
+        stderr: output.stderr.clone(),
+    };
+    let claims = claims_success(deed, &output);
+    // What pvecm says is not what counts; but once it has given up there is nothing to wait for.
+    let until = if claims { deadline } else { Duration::ZERO };
+    let here = match verify::wait(host, &wanted.cluster_name, until, true) {
+        Ok(membership) if output.ending != Ending::TimedOut => return Ok(Done { membership, pvecm }),
+        Ok(_) => Unconfirmed { missing: Vec::new(), here: None },
+        Err(unconfirmed) => unconfirmed,
+    };
+    let why = cause(&output, patience, claims.then_some((host.elapsed(), here.missing.as_slice())));
+    let left = Left::see(host, wanted, here.here);
+    let changed = explain::progress(&output.stdout).is_some() || left.changed_since(seen);
+    let failure = left.failure(wanted, deed, &why).with("pvecm", &pvecm);
+    let failure = match explain::backup(&pvecm.stdout) {
+        Some(backup) => failure.with("backup", backup),
+        None => failure,
+    };
+    Err(if changed { failure.after_change() } else { failure })
+}
+
+/// Whether pvecm says that it did its work: a join has words for it, `create` is just silent on stderr.
+fn claims_success(deed: Deed, output: &Output) -> bool {
+    match deed {
+        Deed::Join => output.stdout.contains("successfully added node"),
+        Deed::Create | Deed::Confirm => output.exited_zero() && output.stderr.trim().is_empty(),
+    }
+}
+
+/// Why it did not work. `waited` is what was missing how long after a pvecm that claims success.
+fn cause(output: &Output, patience: Duration, waited: Option<(Duration, &[String])>) -> String {
+    let progress = explain::progress(&output.stdout).map(|step| format!(" {step}")).unwrap_or_default();
+    match (output.ending, waited) {
+        (Ending::TimedOut, _) => {
+            format!("pvecm had not ended after {} s and was stopped{progress}", patience.as_secs())
+        }
+        (_, Some((elapsed, missing))) => {
+            format!("pvecm says that it is done, but after {} s {}", elapsed.as_secs(), missing.join("; "))
+        }
+        (_, None) => {
+            format!("pvecm gave up{progress}: {}", explain::failure(&output.stdout, &output.stderr))
+        }
+    }
+}
+
+/// What a failure left behind.
+struct Left {
+    here: Result<Here, String>,
+    there: There,
+}
+
+impl Left {
+    /// Looks at this node, unless it was just looked at, and at the cluster.
+    fn see(host: &dyn Host, wanted: &Wanted, here: Option<Here>) -> Self {
+        let here = match here {
+            Some(here) => Ok(here),
+            None => observe::here(host).map_err(|error| error.to_string()),
+        };
+        let there = wanted.cluster_node.as_ref().map_or(There::NotAsked, |target| probe::ask(host, target));
+        Self { here, there }
+    }
+
+    /// Whether this node or the cluster is no longer as it was before.
+    fn changed_since(&self, seen: &Seen) -> bool {
+        let name = &seen.here.view.node;
+        let listed = aftermath::lists(&self.there, name) && !aftermath::lists(&seen.there, name);
+        listed || !self.here.as_ref().is_ok_and(|here| here.view.is_standalone())
+    }
+
+    fn failure(&self, wanted: &Wanted, deed: Deed, why: &str) -> Failure {
+        let after = match &self.here {
+            Ok(here) => aftermath::aftermath(wanted, here, &self.there),
+            Err(error) => Aftermath {
+                node_state: format!("unknown ({error})"),
+                cluster_state: None,
+                remedy: "run this task again".to_owned(),
+            },
+        };
+        let mut text = format!("{why}. This node: {}.", after.node_state);
+        if let Some(cluster) = &after.cluster_state {
+            text.push_str(&format!(" The cluster: {cluster}."));
+        }
+        text.push_str(&format!(" What to do: {}", after.remedy));
+        let failure = Failure::new(sentence(deed, &wanted.cluster_name, &text))
+            .with("node_state", after.node_state)
+            .with("remedy", after.remedy);
+        match after.cluster_state {
+            Some(cluster) => failure.with("cluster_state", cluster),
+            None => failure,
+        }
+    }
+}

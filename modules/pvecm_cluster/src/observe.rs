@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Every look at this node.
+
+use std::path::Path;
+
+use cluster_state::pmxcfs::{self, Mount};
+use cluster_state::{
+    StateError, cmap, corosync_conf, leftovers, members, quorumtool, services, versions, vmlist,
+};
+use host::{Command, Ending, Host, HostError};
+
+use crate::args::State;
+use crate::probe;
+use crate::seen::{Candidate, ConfFile, Here, Running, Tools, View};
+use crate::wanted::Wanted;
+
+const LOCK: &str = "/var/lock/pvecm.lock";
+
+/// This node as it is now.
+pub(crate) fn here(host: &dyn Host) -> Result<Here, StateError> {
+    let node = host.hostname()?;
+    let mount = pmxcfs::query(host)?.mount;
+    let mounted = matches!(mount, Mount::ReadOnly | Mount::Writable);
+    let table = if mounted { members::query(host)? } else { None };
+    let conf = if mounted { conf(host)? } else { ConfFile::Absent };
+    let corosync = corosync(host)?;
+    let corosync_service = match corosync {
+        Some(_) => "active".to_owned(),
+        None => services::query(host)?.remove("corosync").map(|service| service.active).unwrap_or_default(),
+    };
+    let certificate = conf != ConfFile::Absent && is_there(host, &certificate_path(&node))?;
+    let unfinished = !mounted || (conf != ConfFile::Absent && corosync.is_none());
+    Ok(Here {
+        view: View { node, mount, members: table, conf, corosync },
+        certificate,
+        corosync_service,
+        booting: unfinished && booting(host)?,
+    })
+}
+
+/// Where a node's certificate is.
+pub(crate) fn certificate_path(node: &str) -> String {
+    format!("/etc/pve/nodes/{node}/pve-ssl.pem")
+}
+
+fn conf(host: &dyn Host) -> Result<ConfFile, StateError> {
+    let document = corosync_conf::cluster(host)?;
+    Ok(document.map_or(ConfFile::Absent, |document| ConfFile::of(&document)))
+}
+
+/// The running corosync; none when it is not running.
+fn corosync(host: &dyn Host) -> Result<Option<Running>, StateError> {
+    let cmap = match cmap::query(host) {
+        Err(error) if absent(&error) => return Ok(None),
+        cmap => cmap?,
+    };
+    match quorumtool::query(host) {
+        Err(error) if absent(&error) => Ok(None),
+        quorum => Ok(Some(probe::joined(&cmap, &quorum?))),
+    }
+}
+
+/// Whether corosync is not running, or not even installed.
+fn absent(error: &StateError) -> bool {
+    error.is_corosync_down() || error.is_not_found()
+}
+
+/// Whether systemd has not finished starting this machine.
+fn booting(host: &dyn Host) -> Result<bool, StateError> {
+    let output =
+        host.run(&Command::new("systemctl").arg("is-system-running").timeout(cluster_state::PATIENCE))?;
+    Ok(matches!(output.stdout.trim(), "initializing" | "starting"))
+}
+
+/// What matters before this node creates or joins a cluster.
+pub(crate) fn candidate(host: &dyn Host, wanted: &Wanted) -> Result<Candidate, StateError> {
+    let joins = wanted.state == State::Joined;
+    let addresses = host.addresses()?;
+    let guests = vmlist::query(host)?.unwrap_or_default();
+    let left = leftovers::query(host)?;
+    Ok(Candidate {
+        addresses: addresses.into_iter().map(|local| (local.address, local.prefix)).collect(),
+        authkey: left.authkey,
+        etc_conf: left.corosync_conf,
+        guests: guests.into_iter().map(|guest| guest.vmid).collect(),
+        pvecm_busy: is_there(host, LOCK)? && is_locked(host)?,
+        knows_coefficient: wanted.token_coefficient.is_some() && knows_coefficient(host)?,
+        tools: if joins { tools(host)? } else { Tools::default() },
+        id_rsa: is_there(host, "/root/.ssh/id_rsa")?,
+    })
+}
+
+fn tools(host: &dyn Host) -> Result<Tools, StateError> {
+    let versions = versions::query(host)?;
+    let rsync = match host.run(&Command::new("rsync").arg("--version")) {
+        Ok(_) => true,
+        Err(error) if error.is_not_found() => false,
+        Err(error) => return Err(error.into()),
+    };
+    Ok(Tools { rsync, join_api: versions.join_api, pve: versions.pve })
+}
+
+/// Whether a pvecm of this node holds its lock. A lock that is free is taken and given back at once.
+fn is_locked(host: &dyn Host) -> Result<bool, HostError> {
+    let command = Command::new("flock").args(["--exclusive", "--nonblock", LOCK, "true"]);
+    Ok(host.run(&command)?.ending == Ending::Exited(1))
+}
+
+fn knows_coefficient(host: &dyn Host) -> Result<bool, HostError> {
+    Ok(host.run(&Command::new("pvecm").args(["help", "create"]))?.stdout.contains("--token-coefficient"))
+}
+
+fn is_there(host: &dyn Host, path: &str) -> Result<bool, HostError> {
+    match host.stat(Path::new(path)) {
+        Ok(_) => Ok(true),
+        Err(error) if error.is_not_found() => Ok(false),
+        Err(error) => Err(error),
+    }
+}

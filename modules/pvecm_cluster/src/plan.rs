@@ -1,0 +1,454 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! What is to be done, and every reason not to do it.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use cluster_state::pmxcfs::Mount;
+use corosync_document::Node;
+use host::Command;
+
+use crate::args::State;
+use crate::reason::{self, Reason};
+use crate::seen::{Candidate, Conf, ConfFile, Here, Peer, There, View, quoted, same_address};
+use crate::wanted::Wanted;
+
+/// What the module is going to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Plan {
+    /// Nothing but to see that the cluster confirms the membership.
+    Confirm,
+    /// `pvecm create`
+    Create(Forecast),
+    /// `pvecm add`
+    Join(Forecast),
+}
+
+/// How the cluster will look afterwards.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Forecast {
+    pub(crate) nodeid: u32,
+    pub(crate) config_version: u64,
+    /// The names of the members.
+    pub(crate) members: BTreeSet<String>,
+}
+
+/// Why nothing is done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    pub(crate) deed: Deed,
+    pub(crate) reasons: Vec<Reason>,
+}
+
+/// What was to be done when it was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Deed {
+    Create,
+    Join,
+    Confirm,
+}
+
+impl Refusal {
+    /// Whether all reasons may pass by themselves within moments.
+    pub(crate) fn is_passing(&self) -> bool {
+        self.reasons.iter().all(|reason| reason.passing)
+    }
+}
+
+/// Whether the cluster node must be asked: before a join, and when a member does not recognise the node that it is
+/// said to have joined through.
+pub(crate) fn asks_cluster_node(wanted: &Wanted, here: &View) -> bool {
+    let Some(target) = &wanted.cluster_node else { return false };
+    match &here.conf {
+        ConfFile::Absent => here.is_mounted(),
+        ConfFile::Broken(_) => false,
+        ConfFile::Read(conf) => conf.cluster_name == wanted.cluster_name && !recognises(here, conf, target),
+    }
+}
+
+/// Whether a member knows this host as another node of its cluster (or as itself).
+fn recognises(here: &View, conf: &Conf, target: &str) -> bool {
+    let short = target.split('.').next().unwrap_or_default();
+    let is_address = target.parse::<std::net::IpAddr>().is_ok();
+    let named = !is_address && conf.node(short).is_some();
+    let addressed =
+        conf.nodes.values().any(|node| node.addresses.values().any(|address| same_address(address, target)));
+    let managed = here.members.iter().flat_map(|members| members.nodelist.values());
+    named || addressed || managed.filter_map(|node| node.ip.as_deref()).any(|ip| same_address(ip, target))
+}
+
+/// Decides what to do. `candidate` is what was seen of a node that belongs to no cluster.
+pub(crate) fn plan(
+    wanted: &Wanted,
+    here: &Here,
+    candidate: &Candidate,
+    there: &There,
+) -> Result<Plan, Refusal> {
+    let deed = match (&here.view.conf, wanted.state) {
+        (ConfFile::Read(conf), _) if conf.cluster_name == wanted.cluster_name => Deed::Confirm,
+        (_, State::Present) => Deed::Create,
+        (_, State::Joined) => Deed::Join,
+    };
+    let mut reasons = mount(&here.view.mount, here.booting);
+    if reasons.is_empty() {
+        reasons = match &here.view.conf {
+            ConfFile::Broken(why) => vec![reason::own_conf_broken(why)],
+            ConfFile::Read(conf) if deed == Deed::Confirm => membership(wanted, here, conf, there),
+            ConfFile::Read(conf) => vec![reason::other_cluster(&conf.cluster_name)],
+            ConfFile::Absent => {
+                let mut reasons = this_node(wanted, here, candidate);
+                if wanted.state == State::Joined {
+                    reasons.extend(cluster(wanted, here, candidate, there));
+                }
+                reasons
+            }
+        };
+    }
+    if !reasons.is_empty() {
+        return Err(Refusal { deed, reasons });
+    }
+    let name = &here.view.node;
+    Ok(match (deed, there.peer().and_then(|peer| peer.view.conf.conf())) {
+        (Deed::Create, _) => Plan::Create(Forecast {
+            nodeid: wanted.nodeid.unwrap_or(1),
+            config_version: 1,
+            members: BTreeSet::from([name.clone()]),
+        }),
+        (Deed::Join, Some(conf)) => Plan::Join(Forecast {
+            nodeid: conf
+                .node(name)
+                .map(|(nodeid, _)| nodeid)
+                .or(wanted.nodeid)
+                .unwrap_or_else(|| conf.free_nodeid()),
+            config_version: conf.config_version + 1,
+            members: conf.nodes.values().map(|node| &node.name).chain([name]).cloned().collect(),
+        }),
+        (Deed::Confirm, _) | (Deed::Join, None) => Plan::Confirm,
+    })
+}
+
+fn mount(mount: &Mount, booting: bool) -> Vec<Reason> {
+    match mount {
+        Mount::NoDirectory => vec![reason::no_pve()],
+        Mount::NotMounted => vec![reason::not_mounted(booting)],
+        Mount::Dead { reason } => vec![reason::mount_dead(reason)],
+        Mount::ReadOnly | Mount::Writable => Vec::new(),
+    }
+}
+
+/// A member of the right cluster: what in it is not as the task declares.
+fn membership(wanted: &Wanted, here: &Here, conf: &Conf, there: &There) -> Vec<Reason> {
+    let mut reasons = Vec::new();
+    let name = &here.view.node;
+    let Some((nodeid, node)) = conf.node(name) else {
+        return vec![reason::not_in_nodelist(name)];
+    };
+    match there {
+        There::NotAsked => {}
+        There::NoAnswer(why) => {
+            reasons.push(reason::no_answer(wanted.cluster_node.as_deref().unwrap_or_default(), why));
+        }
+        There::Answered(peer) => {
+            let theirs = peer.view.conf.conf();
+            let ours = theirs.is_some_and(|theirs| {
+                theirs.cluster_name == conf.cluster_name
+                    && theirs.node(name).is_some_and(|(id, _)| id == nodeid)
+            });
+            if !ours || conf.node(&peer.view.node).is_none() {
+                reasons.push(reason::namesake(&conf.cluster_name, &peer.view.node));
+            }
+        }
+    }
+    for (number, link) in &wanted.links {
+        match node.addresses.get(number) {
+            None => reasons.push(reason::link_not_in_cluster(*number, &link.address)),
+            Some(address) if !link.is_at(address) => {
+                reasons.push(reason::link_at_another_address(*number, address, &link.address));
+            }
+            Some(_) => {}
+        }
+    }
+    for (number, address) in &node.addresses {
+        if !wanted.links.contains_key(number) {
+            reasons.push(reason::link_not_declared(*number, address));
+        }
+    }
+    reasons.extend(priorities(wanted, conf));
+    if let Some(wanted) = wanted.nodeid.filter(|wanted| *wanted != nodeid) {
+        reasons.push(reason::another_nodeid(nodeid, wanted));
+    }
+    if let Some(wanted) = wanted.votes.filter(|wanted| *wanted != node.votes) {
+        reasons.push(reason::other_votes(node.votes, wanted));
+    }
+    if let Some(wanted) = wanted.token_coefficient.filter(|wanted| Some(*wanted) != conf.token_coefficient) {
+        reasons.push(reason::another_coefficient(conf.token_coefficient, wanted));
+    }
+    reasons
+}
+
+/// Declared priorities that the cluster does not have.
+fn priorities(wanted: &Wanted, conf: &Conf) -> Vec<Reason> {
+    let declared = wanted.links.iter().filter_map(|(number, link)| Some((*number, link.priority?)));
+    declared
+        .filter(|(number, _)| conf.links.contains(number))
+        .filter_map(|(number, priority)| {
+            let running = conf.priorities.get(&number).copied();
+            (running != Some(priority)).then(|| reason::another_priority(number, running, priority))
+        })
+        .collect()
+}
+
+/// A node without a cluster: what on it stands in the way.
+fn this_node(wanted: &Wanted, here: &Here, candidate: &Candidate) -> Vec<Reason> {
+    let mut reasons = Vec::new();
+    if let Some(cluster) = here.view.members.as_ref().and_then(|members| members.cluster.as_ref()) {
+        reasons.push(reason::pmxcfs_in_a_cluster(&cluster.name));
+    }
+    if candidate.authkey && !wanted.force {
+        reasons.push(reason::left_over("/etc/corosync/authkey"));
+    }
+    if candidate.etc_conf && !wanted.force {
+        reasons.push(reason::left_over("/etc/corosync/corosync.conf"));
+    }
+    if here.view.corosync.is_some() {
+        reasons.push(reason::corosync_runs());
+    }
+    if candidate.pvecm_busy {
+        reasons.push(reason::pvecm_busy());
+    }
+    for (number, link) in &wanted.links {
+        if !candidate.addresses.iter().any(|(address, _)| *address == link.address) {
+            reasons.push(reason::address_not_here(*number, &link.address));
+        }
+    }
+    match wanted.state {
+        State::Present => {
+            if wanted.token_coefficient.is_some() && !candidate.knows_coefficient {
+                reasons.push(reason::no_coefficient_option());
+            }
+        }
+        State::Joined => {
+            if !candidate.guests.is_empty() {
+                reasons.push(reason::guests(&candidate.guests));
+            }
+            if !candidate.tools.rsync {
+                reasons.push(reason::no_rsync("this node"));
+            }
+            if !candidate.id_rsa {
+                reasons.push(reason::no_id_rsa());
+            }
+        }
+    }
+    reasons
+}
+
+/// The cluster to join: what in it stands in the way.
+fn cluster(wanted: &Wanted, here: &Here, candidate: &Candidate, there: &There) -> Vec<Reason> {
+    let target = wanted.cluster_node.as_deref().unwrap_or_default();
+    let peer = match there {
+        There::NotAsked => return Vec::new(),
+        There::NoAnswer(why) => return vec![reason::no_answer(target, why)],
+        There::Answered(peer) => peer,
+    };
+    let peer_name = &peer.view.node;
+    if *peer_name == here.view.node {
+        return vec![reason::itself(target)];
+    }
+    if !peer.view.is_mounted() {
+        return vec![reason::peer_not_mounted(peer_name)];
+    }
+    let mut reasons = Vec::new();
+    match &peer.view.conf {
+        ConfFile::Absent => reasons.push(reason::peer_standalone(peer_name)),
+        ConfFile::Broken(why) => reasons.push(reason::peer_conf_broken(peer_name, why)),
+        ConfFile::Read(conf) => {
+            if conf.cluster_name != wanted.cluster_name {
+                reasons.push(reason::peer_in_other_cluster(peer_name, &conf.cluster_name));
+            }
+            reasons.extend(health(peer, conf, &here.view.node));
+            reasons.extend(room(wanted, here, conf, peer));
+        }
+    }
+    reasons.extend(versions(candidate, peer));
+    reasons
+}
+
+/// Whether the cluster is in a state in which a join is safe.
+fn health(peer: &Peer, conf: &Conf, joining: &str) -> Vec<Reason> {
+    let mut reasons = Vec::new();
+    let name = &peer.view.node;
+    if conf.qdevice {
+        reasons.push(reason::qdevice());
+    }
+    if peer.locked {
+        reasons.push(reason::locked());
+    }
+    let Some(running) = &peer.view.corosync else {
+        reasons.push(reason::peer_without_corosync(name));
+        return reasons;
+    };
+    if !running.quorate {
+        reasons.push(reason::not_quorate(running.votes, running.expected_votes));
+    } else if peer.view.mount != Mount::Writable {
+        reasons.push(reason::peer_read_only(name));
+    }
+    let offline: Vec<&str> = conf
+        .nodes
+        .iter()
+        .filter(|(id, node)| !running.versions.contains_key(id) && node.name != joining)
+        .map(|(_, node)| node.name.as_str())
+        .collect();
+    if !offline.is_empty() {
+        reasons.push(reason::offline(&offline));
+    }
+    let versions: BTreeSet<u64> = running.versions.values().copied().collect();
+    if versions.len() > 1 {
+        reasons.push(reason::versions_differ(&spread(conf, running)));
+    } else if !versions.contains(&conf.config_version) {
+        reasons.push(reason::version_not_running(conf.config_version, versions.first().copied()));
+    }
+    reasons
+}
+
+/// Which member runs which config_version: `3 on 'pve1', 'pve2' and 4 on 'pve3'`.
+pub(crate) fn spread(conf: &Conf, running: &crate::seen::Running) -> String {
+    let versions: BTreeSet<u64> = running.versions.values().copied().collect();
+    let one = |version: &u64| {
+        let on = running.versions.iter().filter(|(_, runs)| *runs == version);
+        format!("{version} on {}", quoted(on.map(|(id, _)| conf.name_of(*id))))
+    };
+    versions.iter().map(one).collect::<Vec<_>>().join(" and ")
+}
+
+/// Whether there is room for this node: its name, links, addresses and nodeid.
+fn room(wanted: &Wanted, here: &Here, conf: &Conf, peer: &Peer) -> Vec<Reason> {
+    let mut reasons = Vec::new();
+    let name = &here.view.node;
+    let own = conf.node(name);
+    if let Some((nodeid, node)) = own {
+        let online = peer.view.corosync.as_ref().is_some_and(|run| run.versions.contains_key(&nodeid));
+        if online {
+            reasons.push(reason::name_online(name));
+        } else if !wanted.force {
+            reasons.push(reason::name_listed(name, &peer.view.node));
+        } else {
+            reasons.extend(differences(wanted, name, nodeid, node));
+        }
+    }
+    for (number, link) in &wanted.links {
+        if !conf.links.contains(number) {
+            reasons.push(reason::link_not_in_cluster(*number, &link.address));
+        }
+    }
+    for number in &conf.links {
+        if !wanted.links.contains_key(number) {
+            reasons.push(reason::link_missing(*number));
+        }
+    }
+    reasons.extend(priorities(wanted, conf));
+    for (number, link) in &wanted.links {
+        for node in conf.nodes.values().filter(|node| node.name != *name) {
+            if node.addresses.values().any(|address| link.is_at(address)) {
+                reasons.push(reason::address_taken(*number, &link.address, &node.name));
+            }
+        }
+    }
+    if let Some(nodeid) = wanted.nodeid
+        && let Some(node) = conf.nodes.get(&nodeid)
+        && node.name != *name
+    {
+        reasons.push(reason::nodeid_taken(nodeid, &node.name));
+    }
+    reasons
+}
+
+/// What differs between a reinstalled node and its entry: pvecm would take the new values, the running corosync
+/// would refuse them.
+fn differences(wanted: &Wanted, name: &str, nodeid: u32, node: &Node) -> Vec<Reason> {
+    let mut reasons = Vec::new();
+    for (number, link) in &wanted.links {
+        if let Some(address) = node.addresses.get(number)
+            && !link.is_at(address)
+        {
+            reasons.push(reason::listed_at_another_address(name, *number, address, &link.address));
+        }
+    }
+    if let Some(wanted) = wanted.nodeid.filter(|wanted| *wanted != nodeid) {
+        reasons.push(reason::listed_with_another_nodeid(name, nodeid, wanted));
+    }
+    if let Some(wanted) = wanted.votes.filter(|wanted| *wanted != node.votes) {
+        reasons.push(reason::listed_with_other_votes(name, node.votes, wanted));
+    }
+    reasons
+}
+
+/// Whether the programs at both ends fit together.
+fn versions(candidate: &Candidate, peer: &Peer) -> Vec<Reason> {
+    let mut reasons = Vec::new();
+    let name = &peer.view.node;
+    if !peer.tools.rsync {
+        reasons.push(reason::no_rsync(&format!("'{name}'")));
+    }
+    if let (Some(ours), Some(theirs)) = (candidate.tools.pve_major(), peer.tools.pve_major())
+        && ours != theirs
+    {
+        let ours = candidate.tools.pve.as_deref().unwrap_or_default();
+        reasons.push(reason::pve_differs(ours, name, peer.tools.pve.as_deref().unwrap_or_default()));
+    }
+    if let (Some(ours), Some(theirs)) = (candidate.tools.join_api, peer.tools.join_api)
+        && ours != theirs
+    {
+        reasons.push(reason::join_api_differs(ours, name, theirs));
+    }
+    reasons
+}
+
+/// The command that carries out a plan to create or to join.
+pub(crate) fn command(plan: &Plan, wanted: &Wanted, timeout: Duration) -> Command {
+    let command = Command::new("pvecm").timeout(timeout);
+    let joins = matches!(plan, Plan::Join(_));
+    let mut command = if joins {
+        command.arg("add").arg(wanted.cluster_node.as_deref().unwrap_or_default()).arg("--use_ssh")
+    } else {
+        command.arg("create").arg(&wanted.cluster_name)
+    };
+    for (number, link) in &wanted.links {
+        // `pvecm add` takes a priority and ignores it
+        let value = match link.priority.filter(|_| !joins) {
+            Some(priority) => format!("address={},priority={priority}", link.address),
+            None => link.address.to_string(),
+        };
+        command = command.arg(format!("--link{number}")).arg(value);
+    }
+    for (option, value) in [("--nodeid", wanted.nodeid), ("--votes", wanted.votes)] {
+        if let Some(value) = value {
+            command = command.arg(option).arg(value.to_string());
+        }
+    }
+    if let Some(coefficient) = wanted.token_coefficient {
+        command = command.arg("--token-coefficient").arg(coefficient.to_string());
+    }
+    if wanted.force {
+        command = command.arg("--force");
+    }
+    command
+}
+
+/// What a person should know although nothing stands in the way.
+pub(crate) fn warnings(wanted: &Wanted, candidate: &Candidate) -> Vec<String> {
+    let mut networks = Vec::new();
+    let mut warnings = Vec::new();
+    for (number, link) in &wanted.links {
+        let Some((_, prefix)) = candidate.addresses.iter().find(|(address, _)| *address == link.address)
+        else {
+            continue;
+        };
+        let network = crate::net::network(link.address, *prefix);
+        if let Some((other, _)) = networks.iter().find(|(_, seen)| *seen == network) {
+            warnings
+                .push(format!("links {other} and {number} are in the same network: both fail when it does"));
+        }
+        networks.push((*number, network));
+    }
+    warnings
+}

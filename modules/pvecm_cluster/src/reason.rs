@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Every reason not to do what the task asks, in words.
+
+use std::net::IpAddr;
+
+use crate::seen::{NoAnswer, quoted};
+
+/// A reason not to do something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Reason {
+    pub(crate) text: String,
+    /// Whether it may pass by itself within moments, as during another node's join.
+    pub(crate) passing: bool,
+}
+
+fn lasting(text: impl Into<String>) -> Reason {
+    Reason { text: text.into(), passing: false }
+}
+
+fn passing(text: impl Into<String>) -> Reason {
+    Reason { text: text.into(), passing: true }
+}
+
+pub(crate) fn no_pve() -> Reason {
+    lasting("Proxmox VE is not installed on this node: there is no '/etc/pve'")
+}
+
+pub(crate) fn not_mounted(booting: bool) -> Reason {
+    let text = "'/etc/pve' is not mounted: start it with 'systemctl start pve-cluster'";
+    Reason { text: text.to_owned(), passing: booting }
+}
+
+pub(crate) fn mount_dead(why: &str) -> Reason {
+    lasting(format!("'/etc/pve' is dead ({why}): restart it with 'systemctl restart pve-cluster'"))
+}
+
+pub(crate) fn own_conf_broken(why: &str) -> Reason {
+    lasting(format!("'/etc/pve/corosync.conf' of this node cannot be understood: {why}"))
+}
+
+pub(crate) fn other_cluster(name: &str) -> Reason {
+    lasting(format!("this node is a member of cluster '{name}'"))
+}
+
+pub(crate) fn pmxcfs_in_a_cluster(name: &str) -> Reason {
+    lasting(format!(
+        "'/etc/pve' of this node still belongs to cluster '{name}', whose corosync.conf is gone: run 'systemctl \
+         restart pve-cluster'"
+    ))
+}
+
+pub(crate) fn left_over(path: &str) -> Reason {
+    lasting(format!("'{path}' is left over from another cluster: remove it if this node belongs to none"))
+}
+
+pub(crate) fn corosync_runs() -> Reason {
+    lasting(
+        "corosync runs on this node although it belongs to no cluster: stop it with 'systemctl stop corosync'",
+    )
+}
+
+pub(crate) fn pvecm_busy() -> Reason {
+    lasting("another pvecm is at work on this node ('/var/lock/pvecm.lock' is held)")
+}
+
+pub(crate) fn address_not_here(link: u8, address: &IpAddr) -> Reason {
+    lasting(format!("link {link} has address '{address}', which is not on this node"))
+}
+
+pub(crate) fn no_coefficient_option() -> Reason {
+    lasting("this pvecm has no option '--token-coefficient', which came with Proxmox VE 9.1")
+}
+
+pub(crate) fn guests(guests: &[u32]) -> Reason {
+    let ids: Vec<String> = guests.iter().map(u32::to_string).collect();
+    lasting(format!("this host already contains virtual guests ({})", ids.join(", ")))
+}
+
+pub(crate) fn no_rsync(whose: &str) -> Reason {
+    lasting(format!("rsync is not installed on {whose}"))
+}
+
+pub(crate) fn no_id_rsa() -> Reason {
+    lasting("'/root/.ssh/id_rsa' is missing on this node: it is the key that pvecm joins with")
+}
+
+pub(crate) fn not_in_nodelist(name: &str) -> Reason {
+    lasting(format!("'/etc/pve/corosync.conf' does not list this node ('{name}')"))
+}
+
+pub(crate) fn namesake(cluster: &str, peer: &str) -> Reason {
+    lasting(format!("this node is a member of another cluster '{cluster}' than '{peer}' is"))
+}
+
+/// Ends every reason about a member whose settings are not the declared ones.
+const EDIT: &str = "joining again does not change it, editing corosync.conf does (module corosync_conf)";
+
+pub(crate) fn link_not_in_cluster(link: u8, address: &IpAddr) -> Reason {
+    lasting(format!("link {link} ('{address}') does not exist in the cluster"))
+}
+
+pub(crate) fn link_missing(link: u8) -> Reason {
+    lasting(format!("the cluster has a link {link}, for which no address of this node is given"))
+}
+
+pub(crate) fn link_not_declared(link: u8, address: &str) -> Reason {
+    lasting(format!("this node has a link {link} ('{address}') that is not declared"))
+}
+
+pub(crate) fn link_at_another_address(link: u8, running: &str, declared: &IpAddr) -> Reason {
+    lasting(format!("link {link} of this node has address '{running}', not '{declared}': {EDIT}"))
+}
+
+pub(crate) fn another_priority(link: u8, running: Option<u8>, declared: u8) -> Reason {
+    let running = running.map_or_else(|| "no priority".to_owned(), |priority| format!("priority {priority}"));
+    lasting(format!("link {link} has {running} in the cluster, not {declared}: {EDIT}"))
+}
+
+pub(crate) fn another_nodeid(running: u32, declared: u32) -> Reason {
+    lasting(format!(
+        "this node has nodeid {running}, not {declared}: it changes only by removing the node and joining it again"
+    ))
+}
+
+pub(crate) fn other_votes(running: u32, declared: u32) -> Reason {
+    lasting(format!("quorum_votes of this node is {running}, not {declared}: {EDIT}"))
+}
+
+pub(crate) fn another_coefficient(running: Option<u64>, declared: u64) -> Reason {
+    let running = running.map_or_else(|| "not set".to_owned(), |running| running.to_string());
+    lasting(format!("token_coefficient of the cluster is {running}, not {declared}: {EDIT}"))
+}
+
+/// Why the cluster node did not answer.
+pub(crate) fn no_answer(target: &str, why: &NoAnswer) -> Reason {
+    lasting(match why {
+        NoAnswer::HostKeyUnknown => format!(
+            "the ssh host key of '{target}' is not known to root on this node under exactly this name: add it to \
+             '/root/.ssh/known_hosts'"
+        ),
+        NoAnswer::HostKeyChanged => format!(
+            "the ssh host key of '{target}' is another one than root on this node knows: make sure that it is the \
+             right host and replace it in '/root/.ssh/known_hosts'"
+        ),
+        NoAnswer::KeyRefused => format!(
+            "'{target}' does not accept the ssh key of root on this node: add '/root/.ssh/id_rsa.pub' to \
+             '/etc/pve/priv/authorized_keys' of the cluster"
+        ),
+        NoAnswer::NameUnknown => format!("the name '{target}' cannot be resolved on this node"),
+        NoAnswer::Closed => format!(
+            "'{target}' closed the ssh connection before the login: after failed logins sshd shuts a host out for a \
+             while"
+        ),
+        NoAnswer::Silent { seconds } => format!("'{target}' does not answer over ssh within {seconds} s"),
+        NoAnswer::Other(words) => format!("cannot reach '{target}' over ssh: {words}"),
+        NoAnswer::Garbled(what) => format!("the answer of '{target}' cannot be understood: {what}"),
+    })
+}
+
+pub(crate) fn itself(target: &str) -> Reason {
+    lasting(format!("'{target}' is this node itself: name another one, which is a member of the cluster"))
+}
+
+pub(crate) fn peer_not_mounted(peer: &str) -> Reason {
+    lasting(format!("'/etc/pve' is not mounted on '{peer}'"))
+}
+
+pub(crate) fn peer_standalone(peer: &str) -> Reason {
+    lasting(format!("'{peer}' is not a member of a cluster"))
+}
+
+pub(crate) fn peer_conf_broken(peer: &str, why: &str) -> Reason {
+    lasting(format!("'/etc/pve/corosync.conf' on '{peer}' cannot be understood: {why}"))
+}
+
+pub(crate) fn peer_in_other_cluster(peer: &str, cluster: &str) -> Reason {
+    lasting(format!("'{peer}' is a member of cluster '{cluster}'"))
+}
+
+pub(crate) fn peer_without_corosync(peer: &str) -> Reason {
+    lasting(format!("corosync is not running on '{peer}'"))
+}
+
+pub(crate) fn peer_read_only(peer: &str) -> Reason {
+    passing(format!("'/etc/pve' on '{peer}' takes no writes yet"))
+}
+
+pub(crate) fn qdevice() -> Reason {
+    lasting(
+        "the cluster has a QDevice: remove it before a node joins ('pvecm qdevice remove') and set it up again \
+         afterwards",
+    )
+}
+
+pub(crate) fn locked() -> Reason {
+    passing(
+        "the cluster's corosync.conf is locked ('/etc/pve/priv/lock/file-corosync_conf'): another join or change \
+         is under way",
+    )
+}
+
+pub(crate) fn not_quorate(votes: u32, expected: u32) -> Reason {
+    passing(format!("the cluster is not quorate ({votes} of {expected} votes)"))
+}
+
+pub(crate) fn offline(names: &[&str]) -> Reason {
+    let nodes = if names.len() == 1 { "node" } else { "nodes" };
+    let verb = if names.len() == 1 { "is" } else { "are" };
+    let them = if names.len() == 1 { "it" } else { "them" };
+    passing(format!(
+        "{nodes} {} of the cluster {verb} not online and would miss the new corosync.conf: start or remove {them} \
+         first",
+        quoted(names)
+    ))
+}
+
+pub(crate) fn versions_differ(spread: &str) -> Reason {
+    passing(format!(
+        "the members do not run one config_version ({spread}): another join or change is under way"
+    ))
+}
+
+pub(crate) fn version_not_running(file: u64, running: Option<u64>) -> Reason {
+    let running = running.map_or_else(|| "none".to_owned(), |running| running.to_string());
+    passing(format!("the cluster's corosync.conf has config_version {file} but its members run {running}"))
+}
+
+pub(crate) fn name_online(name: &str) -> Reason {
+    lasting(format!("the cluster has another node named '{name}', which is online: node names must differ"))
+}
+
+pub(crate) fn name_listed(name: &str, peer: &str) -> Reason {
+    lasting(format!(
+        "the cluster lists a node named '{name}' already, which is not online: if it is this node, reinstalled or \
+         half joined, use 'force: true' or remove it first with 'pvecm delnode {name}' on '{peer}'"
+    ))
+}
+
+pub(crate) fn listed_at_another_address(name: &str, link: u8, listed: &str, declared: &IpAddr) -> Reason {
+    lasting(format!(
+        "the cluster lists '{name}' with address '{listed}' on link {link}, not '{declared}', and corosync does not \
+         change an address while it runs: remove the node first with 'pvecm delnode {name}'"
+    ))
+}
+
+pub(crate) fn listed_with_another_nodeid(name: &str, listed: u32, declared: u32) -> Reason {
+    lasting(format!("the cluster lists '{name}' with nodeid {listed}, not {declared}"))
+}
+
+pub(crate) fn listed_with_other_votes(name: &str, listed: u32, declared: u32) -> Reason {
+    lasting(format!("the cluster lists '{name}' with quorum_votes {listed}, not {declared}"))
+}
+
+pub(crate) fn address_taken(link: u8, address: &IpAddr, node: &str) -> Reason {
+    lasting(format!("link {link} has address '{address}', which node '{node}' of the cluster uses"))
+}
+
+pub(crate) fn nodeid_taken(nodeid: u32, node: &str) -> Reason {
+    lasting(format!("nodeid {nodeid} belongs to node '{node}' of the cluster"))
+}
+
+pub(crate) fn pve_differs(ours: &str, peer: &str, theirs: &str) -> Reason {
+    lasting(format!(
+        "this node has Proxmox VE {ours} and '{peer}' has {theirs}: both need the same major version"
+    ))
+}
+
+pub(crate) fn join_api_differs(ours: u32, peer: &str, theirs: u32) -> Reason {
+    lasting(format!("pvecm speaks join API version {ours} on this node and {theirs} on '{peer}'"))
+}

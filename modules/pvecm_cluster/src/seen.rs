@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! What the module knows about this node and the cluster: plain values, nothing that asks.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use cluster_state::members::Members;
+use cluster_state::pmxcfs::Mount;
+use corosync_document::{Document, Node};
+
+/// A corosync.conf, as far as membership is concerned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Conf {
+    pub(crate) cluster_name: String,
+    pub(crate) config_version: u64,
+    pub(crate) token_coefficient: Option<u64>,
+    pub(crate) qdevice: bool,
+    /// The nodelist, by nodeid.
+    pub(crate) nodes: BTreeMap<u32, Node>,
+    /// The numbers of the links.
+    pub(crate) links: BTreeSet<u8>,
+    /// The priorities that links were given.
+    pub(crate) priorities: BTreeMap<u8, u8>,
+}
+
+impl Conf {
+    /// Says what is wrong when the file is not a cluster's configuration.
+    pub(crate) fn of(document: &Document) -> Result<Self, String> {
+        let mut nodes = BTreeMap::new();
+        for node in document.nodes() {
+            let Some(nodeid) = node.nodeid else {
+                return Err(format!("node '{}' has no valid nodeid", node.name));
+            };
+            if let Some(twice) = nodes.insert(nodeid, node) {
+                return Err(format!("nodeid {nodeid} appears twice, the first time for '{}'", twice.name));
+            }
+        }
+        let interfaces = document.interfaces();
+        Ok(Self {
+            cluster_name: document.cluster_name().ok_or("it has no cluster_name")?.to_owned(),
+            config_version: document.config_version().ok_or("it has no config_version")?,
+            token_coefficient: document.get("totem.token_coefficient").and_then(|text| text.parse().ok()),
+            qdevice: document.device().is_some(),
+            nodes,
+            links: document.links(),
+            priorities: interfaces.iter().filter_map(|link| Some((link.link, link.priority?))).collect(),
+        })
+    }
+
+    /// The node of this name.
+    pub(crate) fn node(&self, name: &str) -> Option<(u32, &Node)> {
+        self.nodes.iter().find(|(_, node)| node.name == name).map(|(id, node)| (*id, node))
+    }
+
+    /// The name of a nodeid, or the number where the nodelist has none.
+    pub(crate) fn name_of(&self, nodeid: u32) -> String {
+        self.nodes.get(&nodeid).map_or_else(|| nodeid.to_string(), |node| node.name.clone())
+    }
+
+    /// The nodeid that a new node gets.
+    pub(crate) fn free_nodeid(&self) -> u32 {
+        (1..).find(|id| !self.nodes.contains_key(id)).unwrap_or(u32::MAX)
+    }
+}
+
+/// A corosync.conf that may be missing or broken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum ConfFile {
+    Absent,
+    Broken(String),
+    Read(Box<Conf>),
+}
+
+impl ConfFile {
+    pub(crate) fn of(document: &Document) -> Self {
+        Conf::of(document).map_or_else(Self::Broken, |conf| Self::Read(Box::new(conf)))
+    }
+
+    pub(crate) fn conf(&self) -> Option<&Conf> {
+        match self {
+            Self::Read(conf) => Some(conf),
+            Self::Absent | Self::Broken(_) => None,
+        }
+    }
+}
+
+/// The running corosync of a node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Running {
+    pub(crate) nodeid: u32,
+    pub(crate) quorate: bool,
+    pub(crate) votes: u32,
+    pub(crate) expected_votes: u32,
+    /// The config_version that each member seen now runs, by nodeid.
+    pub(crate) versions: BTreeMap<u32, u64>,
+}
+
+/// A node's own view of its cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct View {
+    pub(crate) node: String,
+    pub(crate) mount: Mount,
+    /// pmxcfs's own table; none while it is not mounted.
+    pub(crate) members: Option<Members>,
+    /// /etc/pve/corosync.conf
+    pub(crate) conf: ConfFile,
+    /// None while corosync is not running.
+    pub(crate) corosync: Option<Running>,
+}
+
+impl View {
+    pub(crate) fn is_mounted(&self) -> bool {
+        matches!(self.mount, Mount::ReadOnly | Mount::Writable)
+    }
+
+    /// Whether the node belongs to no cluster.
+    pub(crate) fn is_standalone(&self) -> bool {
+        self.is_mounted() && self.conf == ConfFile::Absent
+    }
+}
+
+/// This node, with what only a member or a candidate on the spot can know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Here {
+    pub(crate) view: View,
+    pub(crate) certificate: bool,
+    /// systemd's word for corosync while it does not run: `inactive`, `failed`, `activating`, ..
+    pub(crate) corosync_service: String,
+    /// Whether the machine is still starting its services.
+    pub(crate) booting: bool,
+}
+
+/// What matters on this node before it creates or joins.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Candidate {
+    pub(crate) addresses: Vec<(IpAddr, u8)>,
+    pub(crate) authkey: bool,
+    pub(crate) etc_conf: bool,
+    pub(crate) guests: Vec<u32>,
+    pub(crate) pvecm_busy: bool,
+    /// Whether pvecm knows `--token-coefficient`; asked only when the task sets one.
+    pub(crate) knows_coefficient: bool,
+    pub(crate) tools: Tools,
+    pub(crate) id_rsa: bool,
+}
+
+/// What a join needs at both ends.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Tools {
+    pub(crate) rsync: bool,
+    /// The version of the way nodes talk during a join.
+    pub(crate) join_api: Option<u32>,
+    /// Proxmox VE's version, such as `9.2.11`.
+    pub(crate) pve: Option<String>,
+}
+
+impl Tools {
+    pub(crate) fn pve_major(&self) -> Option<u32> {
+        self.pve.as_ref()?.split('.').next()?.parse().ok()
+    }
+}
+
+/// The cluster node, as it answered over ssh.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Peer {
+    pub(crate) view: View,
+    pub(crate) locked: bool,
+    pub(crate) tools: Tools,
+}
+
+/// What asking the cluster node gave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum There {
+    NotAsked,
+    NoAnswer(NoAnswer),
+    Answered(Box<Peer>),
+}
+
+impl There {
+    pub(crate) fn peer(&self) -> Option<&Peer> {
+        match self {
+            Self::Answered(peer) => Some(peer),
+            Self::NotAsked | Self::NoAnswer(_) => None,
+        }
+    }
+}
+
+/// Why the cluster node could not be asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum NoAnswer {
+    HostKeyUnknown,
+    HostKeyChanged,
+    KeyRefused,
+    NameUnknown,
+    /// The connection was closed before the login.
+    Closed,
+    Silent {
+        seconds: u64,
+    },
+    /// ssh's own words.
+    Other(String),
+    /// The login worked, the answer was not understood.
+    Garbled(String),
+}
+
+/// Names in quotes, with commas: `'pve1', 'pve2'`.
+pub(crate) fn quoted<S: AsRef<str>>(names: impl IntoIterator<Item = S>) -> String {
+    let names: Vec<String> = names.into_iter().map(|name| format!("'{}'", name.as_ref())).collect();
+    names.join(", ")
+}
+
+/// Whether two texts are the same address; names are compared as they are written.
+pub(crate) fn same_address(one: &str, other: &str) -> bool {
+    match (one.parse::<IpAddr>(), other.parse::<IpAddr>()) {
+        (Ok(one), Ok(other)) => one == other,
+        _ => one == other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_compared_by_meaning() {
+        assert!(same_address("fd00::1", "fd00:0:0::1"));
+        assert!(!same_address("10.0.0.1", "10.0.0.11"));
+        assert!(same_address("pve1", "pve1"));
+    }
+
+    #[test]
+    fn a_file_without_a_cluster_is_told_apart() {
+        let wrong = |text: &[u8]| Conf::of(&Document::parse(text)).unwrap_err();
+        assert_eq!(wrong(b""), "it has no cluster_name");
+        let twice = b"nodelist {\n  node {\n    name: a\n    nodeid: 2\n  }\n  node {\n    name: b\n    nodeid: 2\n  }\n}\n";
+        assert_eq!(wrong(twice), "nodeid 2 appears twice, the first time for 'a'");
+    }
+}

@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! The task's options, checked by themselves and put in a form to work with.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use crate::args::{Args, State};
+use crate::seen::same_address;
+
+/// The longest name that PVE takes.
+const NAME_LENGTH: usize = 15;
+
+/// A checked task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    pub(crate) state: State,
+    pub(crate) cluster_name: String,
+    /// The links of this node, by number.
+    pub(crate) links: BTreeMap<u8, Link>,
+    pub(crate) nodeid: Option<u32>,
+    pub(crate) votes: Option<u32>,
+    pub(crate) token_coefficient: Option<u64>,
+    /// The member to join through; none when the cluster is created.
+    pub(crate) cluster_node: Option<String>,
+    pub(crate) force: bool,
+    /// Seconds for everything.
+    pub(crate) timeout: u64,
+}
+
+/// A link of this node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Link {
+    pub(crate) address: IpAddr,
+    pub(crate) priority: Option<u8>,
+}
+
+impl Wanted {
+    /// Checks the options; returns every reason why they cannot be carried out.
+    pub(crate) fn check(args: &Args) -> Result<Self, Vec<String>> {
+        let mut wrong = Vec::new();
+        if !is_cluster_name(&args.cluster_name) {
+            wrong.push(format!(
+                "'{}' is not a cluster name (letters, digits and hyphens inside, {NAME_LENGTH} characters at most)",
+                args.cluster_name
+            ));
+        }
+        let links = links(args, &mut wrong);
+        let nodeid = number("nodeid", args.nodeid, 1, &mut wrong);
+        let fewest = if args.state == State::Present { 1 } else { 0 };
+        let votes = number("votes", args.votes, fewest, &mut wrong);
+        let token_coefficient = number("token_coefficient", args.token_coefficient, 0, &mut wrong);
+        let timeout = number("timeout", Some(args.timeout), 1, &mut wrong);
+        match args.state {
+            State::Present => {
+                if args.cluster_node.is_some() {
+                    wrong.push(
+                        "'cluster_node' is for state 'joined': state 'present' creates the cluster on this node"
+                            .to_owned(),
+                    );
+                }
+                if args.force {
+                    wrong.push("'force' is for state 'joined'".to_owned());
+                }
+            }
+            State::Joined => {
+                if args.token_coefficient.is_some() {
+                    wrong.push("'token_coefficient' is set when the cluster is created".to_owned());
+                }
+                let target = args.cluster_node.as_deref().unwrap_or_default();
+                if !is_host(target) {
+                    wrong.push(format!(
+                        "'cluster_node' is '{target}', which is neither a host name nor an address"
+                    ));
+                }
+            }
+        }
+        if !wrong.is_empty() {
+            return Err(wrong);
+        }
+        Ok(Self {
+            state: args.state,
+            cluster_name: args.cluster_name.clone(),
+            links,
+            nodeid,
+            votes,
+            token_coefficient: token_coefficient.map(u64::from),
+            cluster_node: args.cluster_node.clone(),
+            force: args.force,
+            timeout: timeout.map_or(1, u64::from),
+        })
+    }
+}
+
+/// PVE's rule for node names, which cluster names follow too.
+fn is_cluster_name(name: &str) -> bool {
+    let inner = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    !name.is_empty() && name.len() <= NAME_LENGTH && inner && !name.starts_with('-') && !name.ends_with('-')
+}
+
+/// What may be handed to ssh as a host: nothing that it could take for an option or that a shell would split.
+fn is_host(text: &str) -> bool {
+    !text.is_empty()
+        && !text.starts_with('-')
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._:%".contains(&byte))
+}
+
+/// A number of at least `least` that corosync can hold; what is wrong with it otherwise.
+fn number(option: &str, given: Option<i64>, least: u32, wrong: &mut Vec<String>) -> Option<u32> {
+    let given = given?;
+    match u32::try_from(given) {
+        Ok(value) if value >= least => Some(value),
+        _ => {
+            wrong.push(format!("'{option}' is {given}, which is not between {least} and {}", u32::MAX));
+            None
+        }
+    }
+}
+
+fn links(args: &Args, wrong: &mut Vec<String>) -> BTreeMap<u8, Link> {
+    let mut links: BTreeMap<u8, Link> = BTreeMap::new();
+    if args.links.is_empty() {
+        wrong.push(
+            "'links' is empty: without one, pvecm would take whatever address the host name has".to_owned(),
+        );
+    }
+    for (position, link) in args.links.iter().enumerate() {
+        let given = link.number.unwrap_or_else(|| i64::try_from(position).unwrap_or(i64::MAX));
+        let Some(number) = u8::try_from(given).ok().filter(|number| *number <= 7) else {
+            wrong.push(format!("link {given} does not exist: links have the numbers 0 to 7"));
+            continue;
+        };
+        let priority = link.priority.and_then(|priority| {
+            let valid = u8::try_from(priority).ok();
+            if valid.is_none() {
+                wrong.push(format!("link {number} has priority {priority}, which is not between 0 and 255"));
+            }
+            valid
+        });
+        let Ok(address) = link.address.parse::<IpAddr>() else {
+            wrong.push(format!("link {number} has '{}', which is not an IP address", link.address));
+            continue;
+        };
+        if links.contains_key(&number) {
+            wrong.push(format!("link {number} is given twice"));
+            continue;
+        }
+        if let Some((other, _)) = links.iter().find(|(_, other)| other.address == address) {
+            wrong.push(format!("links {other} and {number} have the same address '{address}'"));
+        }
+        links.insert(number, Link { address, priority });
+    }
+    if args.state == State::Present && !links.is_empty() && !links.contains_key(&0) {
+        wrong.push("link 0 is not given: a new cluster begins with it".to_owned());
+    }
+    links
+}
+
+impl Link {
+    /// Whether this is the address that a corosync.conf has.
+    pub(crate) fn is_at(&self, address: &str) -> bool {
+        same_address(&self.address.to_string(), address)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::args;
+
+    pub(crate) fn link(address: &str) -> args::Link {
+        args::Link { number: None, address: address.to_owned(), priority: None }
+    }
+
+    /// A task that creates `prod` with one link.
+    pub(crate) fn create() -> Args {
+        Args {
+            state: State::Present,
+            cluster_name: "prod".to_owned(),
+            links: vec![link("10.77.1.12")],
+            nodeid: None,
+            votes: None,
+            token_coefficient: None,
+            cluster_node: None,
+            force: false,
+            timeout: 120,
+        }
+    }
+
+    /// A task that joins `prod` through `pve1` with one link.
+    pub(crate) fn join() -> Args {
+        Args { state: State::Joined, cluster_node: Some("10.77.0.11".to_owned()), ..create() }
+    }
+
+    fn wrong(args: Args) -> Vec<String> {
+        Wanted::check(&args).unwrap_err()
+    }
+
+    #[test]
+    fn good_options_pass() {
+        let wanted = Wanted::check(&create()).unwrap();
+        assert_eq!(wanted.links.keys().copied().collect::<Vec<_>>(), [0]);
+        let two = Args {
+            links: vec![
+                args::Link { number: Some(3), address: "fd00::2".into(), priority: Some(255) },
+                args::Link { number: Some(0), address: "10.0.0.2".into(), priority: Some(0) },
+            ],
+            nodeid: Some(7),
+            votes: Some(2),
+            token_coefficient: Some(0),
+            ..create()
+        };
+        let wanted = Wanted::check(&two).unwrap();
+        assert_eq!(wanted.links.keys().copied().collect::<Vec<_>>(), [0, 3]);
+        assert_eq!((wanted.nodeid, wanted.votes, wanted.token_coefficient), (Some(7), Some(2), Some(0)));
+        assert!(Wanted::check(&Args { votes: Some(0), ..join() }).is_ok(), "a joining node may have no vote");
+    }
+
+    #[test]
+    fn cluster_names() {
+        for name in ["prod", "a", "PROD-1", "0x", "abcdefghijklmno"] {
+            assert!(is_cluster_name(name), "{name}");
+        }
+        for name in ["", "bad name", "-a", "a-", "a_b", "a.b", "abcdefghijklmnop", "é"] {
+            assert!(!is_cluster_name(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn each_wrong_option_has_its_words() {
+        type Change = fn(&mut Args);
+        let cases: [(Change, &str); 17] = [
+            (
+                |a| a.cluster_name = "averyveryverylongclustername".into(),
+                "'averyveryverylongclustername' is not a cluster name (letters, digits and hyphens inside, \
+                 15 characters at most)",
+            ),
+            (
+                |a| a.links.clear(),
+                "'links' is empty: without one, pvecm would take whatever address the host name has",
+            ),
+            (|a| a.links[0].number = Some(8), "link 8 does not exist: links have the numbers 0 to 7"),
+            (|a| a.links[0].number = Some(-1), "link -1 does not exist: links have the numbers 0 to 7"),
+            (|a| a.links[0].priority = Some(256), "link 0 has priority 256, which is not between 0 and 255"),
+            (|a| a.links[0].address = "pve2".into(), "link 0 has 'pve2', which is not an IP address"),
+            (|a| a.links.push(args::Link { number: Some(0), ..link("10.77.0.12") }), "link 0 is given twice"),
+            (|a| a.links.push(link("10.77.1.12")), "links 0 and 1 have the same address '10.77.1.12'"),
+            (|a| a.links[0].number = Some(1), "link 0 is not given: a new cluster begins with it"),
+            (|a| a.nodeid = Some(0), "'nodeid' is 0, which is not between 1 and 4294967295"),
+            (|a| a.nodeid = Some(1 << 32), "'nodeid' is 4294967296, which is not between 1 and 4294967295"),
+            (|a| a.votes = Some(0), "'votes' is 0, which is not between 1 and 4294967295"),
+            (
+                |a| a.token_coefficient = Some(-1),
+                "'token_coefficient' is -1, which is not between 0 and 4294967295",
+            ),
+            (|a| a.timeout = 0, "'timeout' is 0, which is not between 1 and 4294967295"),
+            (
+                |a| a.cluster_node = Some("pve1".into()),
+                "'cluster_node' is for state 'joined': state 'present' creates the cluster on this node",
+            ),
+            (|a| a.force = true, "'force' is for state 'joined'"),
+            (
+                |a| {
+                    *a = join();
+                    a.token_coefficient = Some(125);
+                },
+                "'token_coefficient' is set when the cluster is created",
+            ),
+        ];
+        for (change, expected) in cases {
+            let mut args = create();
+            change(&mut args);
+            assert_eq!(wrong(args), [expected]);
+        }
+    }
+
+    #[test]
+    fn a_cluster_node_cannot_be_an_option_of_ssh() {
+        for target in ["-oProxyCommand=x", "", "a b", "pve1;x", "root@pve1"] {
+            let args = Args { cluster_node: Some(target.into()), ..join() };
+            let expected =
+                format!("'cluster_node' is '{target}', which is neither a host name nor an address");
+            assert_eq!(wrong(args), [expected]);
+        }
+        for target in ["pve1", "pve1.example.org", "10.77.0.11", "fd00::1", "fe80::1%eth0"] {
+            assert!(is_host(target), "{target}");
+        }
+    }
+
+    #[test]
+    fn all_wrong_options_are_told_at_once() {
+        let args = Args {
+            cluster_name: "bad name".into(),
+            links: vec![link("x"), link("10.0.0.1"), link("10.0.0.1")],
+            nodeid: Some(-1),
+            votes: Some(-1),
+            timeout: -5,
+            cluster_node: Some("pve1".into()),
+            force: true,
+            ..create()
+        };
+        assert_eq!(wrong(args).len(), 9);
+    }
+}
