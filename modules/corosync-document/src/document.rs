@@ -6,7 +6,8 @@ use crate::tree::Tree;
 
 /// A corosync.conf: every byte of it, and the sections that corosync sees in it.
 ///
-/// Reading is lenient: any bytes are a document.
+/// Reading is lenient: any bytes are a document. Whether both programs that read the file can make sense of it is
+/// what [`crate::disagreements`] tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Document {
     pub(crate) lines: Vec<Line>,

@@ -51,6 +51,23 @@ impl Line {
     pub(crate) fn text(&self, range: &Range<usize>) -> String {
         String::from_utf8_lossy(self.part(range)).into_owned()
     }
+
+    /// The line without its line ending.
+    pub(crate) fn content(&self) -> &[u8] {
+        self.part(&(0..content_end(&self.bytes)))
+    }
+
+    /// The line ending: `\n`, `\r\n`, or nothing at the end of a file.
+    pub(crate) fn ending(&self) -> &[u8] {
+        self.part(&(content_end(&self.bytes)..self.bytes.len()))
+    }
+
+    /// The blanks before the first visible character.
+    pub(crate) fn indentation(&self) -> &[u8] {
+        let content = self.content();
+        let end = content.iter().position(|byte| !blank(*byte)).unwrap_or(content.len());
+        content.get(..end).unwrap_or_default()
+    }
 }
 
 /// Splits a file into lines, each with its line ending.
@@ -181,5 +198,14 @@ mod tests {
         let comment = |length: usize| format!("#{}\n", "x".repeat(length - 1));
         assert_eq!(kind(&comment(510)), "comment");
         assert_eq!(kind(&comment(511)), "odd: the line is longer than 510 bytes");
+    }
+
+    #[test]
+    fn a_line_knows_its_parts() {
+        let line = Line::new(b"\t  token: 1\r\n".to_vec());
+        assert_eq!(
+            (line.indentation(), line.content(), line.ending()),
+            (&b"\t  "[..], &b"\t  token: 1"[..], &b"\r\n"[..])
+        );
     }
 }

@@ -1,0 +1,429 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! What a cluster's file must obey beyond its grammar: PVE's own rules, corosync's, and what experience adds.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::edit::interface_link;
+use crate::view::{Node, link_of_key, number};
+use crate::vocabulary;
+use crate::{Document, Effect};
+
+/// The most links corosync has, and PVE too.
+const LINKS: u8 = 8;
+/// knet's clock ticks every 200 ms; it refuses a link that should be declared dead sooner.
+const KNET_TICK: u64 = 200;
+
+/// A rule that a document breaks.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Violation {
+    /// Something every cluster has is not there.
+    Missing(&'static str),
+    /// A value that its option does not take, and why.
+    Value {
+        /// The section and the key.
+        key: String,
+        /// Its value.
+        value: String,
+        /// What it must be.
+        must: String,
+    },
+    /// Two nodes of one name: PVE sees one of them.
+    NameTwice(String),
+    /// A node without a name.
+    Nameless,
+    /// A node without a valid nodeid.
+    NoNodeid(String),
+    /// Two nodes with one nodeid: corosync does not start.
+    NodeidTwice(u32),
+    /// Two addresses that are one.
+    AddressTwice(String),
+    /// A node that lacks a link that others have.
+    LinkMissing {
+        /// The node.
+        node: String,
+        /// The link.
+        link: u8,
+    },
+    /// A link with addresses and without an interface section, while other links have one.
+    InterfaceMissing(u8),
+    /// An interface section for a link that no node has.
+    InterfaceUnused(u8),
+    /// Two interface sections for one link.
+    InterfaceTwice(u8),
+    /// A link number that does not exist.
+    LinkNumber(String),
+    /// Only knet has several links.
+    ManyLinks(String),
+    /// Only knet encrypts.
+    Crypto(String),
+    /// A cipher needs a hash.
+    CipherWithoutHash,
+    /// `two_node` is for exactly two nodes.
+    TwoNode(usize),
+    /// Two features of votequorum that exclude each other.
+    Together(&'static str, &'static str),
+    /// One of a pair of keys without the other.
+    Pair {
+        /// The link.
+        link: u8,
+        /// The key that is there.
+        there: &'static str,
+        /// The key that is not.
+        missing: &'static str,
+    },
+    /// The join timeout is longer than consensus.
+    Consensus {
+        /// `consensus`, in milliseconds.
+        consensus: u64,
+        /// `join`, in milliseconds.
+        join: u64,
+    },
+    /// A token so short that knet cannot time its links.
+    ShortToken(u64),
+    /// Log settings that name no subsystem.
+    NoSubsys,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing(what) => write!(f, "there is no {what}"),
+            Self::Value { key, value, must } => write!(f, "'{key}' is '{value}' and {must}"),
+            Self::NameTwice(name) => write!(f, "two nodes are named '{name}'"),
+            Self::Nameless => f.write_str("a node has neither a name nor an address on link 0"),
+            Self::NoNodeid(node) => write!(f, "node '{node}' has no valid nodeid"),
+            Self::NodeidTwice(nodeid) => write!(f, "two nodes have nodeid {nodeid}"),
+            Self::AddressTwice(address) => write!(f, "the address '{address}' is used twice"),
+            Self::LinkMissing { node, link } => {
+                write!(f, "node '{node}' has no address on link {link}, which other nodes have")
+            }
+            Self::InterfaceMissing(link) => {
+                write!(f, "link {link} has addresses and no interface section, unlike other links")
+            }
+            Self::InterfaceUnused(link) => {
+                write!(f, "link {link} has an interface section and no node has an address on it")
+            }
+            Self::InterfaceTwice(link) => write!(f, "link {link} has two interface sections"),
+            Self::LinkNumber(text) => write!(f, "'{text}' is no link number: links are 0 to 7"),
+            Self::ManyLinks(transport) => {
+                write!(f, "transport '{transport}' has one link only, and the file has several")
+            }
+            Self::Crypto(transport) => {
+                write!(f, "transport '{transport}' cannot encrypt, and encryption is on")
+            }
+            Self::CipherWithoutHash => f.write_str("'crypto_cipher' needs a 'crypto_hash' other than none"),
+            Self::TwoNode(nodes) => write!(f, "'two_node' is for two nodes, and the nodelist has {nodes}"),
+            Self::Together(one, two) => write!(f, "'{one}' and '{two}' exclude each other"),
+            Self::Pair { link, there, missing } => {
+                write!(f, "link {link} has '{there}' and not '{missing}': they belong together")
+            }
+            Self::Consensus { consensus, join } => {
+                write!(f, "'consensus' is {consensus} ms, shorter than 'join' with {join} ms")
+            }
+            Self::ShortToken(token) => {
+                write!(f, "a token of {token} ms is too short for knet to tell a dead link (400 ms at least)")
+            }
+            Self::NoSubsys => f.write_str("a logger_subsys section has no 'subsys'"),
+        }
+    }
+}
+
+/// Every rule that a document breaks. It does not look at the grammar: see [`crate::disagreements`].
+#[must_use]
+pub fn validate(document: &Document) -> Vec<Violation> {
+    let mut broken = Vec::new();
+    required(document, &mut broken);
+    values(document, &mut broken);
+    nodes(&document.nodes(), &mut broken);
+    links(document, &mut broken);
+    transport(document, &mut broken);
+    quorum(document, &mut broken);
+    timing(document, &mut broken);
+    broken.sort();
+    broken.dedup();
+    broken
+}
+
+fn required(document: &Document, broken: &mut Vec<Violation>) {
+    if document.nodes().is_empty() {
+        broken.push(Violation::Missing("node in the nodelist"));
+    }
+    for (path, what) in [
+        ("totem.version", "'version' in totem"),
+        ("totem.cluster_name", "'cluster_name' in totem"),
+        ("quorum.provider", "'provider' in quorum"),
+    ] {
+        if document.get(path).is_none() {
+            broken.push(Violation::Missing(what));
+        }
+    }
+    if document.config_version().unwrap_or(0) == 0 {
+        broken.push(Violation::Missing("'config_version' in totem that is a number above 0"));
+    }
+    if document.sections(&["logging", "logger_subsys"]).any(|section| section.value("subsys").is_none()) {
+        broken.push(Violation::NoSubsys);
+    }
+}
+
+fn values(document: &Document, broken: &mut Vec<Violation>) {
+    let sections = &document.tree.sections;
+    for (section, path) in sections.iter().zip(vocabulary::paths(&document.tree)) {
+        let Some(path) = path else { continue };
+        for item in &section.items {
+            let objection = vocabulary::key(path, &item.key).and_then(|key| key.objection(&item.value));
+            // 0 stands for the default wherever corosync wants a time or a count
+            let default = path == "totem" && item.value == "0";
+            if let (Some(must), false) = (objection, default) {
+                let (key, value) = (format!("{path}.{}", item.key), item.value.clone());
+                broken.push(Violation::Value { key, value, must });
+            }
+        }
+    }
+}
+
+fn nodes(nodes: &[Node], broken: &mut Vec<Violation>) {
+    let mut names = BTreeMap::new();
+    let mut nodeids = BTreeMap::new();
+    let mut addresses = BTreeMap::new();
+    for node in nodes {
+        if node.name.is_empty() {
+            broken.push(Violation::Nameless);
+        } else if names.insert(node.name.as_str(), ()).is_some() {
+            broken.push(Violation::NameTwice(node.name.clone()));
+        }
+        match node.nodeid {
+            Some(nodeid) if nodeid > 0 => {
+                if nodeids.insert(nodeid, ()).is_some() {
+                    broken.push(Violation::NodeidTwice(nodeid));
+                }
+            }
+            _ => broken.push(Violation::NoNodeid(node.name.clone())),
+        }
+        for address in node.addresses.values() {
+            // the same address may be spelled in several ways
+            let spelled =
+                address.parse::<std::net::IpAddr>().map_or_else(|_| address.clone(), |ip| ip.to_string());
+            if addresses.insert(spelled, ()).is_some() {
+                broken.push(Violation::AddressTwice(address.clone()));
+            }
+        }
+    }
+}
+
+fn links(document: &Document, broken: &mut Vec<Violation>) {
+    let nodes = document.nodes();
+    let addressed: Vec<u8> =
+        (0..LINKS).filter(|link| nodes.iter().any(|n| n.addresses.contains_key(link))).collect();
+    for node in &nodes {
+        for link in addressed.iter().filter(|link| !node.addresses.contains_key(link)) {
+            broken.push(Violation::LinkMissing { node: node.name.clone(), link: *link });
+        }
+    }
+    for section in document.sections(&["nodelist", "node"]) {
+        for item in &section.items {
+            let is_link = item.key.starts_with("ring") && item.key.ends_with("_addr");
+            if is_link && link_of_key(&item.key).is_none_or(|link| link >= LINKS) {
+                broken.push(Violation::LinkNumber(item.key.clone()));
+            }
+        }
+    }
+    let mut interfaces: BTreeMap<u8, usize> = BTreeMap::new();
+    for section in document.sections(&["totem", "interface"]) {
+        match interface_link(section) {
+            Some(link) if link < LINKS => *interfaces.entry(link).or_default() += 1,
+            _ => {
+                let text = section.value("linknumber").or_else(|| section.value("ringnumber"));
+                broken.push(Violation::LinkNumber(text.unwrap_or_default().to_owned()));
+            }
+        }
+    }
+    broken.extend(
+        interfaces.iter().filter(|(_, count)| **count > 1).map(|(link, _)| Violation::InterfaceTwice(*link)),
+    );
+    if !interfaces.is_empty() {
+        let missing = addressed.iter().filter(|link| !interfaces.contains_key(link));
+        broken.extend(missing.map(|link| Violation::InterfaceMissing(*link)));
+        let unused = interfaces.keys().filter(|link| !addressed.contains(link));
+        broken.extend(unused.map(|link| Violation::InterfaceUnused(*link)));
+    }
+}
+
+fn transport(document: &Document, broken: &mut Vec<Violation>) {
+    let is_on = |path: &str| document.get(path).is_some_and(|value| value != "none" && value != "off");
+    if document.transport() != "knet" {
+        let transport = document.transport().to_owned();
+        if document.links().len() > 1 {
+            broken.push(Violation::ManyLinks(transport.clone()));
+        }
+        if ["totem.secauth", "totem.crypto_cipher", "totem.crypto_hash"].into_iter().any(is_on) {
+            broken.push(Violation::Crypto(transport));
+        }
+    }
+    let hash = is_on("totem.crypto_hash")
+        || document.get("totem.crypto_hash").is_none() && document.get("totem.secauth") == Some("on");
+    if is_on("totem.crypto_cipher") && !hash {
+        broken.push(Violation::CipherWithoutHash);
+    }
+}
+
+fn quorum(document: &Document, broken: &mut Vec<Violation>) {
+    let on = |key: &str| document.get(&format!("quorum.{key}")).is_some_and(|value| value != "0");
+    let nodes = document.nodes().len();
+    if on("two_node") && nodes != 2 {
+        broken.push(Violation::TwoNode(nodes));
+    }
+    if document.device().is_some() {
+        for key in ["two_node", "last_man_standing", "auto_tie_breaker", "allow_downscale"] {
+            if on(key) {
+                broken.push(Violation::Together(key, "device"));
+            }
+        }
+    }
+}
+
+fn timing(document: &Document, broken: &mut Vec<Violation>) {
+    let time = |key: &str| document.get(&format!("totem.{key}")).and_then(number::<u64>).filter(|ms| *ms > 0);
+    if let Some(consensus) = time("consensus") {
+        let join = time("join").unwrap_or(50);
+        if consensus < join {
+            broken.push(Violation::Consensus { consensus, join });
+        }
+    }
+    for interface in document.interfaces() {
+        let has = |key: &str| interface.keys.contains_key(key);
+        for (there, missing) in
+            [("knet_ping_interval", "knet_ping_timeout"), ("knet_ping_timeout", "knet_ping_interval")]
+        {
+            if has(there) && !has(missing) {
+                broken.push(Violation::Pair { link: interface.link, there, missing });
+            }
+        }
+    }
+    if document.transport() == "knet" {
+        let token = time("token").unwrap_or(3000);
+        // a link is declared dead after the token timeout divided by knet_pong_count, 2 when it is not set
+        if token < 2 * KNET_TICK {
+            broken.push(Violation::ShortToken(token));
+        }
+    }
+}
+
+impl Effect {
+    /// Whether the change is known to take effect with the reload of the file.
+    #[must_use]
+    pub fn is_live(self) -> bool {
+        self == Self::Live
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = "nodelist {\n  node {\n    name: pve1\n    nodeid: 1\n    ring0_addr: 10.0.0.1\n  }\n  node {\n    name: pve2\n    nodeid: 2\n    ring0_addr: 10.0.0.2\n  }\n}\nquorum {\n  provider: corosync_votequorum\n}\ntotem {\n  cluster_name: lab\n  config_version: 3\n  interface {\n    linknumber: 0\n  }\n  secauth: on\n  version: 2\n}\n";
+
+    fn broken(text: &str) -> Vec<String> {
+        validate(&Document::parse(text.as_bytes())).iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_good_file_breaks_no_rule() {
+        assert_eq!(broken(GOOD), [""; 0]);
+        assert_eq!(broken(&GOOD.replace("provider", "two_node: 1\n  provider")), [""; 0]);
+    }
+
+    #[test]
+    fn each_rule_is_told_in_words() {
+        for (from, to, expected) in [
+            ("  version: 2\n", "", "there is no 'version' in totem"),
+            (
+                "config_version: 3",
+                "config_version: 0",
+                "there is no 'config_version' in totem that is a number above 0",
+            ),
+            ("name: pve2", "name: pve1", "two nodes are named 'pve1'"),
+            ("nodeid: 2", "nodeid: 1", "two nodes have nodeid 1"),
+            ("    nodeid: 2\n", "", "node 'pve2' has no valid nodeid"),
+            ("10.0.0.2", "10.0.0.1", "the address '10.0.0.1' is used twice"),
+            (
+                "    ring0_addr: 10.0.0.2\n",
+                "",
+                "node 'pve2' has no address on link 0, which other nodes have",
+            ),
+            (
+                "10.0.0.2\n",
+                "10.0.0.2\n    ring8_addr: x\n",
+                "'ring8_addr' is no link number: links are 0 to 7",
+            ),
+            (
+                "linknumber: 0",
+                "linknumber: 0\n  }\n  interface {\n    linknumber: 1",
+                "link 1 has an interface section and no node has an address on it",
+            ),
+            (
+                "linknumber: 0",
+                "linknumber: 0\n  }\n  interface {\n    linknumber: 0",
+                "link 0 has two interface sections",
+            ),
+            (
+                "linknumber: 0",
+                "linknumber: 0\n    knet_ping_timeout: 500",
+                "link 0 has 'knet_ping_timeout' and not 'knet_ping_interval': they belong together",
+            ),
+            (
+                "secauth: on",
+                "secauth: on\n  transport: udpu",
+                "transport 'udpu' cannot encrypt, and encryption is on",
+            ),
+            ("secauth: on", "crypto_cipher: aes256", "'crypto_cipher' needs a 'crypto_hash' other than none"),
+            (
+                "secauth: on",
+                "token: 300",
+                "a token of 300 ms is too short for knet to tell a dead link (400 ms at least)",
+            ),
+            ("secauth: on", "consensus: 40", "'consensus' is 40 ms, shorter than 'join' with 50 ms"),
+            (
+                "secauth: on",
+                "link_mode: bogus",
+                "'totem.link_mode' is 'bogus' and must be one of: passive, active, rr",
+            ),
+            (
+                "provider",
+                "two_node: 1\n  device {\n    model: net\n  }\n  provider",
+                "'two_node' and 'device' exclude each other",
+            ),
+        ] {
+            let text = GOOD.replacen(from, to, 1);
+            assert_ne!(text, GOOD, "{from}");
+            assert_eq!(broken(&text), [expected], "{text}");
+        }
+    }
+
+    #[test]
+    fn a_second_link_needs_all_of_it() {
+        let text = GOOD.replace("10.0.0.1\n", "10.0.0.1\n    ring1_addr: 10.1.0.1\n");
+        assert_eq!(
+            broken(&text),
+            [
+                "node 'pve2' has no address on link 1, which other nodes have",
+                "link 1 has addresses and no interface section, unlike other links",
+            ]
+        );
+    }
+
+    #[test]
+    fn two_node_is_for_two() {
+        let third =
+            "node {\n    name: pve3\n    nodeid: 3\n    ring0_addr: 10.0.0.3\n  }\n  node {\n    name: pve1";
+        let text =
+            GOOD.replace("node {\n    name: pve1", third).replace("provider", "two_node: 1\n  provider");
+        assert_eq!(broken(&text), ["'two_node' is for two nodes, and the nodelist has 3"]);
+    }
+
+    #[test]
+    fn an_address_is_compared_by_meaning() {
+        let text = GOOD.replace("10.0.0.1", "fe80::1").replace("10.0.0.2", "fe80:0::1");
+        assert_eq!(broken(&text), ["the address 'fe80:0::1' is used twice"]);
+    }
+}

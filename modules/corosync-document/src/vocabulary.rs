@@ -1,0 +1,408 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Every option of corosync.conf(5) and votequorum(5) for corosync 3.1: its name, type and range, and when it takes
+//! effect.
+//!
+//! Both readers accept any key, so that a misspelt one does nothing without a word. What corosync 3.1.9 does with
+//! each key at a reload was recorded by changing it on a running corosync: its log names the keys that it does not
+//! change at run time, and its key-value store shows the others.
+
+use crate::Document;
+use crate::tree::Tree;
+
+/// What a key's value may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ValueKind {
+    /// A whole number within these bounds.
+    Number {
+        /// The least.
+        min: i64,
+        /// The greatest.
+        max: i64,
+    },
+    /// One of these words.
+    OneOf(&'static [&'static str]),
+    /// An IP address or a name for one.
+    Address,
+    /// An absolute path.
+    Path,
+    /// Any word.
+    Text,
+}
+
+/// When a changed value takes effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// With the reload that follows every change of the file, on all nodes at once.
+    Live,
+    /// Not before corosync is started anew; the reason, for people.
+    Restart(&'static str),
+    /// corosync takes it at a reload, and it is not known whether a cluster of several nodes survives it.
+    Unproven(&'static str),
+}
+
+/// An option of corosync.conf.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Key {
+    /// The section it stands in, with dots between the names: `totem.interface`.
+    pub section: &'static str,
+    /// Its name; `ringX_addr` stands for `ring0_addr` to `ring7_addr`.
+    pub name: &'static str,
+    /// What its value may be.
+    pub kind: ValueKind,
+    /// When a changed value takes effect.
+    pub effect: Effect,
+}
+
+impl Key {
+    /// What is wrong with a value, in words that go behind the value; nothing when it is fine.
+    #[must_use]
+    pub fn objection(&self, value: &str) -> Option<String> {
+        match self.kind {
+            ValueKind::Number { min, max } => {
+                let digits = value.strip_prefix('-').filter(|_| min < 0).unwrap_or(value);
+                let plain = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+                let number = value.parse::<i64>().ok().filter(|_| plain);
+                if number.is_some_and(|number| (min..=max).contains(&number)) {
+                    return None;
+                }
+                Some(format!("must be a number from {min} to {max}"))
+            }
+            ValueKind::OneOf(words) if !words.contains(&value) => {
+                Some(format!("must be one of: {}", words.join(", ")))
+            }
+            ValueKind::Path if !value.starts_with('/') => Some("must be an absolute path".to_owned()),
+            ValueKind::OneOf(_) | ValueKind::Path | ValueKind::Address | ValueKind::Text => None,
+        }
+    }
+}
+
+const U32: i64 = u32::MAX as i64;
+const YES_NO: ValueKind = ValueKind::OneOf(&["yes", "no"]);
+const ON_OFF: ValueKind = ValueKind::OneOf(&["on", "off"]);
+const FLAG: ValueKind = number(0, 1);
+const PRIORITY: ValueKind =
+    ValueKind::OneOf(&["alert", "crit", "debug", "emerg", "err", "info", "notice", "warning"]);
+const FACILITY: ValueKind = ValueKind::OneOf(&[
+    "daemon", "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7",
+]);
+const DEBUG: ValueKind = ValueKind::OneOf(&["on", "off", "trace"]);
+
+const LIVE: Effect = Effect::Live;
+const LOGGED: Effect = Effect::Restart("corosync logs that it cannot be changed at run-time");
+const VOTEQUORUM: Effect = Effect::Restart("votequorum(5) says that it is only read when corosync starts");
+const CRYPTO: Effect = Effect::Unproven("every node must change its encryption at the same moment");
+const UDP_ONLY: Effect = Effect::Restart("it is for the transport udp, which is not changed at run-time");
+const AT_START: Effect = Effect::Restart("it is only read when corosync starts");
+const REFUSED: Effect =
+    Effect::Restart("corosync refuses to change it on a link that is up: the link must be removed and added");
+const DEVICE: Effect = Effect::Restart("the daemon corosync-qdevice reads it when it starts");
+
+const fn number(min: i64, max: i64) -> ValueKind {
+    ValueKind::Number { min, max }
+}
+
+const fn entry(section: &'static str, name: &'static str, kind: ValueKind, effect: Effect) -> Key {
+    Key { section, name, kind, effect }
+}
+
+/// Every option that is known.
+#[rustfmt::skip]
+static KEYS: &[Key] = &[
+    // corosync refuses at start what makes these times shorter than 30 ms (14 ms for hold); 0 stands for the default
+    entry("totem", "version", number(2, 2), LOGGED),
+    entry("totem", "cluster_name", ValueKind::Text, LOGGED),
+    entry("totem", "config_version", number(0, i64::MAX), LIVE),
+    entry("totem", "transport", ValueKind::OneOf(&["knet", "udpu", "udp"]), LOGGED),
+    entry("totem", "ip_version", ValueKind::OneOf(&["ipv4", "ipv6", "ipv4-6", "ipv6-4"]), LOGGED),
+    entry("totem", "link_mode", ValueKind::OneOf(&["passive", "active", "rr"]),
+        Effect::Unproven("corosync takes the value, and nothing shows that its links follow before a restart")),
+    entry("totem", "secauth", ON_OFF, CRYPTO),
+    entry("totem", "crypto_model", ValueKind::OneOf(&["nss", "openssl", "gcrypt"]), CRYPTO),
+    entry("totem", "crypto_hash", ValueKind::OneOf(&["none", "md5", "sha1", "sha256", "sha384", "sha512"]), CRYPTO),
+    entry("totem", "crypto_cipher", ValueKind::OneOf(&["none", "aes256", "aes192", "aes128"]), CRYPTO),
+    entry("totem", "keyfile", ValueKind::Path, CRYPTO),
+    entry("totem", "key", ValueKind::Text, CRYPTO),
+    entry("totem", "clear_node_high_bit", YES_NO, AT_START),
+    entry("totem", "netmtu", number(1, 65536), LOGGED),
+    entry("totem", "threads", number(0, U32), LOGGED),
+    entry("totem", "nodeid", number(1, U32), AT_START),
+    entry("totem", "token", number(30, U32), LIVE),
+    entry("totem", "token_warning", number(0, 100), LIVE),
+    entry("totem", "token_coefficient", number(0, U32), LIVE),
+    entry("totem", "token_retransmit", number(30, U32), LIVE),
+    entry("totem", "token_retransmits_before_loss_const", number(1, U32), LIVE),
+    entry("totem", "hold", number(14, U32), LIVE),
+    entry("totem", "join", number(30, U32), LIVE),
+    entry("totem", "send_join", number(0, U32), LIVE),
+    entry("totem", "consensus", number(30, U32), LIVE),
+    entry("totem", "merge", number(30, U32), LIVE),
+    entry("totem", "downcheck", number(30, U32), LIVE),
+    entry("totem", "fail_recv_const", number(1, U32), LIVE),
+    entry("totem", "seqno_unchanged_const", number(1, U32), LIVE),
+    entry("totem", "heartbeat_failures_allowed", number(0, U32), LIVE),
+    entry("totem", "max_network_delay", number(30, U32), LIVE),
+    entry("totem", "window_size", number(1, U32), LIVE),
+    entry("totem", "max_messages", number(1, U32), LIVE),
+    entry("totem", "miss_count_const", number(1, U32), LIVE),
+    // knet refuses more, and says so only in its log
+    entry("totem", "knet_pmtud_interval", number(1, 86400), LIVE),
+    entry("totem", "knet_mtu", number(0, 65535), LIVE),
+    // corosync refuses the word none, which is what having no such key means
+    entry("totem", "knet_compression_model", ValueKind::OneOf(&["zlib", "lz4", "lz4hc", "lzo2", "lzma", "bzip2", "zstd"]), LIVE),
+    entry("totem", "knet_compression_threshold", number(0, U32), LIVE),
+    entry("totem", "knet_compression_level", number(i32::MIN as i64, i32::MAX as i64), LIVE),
+    entry("totem", "block_unlisted_ips", YES_NO, LIVE),
+    entry("totem", "cancel_token_hold_on_retransmit", YES_NO, LIVE),
+
+    entry("totem.interface", "linknumber", number(0, 7), LIVE),
+    entry("totem.interface", "knet_link_priority", number(0, 255), LIVE),
+    // knet's clock ticks every 200 ms: it refuses a shorter timeout
+    entry("totem.interface", "knet_ping_interval", number(200, U32), LIVE),
+    entry("totem.interface", "knet_ping_timeout", number(200, U32), LIVE),
+    entry("totem.interface", "knet_ping_precision", number(1, U32), LIVE),
+    entry("totem.interface", "knet_pong_count", number(1, U32), LIVE),
+    entry("totem.interface", "knet_transport", ValueKind::OneOf(&["udp", "sctp"]), REFUSED),
+    entry("totem.interface", "mcastport", number(0, 65535), REFUSED),
+    entry("totem.interface", "bindnetaddr", ValueKind::Address, UDP_ONLY),
+    entry("totem.interface", "mcastaddr", ValueKind::Address, UDP_ONLY),
+    entry("totem.interface", "broadcast", YES_NO, UDP_ONLY),
+    entry("totem.interface", "ttl", number(0, 255), UDP_ONLY),
+
+    entry("nodelist.node", "name", ValueKind::Text, AT_START),
+    entry("nodelist.node", "nodeid", number(1, U32), AT_START),
+    entry("nodelist.node", "quorum_votes", number(0, U32), LIVE),
+    entry("nodelist.node", "ringX_addr", ValueKind::Address, REFUSED),
+
+    entry("quorum", "provider", ValueKind::OneOf(&["corosync_votequorum"]), LOGGED),
+    entry("quorum", "expected_votes", number(1, U32), LIVE),
+    entry("quorum", "votes", number(0, U32), LIVE),
+    entry("quorum", "two_node", FLAG, LIVE),
+    entry("quorum", "wait_for_all", FLAG, VOTEQUORUM),
+    entry("quorum", "last_man_standing", FLAG, VOTEQUORUM),
+    entry("quorum", "last_man_standing_window", number(1, U32), VOTEQUORUM),
+    entry("quorum", "auto_tie_breaker", FLAG, VOTEQUORUM),
+    entry("quorum", "auto_tie_breaker_node", ValueKind::Text, VOTEQUORUM),
+    entry("quorum", "allow_downscale", FLAG, VOTEQUORUM),
+    entry("quorum", "expected_votes_tracking", FLAG, VOTEQUORUM),
+    entry("quorum", "leaving_timeout", number(0, U32), VOTEQUORUM),
+
+    entry("quorum.device", "model", ValueKind::Text, DEVICE),
+    entry("quorum.device", "votes", number(0, U32), DEVICE),
+    entry("quorum.device", "timeout", number(1, U32), DEVICE),
+    entry("quorum.device", "sync_timeout", number(1, U32), DEVICE),
+    entry("quorum.device", "master_wins", FLAG, DEVICE),
+    entry("quorum.device.net", "host", ValueKind::Address, DEVICE),
+    entry("quorum.device.net", "port", number(1, 65535), DEVICE),
+    entry("quorum.device.net", "tls", ValueKind::OneOf(&["on", "off", "required"]), DEVICE),
+    entry("quorum.device.net", "algorithm", ValueKind::OneOf(&["ffsplit", "lms", "test", "2nodelms"]), DEVICE),
+    entry("quorum.device.net", "tie_breaker", ValueKind::Text, DEVICE),
+    entry("quorum.device.net", "connect_timeout", number(1, U32), DEVICE),
+    entry("quorum.device.net", "force_ip_version", ValueKind::OneOf(&["0", "4", "6"]), DEVICE),
+    entry("quorum.device.net", "keep_active_partition_tie_breaker", ON_OFF, DEVICE),
+    entry("quorum.device.heuristics", "mode", ValueKind::OneOf(&["on", "off", "sync"]), DEVICE),
+    entry("quorum.device.heuristics", "interval", number(1, U32), DEVICE),
+    entry("quorum.device.heuristics", "timeout", number(1, U32), DEVICE),
+    entry("quorum.device.heuristics", "sync_timeout", number(1, U32), DEVICE),
+
+    entry("logging", "timestamp", ValueKind::OneOf(&["on", "off", "hires"]), LIVE),
+    entry("logging", "fileline", ON_OFF, LIVE),
+    entry("logging", "function_name", ON_OFF, LIVE),
+    entry("logging", "blackbox", ON_OFF, LIVE),
+    entry("logging", "to_stderr", YES_NO, LIVE),
+    entry("logging", "to_logfile", YES_NO, LIVE),
+    entry("logging", "to_syslog", YES_NO, LIVE),
+    entry("logging", "logfile", ValueKind::Path, LIVE),
+    entry("logging", "logfile_priority", PRIORITY, LIVE),
+    entry("logging", "syslog_facility", FACILITY, LIVE),
+    entry("logging", "syslog_priority", PRIORITY, LIVE),
+    entry("logging", "debug", DEBUG, LIVE),
+    entry("logging.logger_subsys", "subsys", ValueKind::Text, LIVE),
+    entry("logging.logger_subsys", "to_stderr", YES_NO, LIVE),
+    entry("logging.logger_subsys", "to_logfile", YES_NO, LIVE),
+    entry("logging.logger_subsys", "to_syslog", YES_NO, LIVE),
+    entry("logging.logger_subsys", "logfile", ValueKind::Path, LIVE),
+    entry("logging.logger_subsys", "logfile_priority", PRIORITY, LIVE),
+    entry("logging.logger_subsys", "syslog_facility", FACILITY, LIVE),
+    entry("logging.logger_subsys", "syslog_priority", PRIORITY, LIVE),
+    entry("logging.logger_subsys", "debug", DEBUG, LIVE),
+
+    entry("system", "qb_ipc_type", ValueKind::OneOf(&["native", "shm", "socket"]), LOGGED),
+    entry("system", "sched_rr", YES_NO, LOGGED),
+    entry("system", "priority", ValueKind::Text, LOGGED),
+    entry("system", "move_to_root_cgroup", ValueKind::OneOf(&["yes", "no", "auto"]), LOGGED),
+    entry("system", "allow_knet_handle_fallback", YES_NO, LOGGED),
+    entry("system", "state_dir", ValueKind::Path, LOGGED),
+
+    entry("resources", "watchdog_device", ValueKind::Text, AT_START),
+    entry("resources", "watchdog_timeout", number(2, 120), AT_START),
+
+    entry("nozzle", "name", ValueKind::Text, LIVE),
+    entry("nozzle", "ipaddr", ValueKind::Address, LIVE),
+    entry("nozzle", "ipprefix", number(0, 128), LIVE),
+    entry("nozzle", "macaddr", ValueKind::Text, LIVE),
+
+    entry("uidgid", "uid", ValueKind::Text, LIVE),
+    entry("uidgid", "gid", ValueKind::Text, LIVE),
+];
+
+/// Sections whose keys are not corosync's to name: programs and thresholds that the administrator chooses.
+const OPEN_SECTIONS: [&str; 4] =
+    ["resources.system", "resources.system.memory_used", "resources.system.load_15min", "resources.process"];
+
+/// The option of this name in this section.
+///
+/// Within `quorum.device.heuristics`, every name that begins with `exec_` is one: a program to run.
+#[must_use]
+pub fn key(section: &str, name: &str) -> Option<&'static Key> {
+    let name = if crate::view::link_of_key(name).is_some_and(|link| link <= 7) { "ringX_addr" } else { name };
+    KEYS.iter().find(|key| key.section == section && key.name == name)
+}
+
+/// The options of a section.
+pub(crate) fn keys_of(section: &str) -> impl Iterator<Item = &'static Key> {
+    KEYS.iter().filter(move |key| key.section == section)
+}
+
+/// The path of each section, as [`key`] wants it; none for those that corosync does not know.
+pub(crate) fn paths(tree: &Tree) -> Vec<Option<&'static str>> {
+    let mut paths: Vec<Option<&'static str>> = Vec::new();
+    for section in &tree.sections {
+        let path = match section.open {
+            None => Some(""),
+            Some(_) => {
+                let outer = paths.get(section.parent).copied().flatten();
+                outer.and_then(|outer| section_in(outer, &section.name))
+            }
+        };
+        paths.push(path);
+    }
+    paths
+}
+
+fn section_in(outer: &str, name: &str) -> Option<&'static str> {
+    let known = KEYS.iter().map(|key| key.section).chain(OPEN_SECTIONS).chain(["nodelist"]);
+    known.into_iter().find(|section| match section.rsplit_once('.') {
+        Some((parent, last)) => parent == outer && last == name,
+        None => outer.is_empty() && *section == name,
+    })
+}
+
+/// The option of this section whose name is most like this one, when one is like it.
+#[must_use]
+pub fn nearest(section: &str, name: &str) -> Option<&'static str> {
+    let names = keys_of(section).map(|key| key.name);
+    let near = names.map(|known| (distance(known, name), known)).min()?;
+    // a third of the letters may be wrong, two in a short name
+    (near.0 <= (name.len() / 3).max(2)).then_some(near.1)
+}
+
+/// Keys of a document that corosync does not know, each with its line (from 1), its section and its name.
+///
+/// corosync takes them without a word, and they do nothing.
+#[must_use]
+pub fn unknown_keys(document: &Document) -> Vec<(usize, String, String)> {
+    let mut paths: Vec<Option<&'static str>> = Vec::new();
+    let mut found = Vec::new();
+    for (index, section) in document.tree.sections.iter().enumerate() {
+        let outer = if index == 0 { Some("") } else { paths.get(section.parent).copied().flatten() };
+        let path =
+            if index == 0 { Some("") } else { outer.and_then(|outer| section_in(outer, &section.name)) };
+        paths.push(path);
+        let open = path.is_some_and(|path| OPEN_SECTIONS.contains(&path));
+        for item in &section.items {
+            let known = path.is_some_and(|path| {
+                key(path, &item.key).is_some()
+                    || path == "quorum.device.heuristics" && item.key.starts_with("exec_")
+            });
+            if !known && !open {
+                let name = path.map_or_else(|| section.name.clone(), str::to_owned);
+                found.push((item.line + 1, name, item.key.clone()));
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// How many letters must be changed, added or left out to make one word of the other, two swapped ones counting once.
+fn distance(one: &str, two: &str) -> usize {
+    let (one, two): (Vec<u8>, Vec<u8>) = (one.bytes().collect(), two.bytes().collect());
+    let mut before: Vec<usize> = Vec::new();
+    let mut last: Vec<usize> = (0..=two.len()).collect();
+    for (i, letter) in one.iter().enumerate() {
+        let mut row = vec![i + 1];
+        for (j, other) in two.iter().enumerate() {
+            let at = |row: &[usize], at: usize| row.get(at).copied().unwrap_or(usize::MAX / 2);
+            let mut best = at(&last, j) + usize::from(letter != other);
+            best = best.min(at(&last, j + 1) + 1).min(at(&row, j) + 1);
+            let swapped = i > 0 && j > 0 && one.get(i - 1) == Some(other) && two.get(j - 1) == Some(letter);
+            if swapped {
+                best = best.min(at(&before, j - 1) + 1);
+            }
+            row.push(best);
+        }
+        before = std::mem::replace(&mut last, row);
+    }
+    last.last().copied().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_name_is_found() {
+        for (section, name, expected) in [
+            ("totem", "tokn", Some("token")),
+            ("totem", "tokne", Some("token")),
+            ("totem", "token_coeficient", Some("token_coefficient")),
+            ("totem", "linkmode", Some("link_mode")),
+            ("logging", "to_sylsog", Some("to_syslog")),
+            ("quorum", "expectedvotes", Some("expected_votes")),
+            ("totem", "something_else_entirely", None),
+            ("nosuchsection", "token", None),
+        ] {
+            assert_eq!(nearest(section, name), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn every_key_is_listed_once_and_finds_itself() {
+        for (index, entry) in KEYS.iter().enumerate() {
+            assert!(
+                !KEYS[..index].iter().any(|k| (k.section, k.name) == (entry.section, entry.name)),
+                "{entry:?}"
+            );
+            let name = entry.name.replace('X', "0");
+            assert_eq!(key(entry.section, &name), Some(entry));
+        }
+        assert_eq!(key("nodelist.node", "ring8_addr"), None);
+    }
+
+    #[test]
+    fn objections_name_what_a_value_must_be() {
+        let objection = |section, name, value| key(section, name).unwrap().objection(value);
+        assert_eq!(objection("totem", "token", "5000"), None);
+        assert_eq!(objection("totem", "knet_compression_level", "-5"), None);
+        assert_eq!(objection("totem", "token", "20"), Some("must be a number from 30 to 4294967295".into()));
+        assert_eq!(objection("totem", "token", "+50"), Some("must be a number from 30 to 4294967295".into()));
+        assert_eq!(
+            objection("totem", "send_join", "-0"),
+            Some("must be a number from 0 to 4294967295".into())
+        );
+        assert_eq!(objection("logging", "debug", "maybe"), Some("must be one of: on, off, trace".into()));
+        assert_eq!(objection("logging", "logfile", "log"), Some("must be an absolute path".into()));
+    }
+
+    #[test]
+    fn unknown_keys_are_found_where_corosync_has_names() {
+        let text = b"totem {\n tokn: 1\n interface {\n  linknumber: 0\n  knet_link_prio: 1\n }\n}\nquorum {\n device {\n  heuristics {\n   exec_ping: /bin/x\n  }\n }\n}\nresources {\n system {\n  memory_used {\n   recovery: shutdown\n  }\n }\n}\nmine {\n own: 1\n}\n";
+        let found = unknown_keys(&Document::parse(text));
+        let found: Vec<_> =
+            found.iter().map(|(line, section, key)| (*line, section.as_str(), key.as_str())).collect();
+        assert_eq!(
+            found,
+            [(2, "totem", "tokn"), (5, "totem.interface", "knet_link_prio"), (23, "mine", "own")]
+        );
+    }
+}
