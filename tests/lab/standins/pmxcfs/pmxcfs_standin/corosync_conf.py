@@ -7,7 +7,7 @@ import re
 from . import journal
 from .paths import COROSYNC_CONF
 
-RELOAD_DELAY = 1.0
+# a second for the file to reach the other nodes
 RELOAD_COMMAND = "sleep 1; exec corosync-cfgtool -R"
 
 # the first match anywhere in the text counts, also one in a comment

@@ -157,8 +157,9 @@ class Daemon:
         except OSError:
             return
         now = int(time.time())
-        self.tree.create("corosync.conf", 0, now)
-        self.tree.write("corosync.conf", 0, now, content, 0, True)
+        # with a leading slash: this is no change that .version counts
+        self.tree.create("/corosync.conf", 0, now)
+        self.tree.write("/corosync.conf", 0, now, content, 0, True)
 
     def _mount(self):
         fuse.unmount(paths.MOUNT_POINT, force=True)
@@ -273,7 +274,7 @@ class Runtime:
 
     def _make_services(self):
         from .group import SyncGroup
-        from .services import MapService, QuorumService, Service, Services
+        from .services import MapService, QuorumService, Services
         from .states import FilesState, StatusState
 
         status_state = StatusState(self.status)
@@ -286,13 +287,13 @@ class Runtime:
             ("dcdb", self.files_group),
             ("status", self.status_group),
         ]
-        self.services = Services(self.loop, [Service(name, part.connect, part.dispatch, part.close) for name, part in parts])
+        self.services = Services(self.loop, parts)
 
     def pause(self):
         self.services.pause()
 
-    def resume(self):
-        self.services.resume()
+    def resume(self, only=None):
+        self.services.resume(only)
 
     # --- what local programs tell -------------------------------------------------------
 

@@ -15,16 +15,16 @@ JOB_PERIOD = 1.0
 
 
 class Service:
-    """One connection: `connect()` returns a descriptor or raises `Failed`; `dispatch()` is False when it broke."""
+    """One connection. `part` has `connect()`, which returns a descriptor or raises `Failed`,
+    `dispatch()`, which is False when the connection broke, and `close()`."""
 
-    def __init__(self, domain, connect, dispatch, close):
+    def __init__(self, domain, part):
         self.domain = domain
-        self.connect = connect
-        self.dispatch = dispatch
-        self.close = close
+        self.part = part
         self.fd = None
         self.last_try = 0
         self.failures = 0
+        self.paused = False
 
 
 class QuorumService:
@@ -124,26 +124,24 @@ def describe(failure):
 class Services:
     """Keeps the services connected and dispatches them, quorum first."""
 
-    def __init__(self, loop, services):
+    def __init__(self, loop, parts):
         self.loop = loop
-        self.services = services
-        self.paused = False
+        self.services = [Service(domain, part) for domain, part in parts]
 
     def start(self):
         self._job()
 
     def _job(self):
         now = int(time.time())
-        if not self.paused:
-            for service in self.services:
-                if service.fd is None and now - service.last_try > RETRY_AFTER:
-                    service.last_try = now
-                    self._connect(service)
+        for service in self.services:
+            if service.fd is None and not service.paused and now - service.last_try > RETRY_AFTER:
+                service.last_try = now
+                self._connect(service)
         self.loop.after(JOB_PERIOD, self._job)
 
     def _connect(self, service):
         try:
-            service.fd = service.connect()
+            service.fd = service.part.connect()
         except corosync.Failed as failure:
             journal.crit(service.domain, describe(failure))
             if not service.failures:
@@ -155,27 +153,30 @@ class Services:
 
     def _dispatch(self):
         for service in self.services:
-            if service.fd is None or self.paused:
+            if service.fd is None or service.paused:
                 continue
             fd = service.fd
-            if not service.dispatch():
+            if not service.part.dispatch():
                 self.loop.forget(fd)
                 service.fd = None
                 service.failures = 0
 
     def pause(self):
-        self.paused = True
         for service in self.services:
-            if service.fd is not None:
-                self.loop.forget(service.fd)
+            if not service.paused:
+                service.paused = True
+                if service.fd is not None:
+                    self.loop.forget(service.fd)
 
-    def resume(self):
-        self.paused = False
+    def resume(self, only=None):
+        """Goes on dispatching, all services or the one of a part alone."""
         for service in self.services:
-            if service.fd is not None:
-                self.loop.watch(service.fd, self._dispatch)
+            if service.paused and only in (None, service.part):
+                service.paused = False
+                if service.fd is not None:
+                    self.loop.watch(service.fd, self._dispatch)
         self._dispatch()
 
     def stop(self):
         for service in self.services:
-            service.close()
+            service.part.close()
