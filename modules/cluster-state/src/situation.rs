@@ -193,7 +193,7 @@ impl Evidence {
         };
         match &pmxcfs.mount {
             Mount::NoDirectory if !pmxcfs.database => {
-                judged(Situation::NotInstalled, Some(Membership::Standalone), "there is no /etc/pve")
+                judged(Situation::NotInstalled, None, "there is no /etc/pve")
             }
             Mount::NoDirectory | Mount::NotMounted => {
                 self.without_pmxcfs("/etc/pve is not mounted".to_owned())
@@ -391,13 +391,7 @@ mod tests {
                 &["corosync stopped because it had config_version 3 and the other nodes 4"],
             ),
             ("left-overs", nodes::left_overs(), Situation::Standalone, Some(Standalone), &[]),
-            (
-                "plain debian",
-                nodes::plain_debian(),
-                Situation::NotInstalled,
-                Some(Standalone),
-                &["there is no /etc/pve"],
-            ),
+            ("plain debian", nodes::plain_debian(), Situation::NotInstalled, None, &["there is no /etc/pve"]),
         ];
         for (name, host, situation, membership, reasons) in cases {
             let found = judge(&host);

@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use host::Host;
+use host::{Ending, Host};
 use serde::Serialize;
 
 use crate::StateError;
@@ -32,15 +32,12 @@ pub struct Versions {
 /// When dpkg-query, or a program that had to be asked, does not answer.
 pub fn query(host: &dyn Host) -> Result<Versions, StateError> {
     // Exit code 1 says only that some package is not known.
-    let packages = [
-        "-W",
-        "-f",
-        "${Package} ${Version} ${db:Status-Status}\\n",
-        "pve-manager",
-        "pve-cluster",
-        "corosync",
-    ];
-    let output = host.run(&program("dpkg-query", &packages))?;
+    let format = "${Package} ${Version} ${db:Status-Status}\\n";
+    let command = program("dpkg-query", &["-W", "-f", format, "pve-manager", "pve-cluster", "corosync"]);
+    let output = host.run(&command)?;
+    if !matches!(output.ending, Ending::Exited(0 | 1)) {
+        return Err(StateError::failed(&command, &output));
+    }
     let mut versions = parse_packages(&output.stdout);
     versions.join_api = text_if_there(host, Path::new(SETUP))?.as_deref().and_then(parse_join_api);
     if versions.pve.is_none() {

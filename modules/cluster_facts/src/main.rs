@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Ansible module `cluster_facts`: what a Proxmox VE node and its cluster are like now.
+
+mod args;
+mod facts;
+#[cfg(test)]
+mod golden;
+mod links;
+mod module;
+mod nodes;
+mod observe;
+
+#[cfg(test)]
+#[path = "../../cluster-state/tests/support/recording.rs"]
+mod recording;
+#[cfg(test)]
+#[path = "../../cluster-state/tests/support/situations.rs"]
+mod situations;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ansible_module::main(&args::spec(), module::run)
+}

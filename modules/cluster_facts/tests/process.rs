@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! The binary itself, on whatever machine the tests run on.
+
+#![expect(clippy::unwrap_used, reason = "a test reports by panicking")]
+
+use std::io::Write as _;
+
+use assert_cmd::Command;
+use serde_json::Value;
+
+fn answer(arguments: &str) -> (Value, bool) {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(arguments.as_bytes()).unwrap();
+    let output = Command::cargo_bin("cluster_facts").unwrap().arg(file.path()).output().unwrap();
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    assert_eq!((stdout.lines().count(), output.stderr), (1, Vec::new()), "one line, and nothing on stderr");
+    (serde_json::from_str(&stdout).unwrap(), output.status.success())
+}
+
+/// Each situation is right somewhere; where there is no /etc/pve, only one is.
+#[test]
+fn this_machine() {
+    for check_mode in ["false", "true"] {
+        let (answer, success) = answer(&format!("{{\"_ansible_check_mode\": {check_mode}}}"));
+        assert!(success && answer.get("failed").is_none(), "{answer}");
+        assert_eq!(answer["changed"], false);
+        let facts = &answer["ansible_facts"]["pve_cluster"];
+        let situation = facts["situation"].as_str().unwrap();
+        if std::path::Path::new("/etc/pve").exists() {
+            assert_ne!(situation, "not_installed");
+        } else {
+            assert_eq!((situation, &facts["membership"]), ("not_installed", &Value::Null));
+        }
+        let addresses = facts["addresses"].as_array().unwrap();
+        assert!(addresses.iter().all(|address| address["address"] != "127.0.0.1"));
+    }
+}
+
+#[test]
+fn an_option_is_refused() {
+    let (answer, success) = answer(r#"{"gather": "all"}"#);
+    assert_eq!((answer["failed"].as_bool(), success), (Some(true), false));
+    assert!(answer["msg"].as_str().unwrap().starts_with("Unsupported parameters for"), "{answer}");
+}

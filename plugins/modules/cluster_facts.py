@@ -1,0 +1,470 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Documentation of the compiled module cluster_facts."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: cluster_facts
+short_description: Tell how a Proxmox VE node and its cluster are now
+version_added: "0.1.0"
+author:
+  - The pve.cluster contributors (@pve-cluster)
+description:
+  - Reads everything that tells how a node stands with its cluster, in one call and without changing anything, and
+    returns it as the fact C(pve_cluster).
+  - It is right in every situation that a node can be in, such as standalone, cut off from its cluster, with corosync or
+    pmxcfs stopped, or removed from the cluster. The situation is named, with the evidence for it.
+  - It never fails for what it cannot read. Such a value is null, and RV(ansible_facts.pve_cluster.problems) says why.
+  - It asks corosync's own tools and reads the files of pmxcfs. The slow C(pvecm) and C(pvesh), whose exit codes do not
+    tell success from failure, are not used. Every program it starts has a deadline of 5 seconds.
+attributes:
+  check_mode:
+    description: Can run in check_mode and return changed status prediction without modifying target.
+    support: full
+  diff_mode:
+    description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode.
+    support: none
+    details: It changes nothing.
+  platform:
+    description: Target OS/families that can be operated against.
+    platforms: proxmox
+    support: full
+notes:
+  - No private key and no key of the cluster is read or returned.
+  - A node that was removed while it was off, or that starts corosync again after its removal, looks to itself like one
+    that is cut off from its cluster. Whether the cluster has removed a node is for a member of the cluster to say.
+seealso:
+  - module: pve.cluster.pvecm_cluster
+"""
+
+EXAMPLES = r"""
+---
+- name: Read the state of the node
+  pve.cluster.cluster_facts:
+
+- name: Stop unless the node is a member of a quorate cluster that takes writes
+  ansible.builtin.assert:
+    that: ansible_facts.pve_cluster.situation == 'member'
+    fail_msg: "{{ ansible_facts.pve_cluster.reasons | join('; ') }}"
+
+- name: Show the nodes that are named in the cluster's file but not seen now
+  ansible.builtin.debug:
+    msg: >-
+      {{ ansible_facts.pve_cluster.nodelist | map(attribute='name')
+         | difference(ansible_facts.pve_cluster.members | map(attribute='name')) }}
+
+- name: Show the links on which another node is not reached
+  ansible.builtin.debug:
+    msg: >-
+      {{ ansible_facts.pve_cluster.links | subelements('peers')
+         | rejectattr('1.connected') | map(attribute='0.number') | unique }}
+
+- name: Refuse to join a node that has guests
+  ansible.builtin.assert:
+    that: ansible_facts.pve_cluster.guests | length == 0
+"""
+
+RETURN = r"""
+ansible_facts:
+  description: The facts.
+  returned: always
+  type: dict
+  contains:
+    pve_cluster:
+      description: How the node and its cluster are now.
+      returned: always
+      type: dict
+      contains:
+        situation:
+          description:
+            - How the node stands with its cluster.
+            - V(not_installed) - there is no Proxmox VE on this machine.
+            - V(standalone) - a node of no cluster.
+            - V(member) - a member of a quorate cluster that takes writes, and all members run the config_version of the
+              cluster's corosync.conf.
+            - V(synchronizing) - a quorate member whose /etc/pve does not take writes yet. It lasts a few seconds after a
+              node has joined or come back.
+            - V(versions_differ) - a quorate member, but not all members run the config_version of the cluster's
+              corosync.conf. It lasts about a second after a change. When it lasts longer, do not let another node join.
+            - V(not_quorate) - the part of the cluster that this node sees has too few votes, so /etc/pve is read-only.
+            - V(stranded) - this node's corosync runs, or stopped over, another config_version than the other nodes have.
+            - V(corosync_stopped) - corosync does not run on this node.
+            - V(pmxcfs_stopped) - /etc/pve is not mounted on this node.
+            - V(removed) - the cluster has removed this node, which still has the cluster's files.
+            - V(unknown) - too little could be read to tell.
+          returned: always
+          type: str
+          sample: member
+        reasons:
+          description: What the situation was told from, as sentences. Empty when all is well.
+          returned: always
+          type: list
+          elements: str
+          sample: ["1 of 3 votes are there, 2 are needed"]
+        membership:
+          description:
+            - V(standalone) or V(member), where V(member) means that the node has the files of a cluster, whether or not it
+              reaches it now. Null when that cannot be told, or when Proxmox VE is not installed.
+          returned: always
+          type: str
+          sample: member
+        cluster_name:
+          description: The exact name of the cluster. Null on a standalone node.
+          returned: always
+          type: str
+          sample: prod
+        nodename:
+          description: The node's name, as the cluster knows it.
+          returned: always
+          type: str
+          sample: pve1
+        nodeid:
+          description: The node's number. Null on a standalone node.
+          returned: always
+          type: int
+          sample: 1
+        quorum:
+          description: The votes. All null where corosync does not run.
+          returned: always
+          type: dict
+          contains:
+            quorate:
+              description: Whether the part of the cluster that this node sees may work.
+              returned: always
+              type: bool
+            expected_votes:
+              description: Votes there would be if every node were there.
+              returned: always
+              type: int
+            highest_expected:
+              description: The most votes that were ever expected.
+              returned: always
+              type: int
+            total_votes:
+              description: Votes that are there.
+              returned: always
+              type: int
+            quorum:
+              description: Votes that are needed.
+              returned: always
+              type: int
+            qdevice_votes:
+              description: Votes that a QDevice casts. Null without a QDevice.
+              returned: always
+              type: int
+            flags:
+              description: What corosync adds.
+              returned: always
+              type: list
+              elements: str
+              sample: ["Quorate"]
+        pmxcfs:
+          description: The cluster file system in /etc/pve.
+          returned: always
+          type: dict
+          contains:
+            mounted:
+              description: Whether it is there.
+              returned: always
+              type: bool
+            writable:
+              description: Whether it takes writes. Without quorum it does not.
+              returned: always
+              type: bool
+        links:
+          description: This node's links, by number. Empty on a standalone node.
+          returned: always
+          type: list
+          elements: dict
+          contains:
+            number:
+              description: The number of the link, 0 to 7.
+              returned: always
+              type: int
+            address:
+              description: This node's address on it, as corosync.conf has it.
+              returned: always
+              type: str
+            running_address:
+              description: This node's address on it, as corosync uses it. Corosync does not change it while it runs.
+              returned: always
+              type: str
+            priority:
+              description: The link's knet_link_priority, of which the highest wins. Null where none is set.
+              returned: always
+              type: int
+            peers:
+              description: The other nodes of the nodelist on this link.
+              returned: always
+              type: list
+              elements: dict
+              contains:
+                name:
+                  description: The other node's name.
+                  returned: always
+                  type: str
+                nodeid:
+                  description: The other node's number.
+                  returned: always
+                  type: int
+                address:
+                  description: The other node's address on this link.
+                  returned: always
+                  type: str
+                connected:
+                  description: Whether it answers on this link. Null where corosync does not run.
+                  returned: always
+                  type: bool
+        nodelist:
+          description: The nodes that the cluster's corosync.conf names. Empty on a standalone node.
+          returned: always
+          type: list
+          elements: dict
+          contains:
+            name:
+              description: The node's name.
+              returned: always
+              type: str
+            nodeid:
+              description: The node's number.
+              returned: always
+              type: int
+            votes:
+              description: The node's votes.
+              returned: always
+              type: int
+            links:
+              description: The node's address by number of the link.
+              returned: always
+              type: dict
+              sample: {"0": "10.1.1.11", "1": "10.2.2.11"}
+        members:
+          description: The nodes that corosync sees now, this one included. Empty where corosync does not run.
+          returned: always
+          type: list
+          elements: dict
+          contains:
+            name:
+              description: The node's name.
+              returned: always
+              type: str
+            nodeid:
+              description: The node's number.
+              returned: always
+              type: int
+            votes:
+              description: The node's votes.
+              returned: always
+              type: int
+            local:
+              description: Whether it is this node.
+              returned: always
+              type: bool
+            address:
+              description: The node's address in the management network, as pmxcfs knows it.
+              returned: always
+              type: str
+            config_version:
+              description: The config_version that the node runs.
+              returned: always
+              type: int
+        config_version:
+          description: The version of corosync.conf in every place where there is one.
+          returned: always
+          type: dict
+          contains:
+            pmxcfs:
+              description: In /etc/pve/corosync.conf, the cluster's file.
+              returned: always
+              type: int
+            local:
+              description: In /etc/corosync/corosync.conf, from which corosync starts on this node.
+              returned: always
+              type: int
+            running:
+              description: What corosync runs on this node.
+              returned: always
+              type: int
+            members:
+              description: What corosync runs on each node seen now, by name.
+              returned: always
+              type: dict
+              sample: {"pve1": 4, "pve2": 4}
+        versions:
+          description: Versions of the programs. Null for what is not installed.
+          returned: always
+          type: dict
+          contains:
+            pve:
+              description: Of Proxmox VE.
+              returned: always
+              type: str
+            pve_cluster:
+              description: Of the package pve-cluster.
+              returned: always
+              type: str
+            corosync:
+              description: Of the package corosync.
+              returned: always
+              type: str
+            join_api:
+              description: Of the protocol by which nodes join.
+              returned: always
+              type: int
+        services:
+          description:
+            - The services corosync, pve-cluster, pvedaemon, pveproxy, pvestatd, pve-ha-lrm, pve-ha-crm and
+              corosync-qdevice by name, as far as they are installed, each with C(state) (such as V(active), V(inactive) or
+              V(failed)) and C(enabled) (such as V(enabled) or V(disabled)).
+          returned: always
+          type: dict
+          sample: {"corosync": {"state": "active", "enabled": "enabled"}}
+        addresses:
+          description: This machine's addresses, without loopback and link-local ones.
+          returned: always
+          type: list
+          elements: dict
+          contains:
+            interface:
+              description: The interface.
+              returned: always
+              type: str
+            address:
+              description: The address.
+              returned: always
+              type: str
+            prefix:
+              description: Length of the network's prefix in bits.
+              returned: always
+              type: int
+        guests:
+          description: The virtual machines and containers of all nodes. Null while /etc/pve is not mounted.
+          returned: always
+          type: list
+          elements: dict
+          contains:
+            vmid:
+              description: The guest's number.
+              returned: always
+              type: int
+            node:
+              description: The node it belongs to.
+              returned: always
+              type: str
+            type:
+              description: V(qemu) or V(lxc).
+              returned: always
+              type: str
+        certificates:
+          description: SHA-256 fingerprints of the API's certificates, as C(pvecm add --fingerprint) takes them.
+          returned: always
+          type: dict
+          contains:
+            node:
+              description: Of the certificate that Proxmox VE made for the node.
+              returned: always
+              type: str
+            custom:
+              description: Of the administrator's own. Null without one.
+              returned: always
+              type: str
+            served:
+              description: Of the one that pveproxy serves, or will serve from its next start on when it has just changed.
+              returned: always
+              type: str
+        ssh:
+          description: The ssh side of the node.
+          returned: always
+          type: dict
+          contains:
+            host_keys:
+              description: The public keys of sshd.
+              returned: always
+              type: list
+              elements: dict
+              contains:
+                file:
+                  description: The file it was read from.
+                  returned: always
+                  type: str
+                type:
+                  description: The type of the key.
+                  returned: always
+                  type: str
+                  sample: ssh-ed25519
+                key:
+                  description: The key in base64.
+                  returned: always
+                  type: str
+                comment:
+                  description: What is written behind the key.
+                  returned: always
+                  type: str
+                fingerprint:
+                  description: Its SHA-256 fingerprint, as C(ssh-keygen -l) prints it.
+                  returned: always
+                  type: str
+            root_public_keys:
+              description: Root's own public keys, as lines for authorized_keys.
+              returned: always
+              type: list
+              elements: str
+            authorized_keys:
+              description: What /root/.ssh/authorized_keys is.
+              returned: always
+              type: dict
+              contains:
+                kind:
+                  description: V(link), V(file), V(absent) or V(other).
+                  returned: always
+                  type: str
+                target:
+                  description: Where a link leads. On a Proxmox VE node it is /etc/pve/priv/authorized_keys.
+                  returned: always
+                  type: str
+                readable:
+                  description: Whether it can be read. It cannot while /etc/pve is not mounted, and key logins fail.
+                  returned: always
+                  type: bool
+            authorized_keys2:
+              description: What /root/.ssh/authorized_keys2 is, with the same keys.
+              returned: always
+              type: dict
+        leftovers:
+          description: What an earlier membership left behind.
+          returned: always
+          type: dict
+          contains:
+            files:
+              description:
+                - Files of a cluster on a standalone or removed node. A node with an authkey or a corosync.conf cannot join.
+              returned: always
+              type: list
+              elements: str
+              sample: ["/etc/corosync/authkey"]
+            nodes:
+              description: Nodes that still have a directory in /etc/pve/nodes but are no longer named by corosync.conf.
+              returned: always
+              type: list
+              elements: str
+        problems:
+          description: What could not be read, and why, as sentences.
+          returned: always
+          type: list
+          elements: str
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+
+def main() -> None:
+    """Say that the compiled module, which takes this file's place, is missing."""
+    module = AnsibleModule(argument_spec={}, supports_check_mode=True)
+    module.fail_json(msg="compiled module missing: run make build")
+
+
+if __name__ == "__main__":
+    main()
