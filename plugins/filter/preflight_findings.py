@@ -1,0 +1,188 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Everything that would stop or harm the formation of a cluster."""
+
+from __future__ import annotations
+
+DOCUMENTATION = """
+name: preflight_findings
+short_description: Everything that would stop or harm the formation of a cluster
+version_added: 0.1.0
+description:
+  - Judges the facts of all nodes together, before any of them is touched.
+positional: _input
+options:
+  _input:
+    description:
+      - The hosts of the cluster, each with C(node) (as the role P(pve.cluster.cluster_inventory#role) describes it), C(facts) (what
+        M(pve.cluster.cluster_facts) read), C(joins) (whether it is to join), C(creates) (whether it is to create the cluster) and
+        C(unreached) (lines C(WHAT NAME) of lookups and pings that failed).
+    type: list
+    elements: dict
+    required: true
+  cluster_name:
+    description: Name of the cluster.
+    type: str
+    required: true
+  environment:
+    description: V(production) demands three nodes.
+    type: str
+    default: development
+"""
+
+EXAMPLES = """
+- name: Judge all nodes together
+  ansible.builtin.debug:
+    msg: "{{ hosts | pve.cluster.preflight_findings(cluster_name, environment='production') }}"
+"""
+
+RETURN = """
+_value:
+  description: The findings; empty when nothing stands in the way.
+  type: list
+  elements: dict
+  contains:
+    id:
+      description: What kind of finding it is.
+      type: str
+    node:
+      description: The node it is about; none for the cluster as a whole.
+      type: str
+    message:
+      description: What was found.
+      type: str
+    remedy:
+      description: What to do about it.
+      type: str
+"""
+
+# The major versions of Proxmox VE that the modules know.
+_MAJORS = ("8", "9")
+
+
+def preflight_findings(hosts, cluster_name, environment="development"):
+    """All findings over all nodes; each a dict of id, node, message and remedy."""
+    found = []
+    for host in hosts:
+        name = host["node"]["name"]
+        found.extend({"node": name, **finding} for finding in _of_node(host, cluster_name))
+    found.extend({"node": None, **finding} for finding in _of_cluster(hosts, environment))
+    return found
+
+
+def _finding(identity, message, remedy):
+    return {"id": identity, "message": message, "remedy": remedy}
+
+
+def _of_cluster(hosts, environment):
+    if environment == "production" and len(hosts) < 3:
+        yield _finding(
+            "too-few-nodes",
+            f"a cluster of {len(hosts)} nodes cannot lose one, and cluster_environment is 'production'",
+            "add nodes, or set cluster_environment to 'development'",
+        )
+    majors = {}
+    for host in hosts:
+        version = _version(host)
+        if version:
+            majors.setdefault(version.split(".")[0], []).append(host["node"]["name"])
+    if len(majors) > 1:
+        mixed = "; ".join(f"{major}: {', '.join(names)}" for major, names in sorted(majors.items()))
+        yield _finding(
+            "mixed-versions",
+            f"the nodes run different major versions of Proxmox VE ({mixed})",
+            "upgrade the older nodes first",
+        )
+
+
+def _version(host):
+    return (host["facts"].get("versions") or {}).get("pve")
+
+
+def _of_node(host, cluster_name):
+    facts, node = host["facts"], host["node"]
+    version = _version(host)
+    if not version:
+        yield _finding("pve-missing", "Proxmox VE is not installed", "install it, or take the host out of the inventory")
+        return
+    if version.split(".")[0] not in _MAJORS:
+        yield _finding("pve-version", f"Proxmox VE {version} is not known to work", "upgrade it to 8 or 9")
+    if facts["nodename"] != node["name"]:
+        yield _finding(
+            "host-name",
+            f"its host name is '{facts['nodename']}', the inventory calls it '{node['name']}'",
+            "correct the inventory; a Proxmox VE node must not be renamed",
+        )
+    yield from _of_membership(host, cluster_name)
+    own = {entry["address"] for entry in facts["addresses"] or []}
+    for position, link in enumerate(node["links"]):
+        if str(link["address"]) not in own:
+            yield _finding(
+                "link-address",
+                f"the address {link['address']} of link {link.get('number', position)} is not on this node",
+                "configure the network, or correct the inventory",
+            )
+    for line in host.get("unreached") or []:
+        what, _blank, name = line.partition(" ")
+        yield _UNREACHED[what](name)
+
+
+def _of_membership(host, cluster_name):
+    facts = host["facts"]
+    situation, member = facts["situation"], facts["membership"] == "member"
+    why = "; ".join(facts.get("reasons") or [])
+    if member and facts["cluster_name"] != cluster_name:
+        yield _finding(
+            "other-cluster",
+            f"it is a member of cluster '{facts['cluster_name']}'",
+            f"take it out of that cluster first, or set cluster_name; it cannot be in '{cluster_name}' too",
+        )
+        return
+    if situation == "pmxcfs_stopped":
+        yield _finding("pmxcfs-stopped", f"pmxcfs does not run ({why})", "see 'journalctl -u pve-cluster', then start pve-cluster")
+    elif member and situation != "member":
+        yield _finding(
+            "unhealthy-member",
+            f"it is a member of '{cluster_name}', but {situation.replace('_', ' ')} ({why})",
+            "bring the cluster in order first: see 'pvecm status' and 'journalctl -u corosync -u pve-cluster' on it",
+        )
+    if member:
+        return
+    if host["joins"] and facts["guests"]:
+        vmids = ", ".join(str(guest["vmid"]) for guest in facts["guests"])
+        yield _finding(
+            "guests",
+            f"it has guests ({vmids}), and joining would drop their configurations",
+            "back them up and remove them, or make this node the one that creates the cluster",
+        )
+    leftovers = (facts["leftovers"] or {}).get("files") or []
+    if leftovers:
+        yield _finding(
+            "leftovers",
+            f"files of an earlier cluster are left ({', '.join(leftovers)})",
+            "remove them if the node is in no cluster any more",
+        )
+
+
+_UNREACHED = {
+    "forward": lambda name: _finding(
+        "lookup", f"it cannot look up '{name}'", "run phase 1 first (it writes /etc/hosts), or mend the name service"
+    ),
+    "loopback": lambda name: _finding(
+        "loopback", f"'{name}' resolves to a loopback address", "give the name its management address in /etc/hosts"
+    ),
+    "reverse": lambda name: _finding(
+        "reverse-lookup", f"it cannot look up the name of {name}", "run phase 1 first (it writes /etc/hosts), or mend the name service"
+    ),
+    "ping": lambda name: _finding(
+        "ping", f"{name} does not answer a ping", "check cables, VLAN and firewall between the nodes on that network"
+    ),
+}
+
+
+class FilterModule:
+    """The filter, for Ansible."""
+
+    def filters(self):
+        """Its name and its function."""
+        return {"preflight_findings": preflight_findings}

@@ -1,0 +1,136 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What stands in the way of a formation, and the words for it."""
+
+from __future__ import annotations
+
+import unittest
+
+from ansible_collections.pve.cluster.plugins.filter.preflight_findings import preflight_findings
+
+
+def host(name="pve1", last=1, joins=True, unreached=(), **facts):
+    """A host that nothing stands in the way of, but for what is given."""
+    return {
+        "node": {"name": name, "links": [{"number": 0, "address": f"10.77.1.{last}"}]},
+        "joins": joins,
+        "creates": not joins,
+        "unreached": list(unreached),
+        "facts": {
+            "situation": "standalone",
+            "reasons": [],
+            "membership": "standalone",
+            "cluster_name": None,
+            "nodename": name,
+            "versions": {"pve": "9.2.11"},
+            "addresses": [{"address": f"10.77.1.{last}"}, {"address": f"10.77.0.{last}"}],
+            "guests": [],
+            "leftovers": {"files": [], "nodes": []},
+            **facts,
+        },
+    }
+
+
+class PreflightFindings(unittest.TestCase):
+    """One case a finding, texts whole."""
+
+    maxDiff = None
+
+    def one(self, identity, message, remedy, *hosts, environment="development"):
+        """Exactly this finding is found."""
+        found = preflight_findings(hosts, "lab", environment)
+        self.assertEqual([(f["id"], f["message"], f["remedy"]) for f in found], [(identity, message, remedy)])
+        return found[0]["node"]
+
+    def test_nothing_in_the_way(self):
+        hosts = [host(joins=False), host("pve2", 2), host("pve3", 3)]
+        self.assertEqual(preflight_findings(hosts, "lab", "production"), [])
+
+    def test_members_of_this_cluster_are_welcome(self):
+        member = host(situation="member", membership="member", cluster_name="lab", guests=[{"vmid": 100}])
+        self.assertEqual(preflight_findings([member], "lab"), [])
+
+    def test_production_demands_three_nodes(self):
+        node = self.one(
+            "too-few-nodes",
+            "a cluster of 2 nodes cannot lose one, and cluster_environment is 'production'",
+            "add nodes, or set cluster_environment to 'development'",
+            host(), host("pve2", 2), environment="production",
+        )
+        self.assertIsNone(node)
+
+    def test_versions(self):
+        self.one(
+            "pve-missing", "Proxmox VE is not installed", "install it, or take the host out of the inventory",
+            host(versions={"pve": None}, situation="not_installed"),
+        )
+        self.one("pve-version", "Proxmox VE 7.4 is not known to work", "upgrade it to 8 or 9", host(versions={"pve": "7.4"}))
+        self.one(
+            "mixed-versions", "the nodes run different major versions of Proxmox VE (8: pve2; 9: pve1)",
+            "upgrade the older nodes first", host(), host("pve2", 2, versions={"pve": "8.4.1"}),
+        )
+
+    def test_host_name(self):
+        self.one(
+            "host-name", "its host name is 'other', the inventory calls it 'pve1'",
+            "correct the inventory; a Proxmox VE node must not be renamed", host(nodename="other"),
+        )
+
+    def test_a_member_of_another_cluster_whose_name_is_alike(self):
+        self.one(
+            "other-cluster", "it is a member of cluster 'lab-2'",
+            "take it out of that cluster first, or set cluster_name; it cannot be in 'lab' too",
+            host(situation="member", membership="member", cluster_name="lab-2"),
+        )
+
+    def test_situations(self):
+        self.one(
+            "pmxcfs-stopped", "pmxcfs does not run (/etc/pve is not mounted)",
+            "see 'journalctl -u pve-cluster', then start pve-cluster",
+            host(situation="pmxcfs_stopped", membership=None, reasons=["/etc/pve is not mounted"], guests=None),
+        )
+        self.one(
+            "unhealthy-member", "it is a member of 'lab', but not quorate (1 of 3 votes are there, 2 are needed)",
+            "bring the cluster in order first: see 'pvecm status' and 'journalctl -u corosync -u pve-cluster' on it",
+            host(situation="not_quorate", membership="member", cluster_name="lab",
+                 reasons=["1 of 3 votes are there, 2 are needed"]),
+        )
+
+    def test_guests_stop_a_join_and_not_a_creation(self):
+        guests = [{"vmid": 100}, {"vmid": 101}]
+        self.assertEqual(preflight_findings([host(joins=False, guests=guests)], "lab"), [])
+        self.one(
+            "guests", "it has guests (100, 101), and joining would drop their configurations",
+            "back them up and remove them, or make this node the one that creates the cluster", host(guests=guests),
+        )
+
+    def test_leftovers(self):
+        self.one(
+            "leftovers", "files of an earlier cluster are left (/etc/corosync/authkey)",
+            "remove them if the node is in no cluster any more",
+            host(leftovers={"files": ["/etc/corosync/authkey"], "nodes": []}),
+        )
+
+    def test_link_address(self):
+        self.one(
+            "link-address", "the address 10.77.1.1 of link 0 is not on this node",
+            "configure the network, or correct the inventory", host(addresses=[{"address": "10.77.0.1"}]),
+        )
+
+    def test_lookups_and_pings(self):
+        lines = ["forward pve2", "loopback pve1", "reverse 10.77.0.2", "ping 10.77.1.2"]
+        found = preflight_findings([host(unreached=lines)], "lab")
+        self.assertEqual([f["id"] for f in found], ["lookup", "loopback", "reverse-lookup", "ping"])
+        self.assertEqual(found[3]["message"], "10.77.1.2 does not answer a ping")
+
+    def test_all_findings_of_all_nodes_come_at_once(self):
+        hosts = [host(guests=[{"vmid": 100}], nodename="x"), host("pve2", 2, addresses=[])]
+        found = preflight_findings(hosts, "lab", "production")
+        self.assertEqual(
+            [(f["node"], f["id"]) for f in found],
+            [("pve1", "host-name"), ("pve1", "guests"), ("pve2", "link-address"), (None, "too-few-nodes")],
+        )
+
+
+if __name__ == "__main__":
+    unittest.main()
