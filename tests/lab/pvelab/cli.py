@@ -4,6 +4,7 @@
 import argparse
 import fcntl
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -106,15 +107,20 @@ def _nft(lab: Lab, name: str, rules: str) -> None:
 
 
 def netem(lab: Lab, options: argparse.Namespace) -> None:
-    """Delay or lose a node's packets."""
-    words = _words(options.netem)
-    which = words.pop(0) if words[:1] and words[0] in WHICH else "corosync"
-    if not words:
-        raise LabError("cannot impair the network: say how, for example 'delay 20ms' or 'loss 5%'")
+    """Make a node's packets late or lose some, in each direction."""
+    which, delay, loss = _impairment(_words(options.netem))
+    target = node(options.node)
     with locked(lab):
-        machine.require_leader(lab, node(options.node))
+        machine.require_leader(lab, target)
         for net in networks(which):
-            network.impair(lab, node(options.node), net, words)
+            network.impair(lab, target, net, delay, loss)
+
+
+def _impairment(words: list[str]) -> tuple[str, float, float]:
+    found = re.fullmatch(r"(?:(mgmt|corosync|both) )?(?:delay ([0-9.]+) ?ms)? ?(?:loss ([0-9.]+) ?%)?", " ".join(words))
+    if not found or not (found[2] or found[3]):
+        raise LabError(f"cannot impair the network by '{' '.join(words)}': say for example 'delay 20ms loss 5%'")
+    return found[1] or "corosync", float(found[2] or 0), float(found[3] or 0)
 
 
 def kill(lab: Lab, options: argparse.Namespace) -> None:
@@ -194,7 +200,7 @@ def parser() -> argparse.ArgumentParser:
     of_node("partition", partition).add_argument("network", choices=WHICH, nargs="?", default="corosync")
     of_node("heal", heal)
     of_node("block", block)
-    of_node("netem", netem).add_argument("netem", nargs=argparse.REMAINDER, metavar="[mgmt|corosync|both] NETEM...")
+    of_node("netem", netem).add_argument("netem", nargs=argparse.REMAINDER, metavar="[mgmt|corosync|both] [delay MSms] [loss N%]")
     of_node("kill", kill)
     of_node("stop", stop)
     of_node("start", start)

@@ -43,7 +43,6 @@ def _in_network(script: str) -> bool:
 OVERLAY = """mount -t tmpfs none /mnt; cd /mnt; mkdir a b c d
 mount -t overlay overlay -o lowerdir=a,upperdir=b,workdir=c d"""
 BRIDGE = "ip link add bridge0 type bridge; ip link add veth0 type veth peer name veth1; ip link set veth0 master bridge0"
-NETEM = "ip link add veth0 type veth peer name veth1; tc qdisc add dev veth0 root netem delay 1ms"
 
 
 def _fuse() -> bool:
@@ -71,15 +70,14 @@ def findings(thorough: bool) -> list[Finding]:
         return found
     check(_fuse(), "/dev/fuse", "cannot be opened: load the module fuse, or give the container this device")
     if thorough:
-        kernel: list[tuple[Callable[[str], bool], str, str, bool]] = [
-            (_in_mounts, OVERLAY, "overlay file systems", True),
+        kernel: list[tuple[Callable[[str], bool], str, str]] = [
+            (_in_mounts, OVERLAY, "overlay file systems"),
             (_in_mounts, "mount -t cgroup2 none /mnt && mkdir /mnt/lab-doctor && rmdir /mnt/lab-doctor",
-             "a writable unified cgroup hierarchy", True),
-            (_in_network, BRIDGE, "network namespaces with bridges and veth pairs", True),
-            (_in_network, NETEM, "netem, for 'lab netem' only", False),
+             "a writable unified cgroup hierarchy"),
+            (_in_network, BRIDGE, "network namespaces with bridges and veth pairs"),
         ]
-        for attempt, script, what, needed in kernel:
-            check(attempt(script), what, "this kernel or container does not allow it", needed)
+        for attempt, script, what in kernel:
+            check(attempt(script), what, "this kernel or container does not allow it")
     return found
 
 

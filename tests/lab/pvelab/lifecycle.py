@@ -21,9 +21,13 @@ def _lowers_file(lab: Lab, which: Node) -> Path:
     return lab.live(which) / "lowers"
 
 
+def _is_whole(lab: Lab, which: Node) -> bool:
+    return _lowers_file(lab, which).is_file()
+
+
 def known(lab: Lab) -> list[Node]:
-    """The lab's nodes, on or off."""
-    return [which for which in _all_nodes() if _lowers_file(lab, which).is_file()]
+    """The lab's nodes, on or off, also those that an interrupted command left unfinished."""
+    return [which for which in _all_nodes() if lab.live(which).is_dir()]
 
 
 def _each(nodes: list[Node], act: Callable[[Node], None]) -> None:
@@ -79,8 +83,9 @@ def _finish(lab: Lab, nodes: list[Node]) -> None:
     """Open the nodes to the controller and write down how it reaches them."""
     if lab.with_key.exists():
         _each(nodes, lambda which: access.accept_key(lab, which))
-    access.pin_host_keys(lab, known(lab))
-    lab.inventory.write_text(access.inventory(lab, known(lab), [], False))
+    whole = [which for which in known(lab) if _is_whole(lab, which)]
+    access.pin_host_keys(lab, whole)
+    lab.inventory.write_text(access.inventory(lab, whole, [], False))
 
 
 def up(lab: Lab, count: int, key: bool | None) -> None:
@@ -91,7 +96,7 @@ def up(lab: Lab, count: int, key: bool | None) -> None:
     lowers = layers.lowers(lab)
 
     def bring(which: Node) -> None:
-        if not _lowers_file(lab, which).is_file():
+        if not _is_whole(lab, which):
             machine.cut_power(lab, which)  # of an interrupted first boot
             _make_fresh(lab, which, lowers)
         else:
@@ -104,7 +109,7 @@ def up(lab: Lab, count: int, key: bool | None) -> None:
 
 def start(lab: Lab, which: Node) -> None:
     """Switch a node on, with all it had written."""
-    if not _lowers_file(lab, which).is_file():
+    if not _is_whole(lab, which):
         raise LabError(f"cannot start node '{which.name}': the lab does not have it; add it with 'lab up N'")
     if not machine.is_on(lab, which):
         lowers = [Path(line) for line in _lowers_file(lab, which).read_text().splitlines()]

@@ -2,10 +2,13 @@
 """The controller's network namespace with both bridges, and the nodes' wires into it."""
 
 import subprocess
+import sys
 from pathlib import Path
 
-from .process import LabError, ancestors, inside_namespace, kill_and_wait, run
-from .settings import CONTROLLER, NETWORKS, Lab, Network, Node
+from .process import LabError, ancestors, arguments, inside_namespace, kill_and_wait, run, wait_for
+from .settings import CONTROLLER, NETWORKS, SOURCE, Lab, Network, Node
+
+RELAY = SOURCE / "impair-link"
 
 NAMESPACES = Path("/run/netns")
 
@@ -33,7 +36,9 @@ def controller_up(lab: Lab) -> None:
     try:
         _ip(name, "link", "set", "lo", "up")
         for network in NETWORKS:
-            _ip(name, "link", "add", network.name, "type", "bridge", "mcast_snooping", "0", "forward_delay", "0")
+            # Its own address: a bridge otherwise takes that of a port and changes it when the port goes.
+            _ip(name, "link", "add", network.name, "address", f"02:77:00:00:0{network.mac}:{CONTROLLER:02x}", "type", "bridge",
+                "mcast_snooping", "0", "forward_delay", "0")
             _ip(name, "link", "set", network.name, "up")
         management = NETWORKS[0]
         _ip(name, "address", "add", f"{management.prefix}.{CONTROLLER}/24", "dev", management.name)
@@ -52,6 +57,17 @@ def delete(namespace: str) -> None:
             run(["ip", "netns", "delete", namespace], f"delete network namespace '{namespace}'")
 
 
+def _has_link(lab: Lab, link: str) -> bool:
+    shown = subprocess.run(["ip", "-n", lab.controller_namespace, "link", "show", "dev", link], capture_output=True, check=False)
+    return shown.returncode == 0
+
+
+def _delete_link(lab: Lab, link: str) -> bool:
+    """Delete a link of the controller, and say whether there was one."""
+    done = subprocess.run(["ip", "-n", lab.controller_namespace, "link", "delete", link], capture_output=True, check=False)
+    return done.returncode == 0
+
+
 def attach(lab: Lab, node: Node) -> None:
     """Give a node that is off a namespace, with its wires, addresses and the cuts that are set."""
     name = lab.namespace(node)
@@ -60,7 +76,8 @@ def attach(lab: Lab, node: Node) -> None:
     for network in NETWORKS:
         outer = port(node, network)
         # The kernel takes the wires of a deleted namespace away a moment after it.
-        subprocess.run(["ip", "-n", lab.controller_namespace, "link", "delete", outer], capture_output=True, check=False)
+        _delete_link(lab, outer)
+        clear_impairment(lab, node, network)
         _ip(lab.controller_namespace, "link", "add", outer, "type", "veth", "peer", "name", network.interface,
             "address", node.mac(network), "netns", name)
         _ip(lab.controller_namespace, "link", "set", outer, "master", network.name)
@@ -91,33 +108,50 @@ def mend(lab: Lab, node: Node, network: Network) -> None:
     """Plug the wire in again and end its delay and loss."""
     _mark(lab, node, network).unlink(missing_ok=True)
     if lab.namespace(node) in namespaces():
-        _ip(lab.controller_namespace, "link", "set", port(node, network), "up")
         clear_impairment(lab, node, network)
+        _ip(lab.controller_namespace, "link", "set", port(node, network), "up")
 
 
-def _ends(lab: Lab, node: Node, network: Network) -> list[list[str]]:
-    return [["-n", lab.controller_namespace, "qdisc", "{}", "dev", port(node, network), "root"],
-            ["-n", lab.namespace(node), "qdisc", "{}", "dev", network.interface, "root"]]
+def _relays(lab: Lab, node: Node, network: Network) -> list[int]:
+    """The process that impairs a wire, if any."""
+    outer = port(node, network)
+    candidates = inside_namespace(lab.controller_namespace)
+    return [pid for pid in candidates if str(RELAY) in arguments(pid) and outer in arguments(pid)]
 
 
-def impair(lab: Lab, node: Node, network: Network, netem: list[str]) -> None:
-    """Delay or lose frames, in each direction, by netem's own words."""
-    for end in _ends(lab, node, network):
-        words = ["replace" if word == "{}" else word for word in end]
-        run(["tc", *words, "netem", *netem], f"impair network '{network.name}' of node '{node.name}'")
+def impair(lab: Lab, node: Node, network: Network, delay: float, loss: float) -> None:
+    """Let a wire's frames arrive `delay` milliseconds late, and `loss` percent of them not at all, in each direction."""
+    clear_impairment(lab, node, network)
+    outer = port(node, network)
+    controller = lab.controller_namespace
+    _ip(controller, "link", "add", f"{outer}-r", "type", "veth", "peer", "name", f"{outer}-b")
+    for end in ("-r", "-b"):
+        _ip(controller, "link", "set", outer + end, "up")
+    # The relay takes the place of the bridge's own port.
+    _ip(controller, "link", "set", outer, "nomaster", "promisc", "on")
+    _ip(controller, "link", "set", f"{outer}-r", "promisc", "on")
+    _ip(controller, "link", "set", f"{outer}-b", "master", network.name)
+    log = lab.logs / f"{outer}-relay.log"
+    with open(log, "wb") as out:
+        relay = subprocess.Popen(
+            ["nsenter", f"--net={NAMESPACES / controller}", "--", sys.executable, RELAY, outer, f"{outer}-r", str(delay), str(loss)],
+            stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, start_new_session=True, cwd="/")
+    wait_for(lambda: log.read_text() == "ready\n" or relay.poll() is not None, 10, f"impair '{outer}'")
+    if relay.poll() is not None:
+        raise LabError(f"cannot impair '{outer}': see {log}")
 
 
 def impairment(lab: Lab, node: Node, network: Network) -> str:
-    """What netem does on a node's wire, empty when nothing."""
-    shown = run(["tc", "-n", lab.controller_namespace, "qdisc", "show", "dev", port(node, network)],
-                f"read network '{network.name}' of node '{node.name}'")
-    lines = [line for line in shown.splitlines() if line.startswith("qdisc netem")]
-    return lines[0].partition("limit 1000")[2].strip() if lines else ""
+    """What is done to a wire's frames, empty when nothing."""
+    for pid in _relays(lab, node, network):
+        delay, loss = arguments(pid)[-2:]
+        return f"delay {delay} ms loss {loss} %"
+    return ""
 
 
 def clear_impairment(lab: Lab, node: Node, network: Network) -> None:
     """End what `impair` began."""
-    if impairment(lab, node, network):
-        for end in _ends(lab, node, network):
-            words = ["delete" if word == "{}" else word for word in end]
-            run(["tc", *words], f"clear network '{network.name}' of node '{node.name}'")
+    outer = port(node, network)
+    kill_and_wait(_relays(lab, node, network), f"end the impairment of '{outer}'")
+    if _delete_link(lab, f"{outer}-r") and _has_link(lab, outer):
+        _ip(lab.controller_namespace, "link", "set", outer, "promisc", "off", "master", network.name)

@@ -27,7 +27,7 @@ def wait_for(condition: Callable[[], bool], seconds: float, what: str) -> None:
     end = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > end:
-            raise LabError(f"cannot {what}: not so after {seconds:g} s")
+            raise LabError(f"cannot {what}: still waiting after {seconds:g} s")
         time.sleep(0.05)
 
 
