@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::Document;
-use crate::line::{Kind, Line, blank};
+use crate::line::{Kind, Line, blank, nameable};
 use crate::readers::{self, pve_blank};
 use crate::tree::Section;
 use crate::vocabulary::{self, ValueKind};
@@ -190,6 +190,7 @@ fn unbalanced(document: &Document, found: &mut Vec<(usize, Problem)>) {
 
 fn in_sections(document: &Document, found: &mut Vec<(usize, Problem)>) {
     let mut lengths: Vec<usize> = Vec::new();
+    let mut named: Vec<bool> = Vec::new();
     let paths = vocabulary::paths(&document.tree);
     for (section, path) in document.tree.sections.iter().zip(paths) {
         let length = match section.open {
@@ -197,6 +198,8 @@ fn in_sections(document: &Document, found: &mut Vec<(usize, Problem)>) {
             Some(_) => lengths.get(section.parent).copied().unwrap_or(0) + section.name.len() + 1,
         };
         lengths.push(length);
+        let outer = section.open.is_none() || named.get(section.parent).copied().unwrap_or(false);
+        named.push(outer && nameable(section.name.as_bytes()));
         if let Some(open) = section.open
             && length > LONGEST_PATH
         {
@@ -204,6 +207,10 @@ fn in_sections(document: &Document, found: &mut Vec<(usize, Problem)>) {
         }
         in_section(document, section, found);
         for item in &section.items {
+            if named.last() == Some(&false) {
+                let why = "the name of its section has a character that corosync has no key for";
+                found.push((item.line, Problem::CorosyncRefuses(why)));
+            }
             let total = length + item.key.len();
             if !(SHORTEST_PATH..=LONGEST_PATH).contains(&total) {
                 let why = "the key with the names of its sections is not 3 to 254 bytes long";
@@ -361,6 +368,11 @@ mod tests {
             (
                 "ab: 1\n",
                 "line 1: corosync refuses it: the key with the names of its sections is not 3 to 254 bytes long",
+            ),
+            ("two words {\n}\n", "line 1: PVE refuses it: there is a word without ':' where a key should be"),
+            (
+                "two words {\n  key: 1\n}\n",
+                "line 2: corosync refuses it: the name of its section has a character that corosync has no key for",
             ),
             ("version 2\n", "line 1: corosync refuses it: it is neither a section nor a key with a value"),
         ] {

@@ -85,13 +85,14 @@ fn content_end(bytes: &[u8]) -> usize {
     line.strip_suffix(b"\r").unwrap_or(line).len()
 }
 
-/// The range without blanks, and without the bytes that `also` names, at either end.
+/// The range without blanks at either end, and without the bytes that `also` names at its end; the first visible
+/// byte stays whatever it is.
 fn trim(bytes: &[u8], mut range: Range<usize>, also: &[u8]) -> Range<usize> {
     let is = |at: usize, more: &[u8]| bytes.get(at).is_some_and(|byte| blank(*byte) || more.contains(byte));
     while range.start < range.end && is(range.start, b"") {
         range.start += 1;
     }
-    while range.start < range.end && is(range.end - 1, also) {
+    while range.start + 1 < range.end && is(range.end - 1, also) {
         range.end -= 1;
     }
     range
@@ -118,8 +119,6 @@ fn classify(bytes: &[u8]) -> Kind {
             Kind::Odd("there is no section name before '{'")
         } else if !trim(bytes, brace + 1..all.end, b"").is_empty() {
             Kind::Odd("there is text after '{'")
-        } else if !nameable(bytes.get(name.clone()).unwrap_or_default()) {
-            Kind::Odd("the section name has a character that corosync has no key for")
         } else {
             Kind::Open(name)
         }
@@ -142,7 +141,7 @@ fn classify(bytes: &[u8]) -> Kind {
 }
 
 /// Whether corosync's key-value store takes this as part of a key.
-fn nameable(name: &[u8]) -> bool {
+pub(crate) fn nameable(name: &[u8]) -> bool {
     name.iter().all(|byte| byte.is_ascii_alphanumeric() || b"._-/:".contains(byte))
 }
 
@@ -173,8 +172,9 @@ mod tests {
             ("\ttotem  :{  \r\n", "open totem"),
             ("interface { # x\n", "odd: there is text after '{'"),
             ("totem { version: 2 }\n", "odd: there is text after '{'"),
+            (": {\n", "open :"),
             ("{\n", "odd: there is no section name before '{'"),
-            ("two words {\n", "odd: the section name has a character that corosync has no key for"),
+            ("two words {\n", "open two words"),
             ("}\n", "close"),
             ("  }\r\n", "close"),
             ("} # end\n", "odd: there is text before or after '}'"),

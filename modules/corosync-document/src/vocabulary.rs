@@ -78,6 +78,8 @@ impl Key {
 
 const U32: i64 = u32::MAX as i64;
 const YES_NO: ValueKind = ValueKind::OneOf(&["yes", "no"]);
+/// corosync.conf(5) names the first two; corosync takes all four.
+const TO: ValueKind = ValueKind::OneOf(&["yes", "no", "on", "off"]);
 const ON_OFF: ValueKind = ValueKind::OneOf(&["on", "off"]);
 const FLAG: ValueKind = number(0, 1);
 const PRIORITY: ValueKind =
@@ -208,18 +210,18 @@ static KEYS: &[Key] = &[
     entry("logging", "fileline", ON_OFF, LIVE),
     entry("logging", "function_name", ON_OFF, LIVE),
     entry("logging", "blackbox", ON_OFF, LIVE),
-    entry("logging", "to_stderr", YES_NO, LIVE),
-    entry("logging", "to_logfile", YES_NO, LIVE),
-    entry("logging", "to_syslog", YES_NO, LIVE),
+    entry("logging", "to_stderr", TO, LIVE),
+    entry("logging", "to_logfile", TO, LIVE),
+    entry("logging", "to_syslog", TO, LIVE),
     entry("logging", "logfile", ValueKind::Path, LIVE),
     entry("logging", "logfile_priority", PRIORITY, LIVE),
     entry("logging", "syslog_facility", FACILITY, LIVE),
     entry("logging", "syslog_priority", PRIORITY, LIVE),
     entry("logging", "debug", DEBUG, LIVE),
     entry("logging.logger_subsys", "subsys", ValueKind::Text, LIVE),
-    entry("logging.logger_subsys", "to_stderr", YES_NO, LIVE),
-    entry("logging.logger_subsys", "to_logfile", YES_NO, LIVE),
-    entry("logging.logger_subsys", "to_syslog", YES_NO, LIVE),
+    entry("logging.logger_subsys", "to_stderr", TO, LIVE),
+    entry("logging.logger_subsys", "to_logfile", TO, LIVE),
+    entry("logging.logger_subsys", "to_syslog", TO, LIVE),
     entry("logging.logger_subsys", "logfile", ValueKind::Path, LIVE),
     entry("logging.logger_subsys", "logfile_priority", PRIORITY, LIVE),
     entry("logging.logger_subsys", "syslog_facility", FACILITY, LIVE),
