@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! What a failure leaves behind, and what to do about it.
 
+use cluster_state::journal::LastWords;
 use cluster_state::pmxcfs::Mount;
 
 use crate::observe::certificate_path;
@@ -56,7 +57,7 @@ fn node_state(here: &Here) -> String {
         }),
     }
     parts.push(match &view.corosync {
-        None => format!("corosync is not running ({})", here.corosync_service),
+        None => format!("corosync is not running ({})", stopped(here)),
         Some(running) => format!("corosync {}", quorum(view.conf.conf(), running)),
     });
     if view.mount == Mount::ReadOnly {
@@ -66,6 +67,20 @@ fn node_state(here: &Here) -> String {
         parts.push("it has no node certificate".to_owned());
     }
     parts.join(", ")
+}
+
+/// Why corosync does not run, as far as it can be told.
+fn stopped(here: &Here) -> String {
+    match &here.last_words {
+        None => here.corosync_service.clone(),
+        Some(LastWords::KilledBy { nodeid }) => {
+            format!("{}: nodeid {nodeid} told it to stop, as 'pvecm delnode' does", here.corosync_service)
+        }
+        Some(LastWords::OtherVersion { theirs, ours }) => {
+            format!("{}: it had config_version {ours} and the other nodes {theirs}", here.corosync_service)
+        }
+        Some(LastWords::Other(said)) => format!("{}: {said}", here.corosync_service),
+    }
 }
 
 /// `is quorate with members 'pve1', 'pve2'`
@@ -123,21 +138,25 @@ fn remedy(here: &Here, there: &There) -> String {
             };
         }
     };
-    if theirs.is_some_and(|theirs| theirs.cluster_name == conf.cluster_name && theirs.node(name).is_none()) {
-        return "the cluster no longer lists this node: separate it without reinstalling, as Proxmox VE's \
-                documentation describes, before it joins again"
+    let forgotten =
+        theirs.is_some_and(|theirs| theirs.cluster_name == conf.cluster_name && theirs.node(name).is_none());
+    if forgotten || matches!(here.last_words, Some(LastWords::KilledBy { .. })) {
+        return "the cluster has removed this node: separate it without reinstalling, as Proxmox VE's documentation \
+                describes, before it joins again"
             .to_owned();
     }
+    let behind = theirs.is_some_and(|theirs| theirs.config_version > conf.config_version)
+        || matches!(here.last_words, Some(LastWords::OtherVersion { theirs, ours }) if theirs > ours);
     match (&view.corosync, peer) {
-        (None, Some(peer)) if theirs.is_some_and(|theirs| theirs.config_version > conf.config_version) => format!(
-            "the cluster changed its corosync.conf while this node joined: copy '/etc/pve/corosync.conf' of '{}' to \
+        (None, _) if behind => format!(
+            "the cluster changed its corosync.conf while this node joined: copy '/etc/pve/corosync.conf' of {} to \
              '/etc/corosync/corosync.conf' on this node and run 'systemctl reset-failed corosync' and 'systemctl \
-             restart corosync' there",
-            peer.view.node
+             restart corosync' here",
+            peer.map_or_else(|| "a member".to_owned(), |peer| format!("'{}'", peer.view.node))
         ),
         (None, _) if here.corosync_service == "failed" => {
-            "corosync gave up, 'journalctl -u corosync' on this node says why; mend it and run 'systemctl restart \
-             corosync'"
+            "mend what 'journalctl -u corosync' on this node names, then run 'systemctl restart corosync' and this task \
+             again"
                 .to_owned()
         }
         (None, _) => "run 'systemctl start corosync' on this node, then this task again".to_owned(),

@@ -8,6 +8,8 @@ mod module;
 mod net;
 mod observe;
 mod plan;
+#[cfg(test)]
+mod plan_tests;
 mod probe;
 mod reason;
 mod seen;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use cluster_state::pmxcfs::{self, Mount};
 use cluster_state::{
-    StateError, cmap, corosync_conf, leftovers, members, quorumtool, services, versions, vmlist,
+    StateError, cmap, corosync_conf, journal, leftovers, members, quorumtool, services, versions, vmlist,
 };
 use host::{Command, Ending, Host, HostError};
 
@@ -23,17 +23,20 @@ pub(crate) fn here(host: &dyn Host) -> Result<Here, StateError> {
     let mounted = matches!(mount, Mount::ReadOnly | Mount::Writable);
     let table = if mounted { members::query(host)? } else { None };
     let conf = if mounted { conf(host)? } else { ConfFile::Absent };
-    let corosync = corosync(host)?;
-    let corosync_service = match corosync {
-        Some(_) => "active".to_owned(),
-        None => services::query(host)?.remove("corosync").map(|service| service.active).unwrap_or_default(),
+    let service = services::query(host)?.remove("corosync").map(|service| service.active).unwrap_or_default();
+    let corosync = match service.as_str() {
+        "inactive" | "failed" => None,
+        _ => corosync(host)?,
     };
+    // Only an explanation: without it everything else still holds.
+    let last_words = if service == "failed" { journal::query(host).unwrap_or(None) } else { None };
     let certificate = conf != ConfFile::Absent && is_there(host, &certificate_path(&node))?;
     let unfinished = !mounted || (conf != ConfFile::Absent && corosync.is_none());
     Ok(Here {
         view: View { node, mount, members: table, conf, corosync },
         certificate,
-        corosync_service,
+        corosync_service: service,
+        last_words,
         booting: unfinished && booting(host)?,
     })
 }

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+use cluster_state::journal::LastWords;
 use cluster_state::members::Members;
 use cluster_state::pmxcfs::Mount;
 use corosync_document::{Document, Node};
@@ -124,8 +125,10 @@ impl View {
 pub(crate) struct Here {
     pub(crate) view: View,
     pub(crate) certificate: bool,
-    /// systemd's word for corosync while it does not run: `inactive`, `failed`, `activating`, ..
+    /// systemd's word for corosync: `active`, `inactive`, `failed`, `activating`, ..
     pub(crate) corosync_service: String,
+    /// Why corosync gave up, when it has failed.
+    pub(crate) last_words: Option<LastWords>,
     /// Whether the machine is still starting its services.
     pub(crate) booting: bool,
 }

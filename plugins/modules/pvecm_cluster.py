@@ -1,0 +1,259 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: pvecm_cluster
+short_description: Create a Proxmox VE cluster or join one
+version_added: "0.1.0"
+description:
+  - Creates a cluster on this node with C(pvecm create), or lets this node join one with C(pvecm add --use_ssh).
+  - C(pvecm) exits 0 whether it worked or not, and waits for quorum for ever. This module reports success only when the
+    cluster itself confirms it. The node's own nodeid is in the membership, the node is quorate, its certificate is there,
+    its C(/etc/pve) is writable, and one C(config_version) runs on all members.
+  - Before anything is changed the module looks at this node and, for a join, at the cluster, and refuses with all
+    reasons at once.
+  - A node that is a member of the cluster already is left alone, once the cluster confirms the membership. Links, nodeid,
+    votes and token coefficient are compared with what is declared, and a difference is an error, because neither
+    C(pvecm create) nor C(pvecm add) changes them.
+  - At the end of O(timeout) C(pvecm) and everything it started is ended. The error says what C(pvecm) printed, the
+    state in which this node and the cluster were left, and what to do.
+attributes:
+  check_mode:
+    support: full
+    description: Refuses for the same reasons and predicts the same answer. Changes nothing.
+  diff_mode:
+    support: full
+    description: Shows the membership before and after.
+  platform:
+    support: full
+    platforms: proxmox
+    description: Runs on a Proxmox VE node, as root.
+options:
+  state:
+    description:
+      - V(present) creates the cluster on this node, or confirms that this node is a member of it.
+      - V(joined) joins the cluster that O(cluster_node) is a member of, or confirms that this node is a member of it.
+      - This alone chooses what is done. O(cluster_node) with V(present) is refused.
+    type: str
+    choices: [present, joined]
+    default: present
+  cluster_name:
+    description:
+      - Name of the cluster. Letters, digits and hyphens inside, 15 characters at most.
+      - Compared exactly. A node whose cluster has another name is refused.
+    type: str
+    required: true
+  links:
+    description:
+      - The corosync links of this node, with at least one.
+      - They are never guessed. Without a link C(pvecm create) takes whatever address the host name has, and C(pvecm add)
+        the management address, even into a cluster whose links are in another network.
+      - A joining node must give exactly the links that the cluster has.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      number:
+        description:
+          - Number of the link, 0 to 7.
+          - Defaults to the position in the list, counted from 0.
+        type: int
+      address:
+        description: IP address of this node on the link. It must be on this node.
+        type: str
+        required: true
+      priority:
+        description:
+          - Priority of the link, 0 to 255. The link with the highest number is used first.
+          - Set when the cluster is created. A priority that differs from the cluster's is refused, because C(pvecm add)
+            ignores it.
+        type: int
+  nodeid:
+    description: Nodeid of this node, at least 1. By default the lowest free one. One that another node has is refused.
+    type: int
+  votes:
+    description: Votes of this node. At least 1 in a new cluster. By default 1.
+    type: int
+  token_coefficient:
+    description:
+      - Milliseconds by which each further node lengthens corosync's token timeout. Only with O(state=present).
+      - Proxmox VE sets 125 in new clusters since version 9.1, where this option begins to exist.
+    type: int
+  cluster_node:
+    description:
+      - Host name, full name or address of any online member of the cluster, to which root on this node can log in.
+      - Required with O(state=joined).
+      - The ssh host key of exactly this name or address must be known to root on this node, and the cluster must accept
+        C(/root/.ssh/id_rsa) of this node.
+    type: str
+  force:
+    description:
+      - With O(state=joined), join although C(/etc/corosync/authkey) or C(/etc/corosync/corosync.conf) of another cluster
+        is left over, or although the cluster lists a node of this name that is not online, as after a reinstallation
+        or an interrupted join.
+      - Guests are never put at risk. A node with guests is refused all the same, because a join drops their
+        configurations. So is a name whose entry in the cluster has other addresses, nodeid or votes.
+    type: bool
+    default: false
+  timeout:
+    description:
+      - Seconds for everything.
+      - A cluster that is not ready for a join, because another one is under way or a member is not online, is given a
+        quarter of this time, at most 30 seconds, before the join is refused.
+    type: int
+    default: 120
+notes:
+  - Let nodes join one at a time. The module waits until the cluster has digested a join before it reports success, so
+    C(serial: 1) or C(throttle: 1) is enough.
+  - A joining node's C(/root/.ssh/authorized_keys) is replaced by the cluster's, and key logins to it fail for some seconds.
+    Put the controller's key into the cluster's file and into a local file of the node beforehand.
+  - The database of a joining node is replaced. C(pvecm) keeps a copy, named in RV(backup).
+seealso:
+  - module: pve.cluster.cluster_facts
+  - module: pve.cluster.corosync_conf
+author:
+  - The pve.cluster contributors (@pve-cluster)
+"""
+
+EXAMPLES = r"""
+- name: Create a cluster with one link
+  pve.cluster.pvecm_cluster:
+    cluster_name: prod
+    links:
+      - address: 10.77.1.11
+
+- name: Create a cluster with two links, the second one preferred
+  pve.cluster.pvecm_cluster:
+    cluster_name: prod
+    links:
+      - address: 10.77.0.11
+        priority: 10
+      - address: 10.77.1.11
+        priority: 20
+    token_coefficient: 125
+
+- name: Join the cluster through any of its members
+  pve.cluster.pvecm_cluster:
+    state: joined
+    cluster_name: prod
+    cluster_node: pve1.example.org
+    links:
+      - address: 10.77.1.12
+  throttle: 1
+"""
+
+RETURN = r"""
+cluster_name:
+  description: Name of the cluster.
+  returned: success
+  type: str
+  sample: prod
+nodeid:
+  description: Nodeid of this node.
+  returned: success
+  type: int
+  sample: 2
+members:
+  description: Names of the members seen now, in check mode of those that would be seen.
+  returned: success
+  type: list
+  elements: str
+  sample: [pve1, pve2]
+quorate:
+  description: Whether the cluster is quorate. Success means that it is.
+  returned: success
+  type: bool
+  sample: true
+config_version:
+  description: Version of the cluster's corosync.conf, which all members run.
+  returned: success
+  type: int
+  sample: 2
+pvecm:
+  description: What C(pvecm) was called with and what it printed.
+  returned: when it ran
+  type: dict
+  contains:
+    cmd:
+      description: The command.
+      type: str
+    rc:
+      description: Its exit code, 124 when it was ended for lack of time. 0 proves nothing.
+      type: int
+    stdout:
+      description: Its standard output, on which it also prints errors.
+      type: str
+    stderr:
+      description: Its standard error.
+      type: str
+  sample:
+    cmd: pvecm add 10.77.0.11 --use_ssh --link0 10.77.1.12
+    rc: 0
+    stdout: "copy corosync auth key\nstopping pve-cluster service\n"
+    stderr: ""
+backup:
+  description: Copy of this node's own database from before the join, as C(pvecm) names it.
+  returned: when C(pvecm) made one
+  type: str
+  sample: /var/lib/pve-cluster/backup/config-1795197802.sql.gz
+reasons:
+  description: Every reason for a refusal.
+  returned: when the task was refused before anything was changed
+  type: list
+  elements: str
+  sample: ["this host already contains virtual guests (100, 101)"]
+node_state:
+  description: State in which this node was left.
+  returned: on failure after a look at the cluster
+  type: str
+  sample: nodeid 2 of cluster 'prod' by its own corosync.conf (config_version 2), corosync is not quorate (1 of 2 votes)
+    with 'pve2', '/etc/pve' takes no writes, it has no node certificate
+cluster_state:
+  description: State in which the cluster was left, as O(cluster_node) sees it.
+  returned: on failure with O(state=joined)
+  type: str
+  sample: cluster 'prod' lists this node as nodeid 2 (config_version 2), on 'pve1' corosync is not quorate (1 of 2 votes)
+    with 'pve1'
+remedy:
+  description: What to do.
+  returned: on failure after a look at the cluster
+  type: str
+  sample: run this task again
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+
+def main():
+    module = AnsibleModule(
+        argument_spec=dict(
+            state=dict(type="str", choices=["present", "joined"], default="present"),
+            cluster_name=dict(type="str", required=True),
+            links=dict(
+                type="list",
+                elements="dict",
+                required=True,
+                options=dict(
+                    number=dict(type="int"),
+                    address=dict(type="str", required=True),
+                    priority=dict(type="int"),
+                ),
+            ),
+            nodeid=dict(type="int"),
+            votes=dict(type="int"),
+            token_coefficient=dict(type="int"),
+            cluster_node=dict(type="str"),
+            force=dict(type="bool", default=False),
+            timeout=dict(type="int", default=120),
+        ),
+        required_if=[("state", "joined", ["cluster_node"])],
+        supports_check_mode=True,
+    )
+    module.fail_json(msg="compiled module missing: run make build")
+
+
+if __name__ == "__main__":
+    main()
