@@ -132,7 +132,11 @@ def delete_node(name):
                 found = key
                 break
         if found is None:
-            raise PveError(f"Node/IP: {name} is not a known host of the cluster.\n")
+            # Without a configuration the failure to open it is what the exit code tells.
+            raise PveError(
+                f"Node/IP: {name} is not a known host of the cluster.\n",
+                code=255 if files.exists(paths.CLUSTER_CONF) else 2,
+            )
         cfs.log_message(5, f"deleting node {found} from cluster")
         nodeid = nodes.pop(found).get("nodeid")
         if nodeid is not None:

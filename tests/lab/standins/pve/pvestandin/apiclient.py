@@ -24,6 +24,22 @@ def read_line():
         line += byte
 
 
+def _read_unseen_line():
+    """A line that a terminal does not show, not even its end."""
+    if not os.isatty(0):
+        return read_line()
+    import termios
+
+    before = termios.tcgetattr(0)
+    silent = termios.tcgetattr(0)
+    silent[3] &= ~(termios.ECHO | termios.ECHONL)
+    termios.tcsetattr(0, termios.TCSADRAIN, silent)
+    try:
+        return read_line()
+    finally:
+        termios.tcsetattr(0, termios.TCSADRAIN, before)
+
+
 def read_password(prompt):
     """From a terminal with stars, otherwise the first line of standard input without any prompt."""
     if not os.isatty(0):
@@ -74,7 +90,7 @@ class Connection:
         print(f"X509 SHA256 key fingerprint is {found}.")
         sys.stdout.write("Are you sure you want to continue connecting (yes/no)? ")
         sys.stdout.flush()
-        answer = read_line()
+        answer = _read_unseen_line()
         if answer is None:
             print(
                 "Use of uninitialized value $answer in pattern match (m//) at"
