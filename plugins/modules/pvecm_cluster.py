@@ -106,8 +106,8 @@ options:
     type: int
     default: 120
 notes:
-  - Let nodes join one at a time. The module waits until the cluster has digested a join before it reports success, so
-    C(serial: 1) or C(throttle: 1) is enough.
+  - Let nodes join one at a time. The module waits until the cluster has taken in a join before it reports success, so
+    a play with C(serial) 1 or a task with C(throttle) 1 is enough.
   - A joining node's C(/root/.ssh/authorized_keys) is replaced by the cluster's, and key logins to it fail for some seconds.
     Put the controller's key into the cluster's file and into a local file of the node beforehand.
   - The database of a joining node is replaced. C(pvecm) keeps a copy, named in RV(backup).

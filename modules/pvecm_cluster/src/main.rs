@@ -4,7 +4,11 @@
 mod aftermath;
 mod args;
 mod explain;
+#[cfg(test)]
+mod fake;
 mod module;
+#[cfg(test)]
+mod module_tests;
 mod net;
 mod observe;
 mod plan;

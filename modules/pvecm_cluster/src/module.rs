@@ -161,7 +161,7 @@ fn confirm(host: &dyn Host, wanted: &Wanted, deadline: Duration) -> Result<Outco
             Ok(report(Outcome::unchanged().msg(msg), &membership))
         }
         Err(Unconfirmed { missing, here }) => {
-            let why = format!("after {} s {}", host.elapsed().as_secs(), missing.join("; "));
+            let why = format!("{}{}", after(host.elapsed()), missing.join("; "));
             Err(Left::see(host, wanted, here).failure(wanted, Deed::Confirm, &why))
         }
     }
@@ -239,12 +239,17 @@ fn cause(output: &Output, patience: Duration, waited: Option<(Duration, &[String
             format!("pvecm had not ended after {} s and was stopped{progress}", patience.as_secs())
         }
         (_, Some((elapsed, missing))) => {
-            format!("pvecm says that it is done, but after {} s {}", elapsed.as_secs(), missing.join("; "))
+            format!("pvecm says that it is done, but {}{}", after(elapsed), missing.join("; "))
         }
         (_, None) => {
             format!("pvecm gave up{progress}: {}", explain::failure(&output.stdout, &output.stderr))
         }
     }
+}
+
+/// `after 30 s `, if it took any time at all.
+fn after(elapsed: Duration) -> String {
+    if elapsed < Duration::from_secs(1) { String::new() } else { format!("after {} s ", elapsed.as_secs()) }
 }
 
 /// What a failure left behind.

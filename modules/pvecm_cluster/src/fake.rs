@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Nodes for the tests: what their files and programs say, in the form that the recordings have.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use testkit::{Answer, FakeHost, Machine};
+
+pub(crate) const ADD: &str = "pvecm add 10.77.0.11 --use_ssh --link0 10.77.1.12";
+pub(crate) const CREATE: &str = "pvecm create prod --link0 10.77.1.12";
+pub(crate) const CERTIFICATE: &str = "/etc/pve/nodes/pve2/pve-ssl.pem";
+
+/// The corosync.conf of `prod` as PVE writes it.
+pub(crate) fn conf(version: u64, nodes: &[(u32, &str)]) -> String {
+    let mut text = "logging {\n  debug: off\n  to_syslog: yes\n}\n\nnodelist {\n".to_owned();
+    for (nodeid, name) in nodes {
+        let host = name.trim_start_matches("pve");
+        let _ = write!(
+            text,
+            "  node {{\n    name: {name}\n    nodeid: {nodeid}\n    quorum_votes: 1\n    ring0_addr: 10.77.1.1{host}\n  }}\n"
+        );
+    }
+    let _ = write!(
+        text,
+        "}}\n\nquorum {{\n  provider: corosync_votequorum\n}}\n\ntotem {{\n  cluster_name: prod\n  config_version: \
+         {version}\n  interface {{\n    linknumber: 0\n  }}\n  ip_version: ipv4-6\n  link_mode: passive\n  secauth: \
+         on\n  token_coefficient: 125\n  version: 2\n}}\n\n"
+    );
+    text
+}
+
+/// `corosync-cmapctl`: these members run these versions.
+pub(crate) fn cmap(own: u32, versions: &[(u32, u64)]) -> String {
+    let mut text = String::new();
+    for (nodeid, version) in versions {
+        let _ = write!(
+            text,
+            "runtime.members.{nodeid}.config_version (u64) = {version}\nruntime.members.{nodeid}.ip (str) = r(0) \
+             ip(10.77.1.1{nodeid}) \nruntime.members.{nodeid}.join_count (u32) = 1\nruntime.members.{nodeid}.status \
+             (str) = joined\n"
+        );
+    }
+    let _ = writeln!(text, "runtime.votequorum.this_node_id (u32) = {own}");
+    text
+}
+
+/// `corosync-quorumtool -siH`
+pub(crate) fn quorum(own: u32, members: &[u32], expected: usize) -> String {
+    let votes = members.len();
+    let needed = expected / 2 + 1;
+    let (quorate, flags) = if votes >= needed { ("Yes", "Quorate") } else { ("No", "") };
+    let mut text = format!(
+        "Quorum information\n------------------\nDate:             Fri Nov 20 18:05:21 2026\nQuorum provider:  \
+         corosync_votequorum\nNodes:            {votes}\nNode ID:          0x{own:08x}\nRing ID:          1.d\nQuorate:\
+         \u{20}         {quorate}\n\nVotequorum information\n----------------------\nExpected votes:   {expected}\n\
+         Highest expected: {expected}\nTotal votes:      {votes}\nQuorum:           {needed}  \nFlags:            \
+         {flags} \n\nMembership information\n----------------------\n    Nodeid      Votes Name\n"
+    );
+    for nodeid in members {
+        let local = if *nodeid == own { " (local)" } else { "" };
+        let _ = writeln!(text, "0x{nodeid:08x}          1 10.77.1.1{nodeid}{local}");
+    }
+    text
+}
+
+/// `/etc/pve/.members`
+pub(crate) fn members(own: &str, version: u64, nodes: &[(u32, &str)], quorate: bool) -> String {
+    if nodes.is_empty() {
+        return format!("{{\n\"nodename\": \"{own}\",\n\"version\": 0\n}}\n");
+    }
+    let list: Vec<String> = nodes
+        .iter()
+        .map(|(id, name)| {
+            format!("  \"{name}\": {{ \"id\": {id}, \"online\": 1, \"ip\": \"10.77.0.1{id}\"}}")
+        })
+        .collect();
+    format!(
+        "{{\n\"nodename\": \"{own}\",\n\"version\": 9,\n\"cluster\": {{ \"name\": \"prod\", \"version\": {version}, \
+         \"nodes\": {}, \"quorate\": {} }},\n\"nodelist\": {{\n{}\n  }}\n}}\n",
+        nodes.len(),
+        u8::from(quorate),
+        list.join(",\n")
+    )
+}
+
+fn services(corosync: &str) -> String {
+    let (result, status) = if corosync == "failed" { ("exit-code", 1) } else { ("success", 0) };
+    format!(
+        "Result={result}\nExecMainStatus={status}\nId=corosync.service\nLoadState=loaded\nActiveState={corosync}\n\
+         UnitFileState=enabled\n"
+    )
+}
+
+/// The whole answer of pve1 over ssh.
+pub(crate) fn peer(version: u64, nodes: &[(u32, &str)], running: &[(u32, u64)]) -> String {
+    let online: Vec<u32> = running.iter().map(|(id, _)| *id).collect();
+    let quorate = online.len() > nodes.len() / 2;
+    let mode = if quorate { "755" } else { "555" };
+    format!(
+        "\n@@ node\npve1\n\n@@ local\n{mode}\n\n@@ members\n{}\n@@ corosync.conf\n{}\n@@ cmap\n{}\n@@ quorum\n{}\n@@ \
+         lock\n\n@@ rsync\n/usr/bin/rsync\n\n@@ api\n1\n\n@@ version\npve-manager/9.1.6/5d1f9a0c6e2b4713 (running \
+         kernel: 6.17.2-1-pve)\n\n@@ end\n",
+        members("pve1", version, nodes, quorate),
+        conf(version, nodes),
+        cmap(1, running),
+        quorum(1, &online, nodes.len()),
+    )
+}
+
+/// A fresh pve2: no cluster, nothing in the way. The programs that change something are not yet there.
+pub(crate) fn standalone() -> FakeHost {
+    FakeHost::new()
+        .with_hostname("pve2")
+        .with_address("lo", "127.0.0.1", 8)
+        .with_address("eth0", "10.77.0.12", 24)
+        .with_address("eth1", "10.77.1.12", 24)
+        .pmxcfs("/etc/pve")
+        .dir("/etc/pve/nodes/pve2")
+        .dir("/etc/pve/priv/lock")
+        .link("/etc/pve/local", "nodes/pve2")
+        .file("/etc/pve/.members", members("pve2", 0, &[], true))
+        .file("/etc/pve/.vmlist", "{\n\"version\": 1\n\n}\n")
+        .file(CERTIFICATE, "-----BEGIN CERTIFICATE-----\n")
+        .file("/root/.ssh/id_rsa", "")
+        .dir("/etc/corosync")
+        .query_prefix("systemctl show", services("inactive"))
+        .query("systemctl is-system-running", "running\n")
+        .query("rsync --version", "rsync  version 3.4.1\n")
+        .query_prefix(
+            "dpkg-query",
+            Answer::exit(1, "", "dpkg-query: no packages found matching pve-manager\n"),
+        )
+        .query("pveversion", "pve-manager/9.1.6/5d1f9a0c6e2b4713 (running kernel: 6.17.2-1-pve)\n")
+        .query("pvecm apiver", "1\n")
+}
+
+/// Makes the fake pve2 a member: what pvecm and the services leave behind.
+pub(crate) fn become_member(
+    machine: &mut Machine,
+    version: u64,
+    nodes: &[(u32, &str)],
+    running: &[(u32, u64)],
+) {
+    let own = nodes.iter().find(|(_, name)| *name == "pve2").map_or(0, |(id, _)| *id);
+    let online: Vec<u32> = running.iter().map(|(id, _)| *id).collect();
+    let quorate = online.len() > nodes.len() / 2;
+    machine.set_quorate(quorate);
+    machine.write("/etc/corosync/authkey", "key");
+    machine.write("/etc/corosync/corosync.conf", conf(version, nodes));
+    machine.write("/etc/pve/corosync.conf", conf(version, nodes));
+    machine.write("/etc/pve/.members", members("pve2", version, nodes, quorate));
+    if running.is_empty() {
+        set_services(machine, "failed");
+        return;
+    }
+    set_services(machine, "active");
+    machine.query("corosync-cmapctl", cmap(own, running));
+    let code = if quorate { 0 } else { 2 };
+    machine.query("corosync-quorumtool -siH", Answer::exit(code, quorum(own, &online, nodes.len()), ""));
+}
+
+/// What systemd says of corosync from now on.
+pub(crate) fn set_services(machine: &mut Machine, corosync: &str) {
+    let asked = services_line();
+    machine.query(&asked, services(corosync));
+}
+
+fn services_line() -> String {
+    let units: Vec<String> =
+        cluster_state::services::UNITS.iter().map(|unit| format!("{unit}.service")).collect();
+    format!(
+        "systemctl show --property=Id,LoadState,ActiveState,UnitFileState,Result,ExecMainStatus {}",
+        units.join(" ")
+    )
+}
+
+/// A pve2 that belongs to `prod` with pve1.
+pub(crate) fn member() -> FakeHost {
+    standalone().with(|machine| become_member(machine, 2, PAIR, &[(1, 2), (2, 2)]))
+}
+
+/// The nodes before and after pve2 joins.
+pub(crate) const ALONE: &[(u32, &str)] = &[(1, "pve1")];
+pub(crate) const PAIR: &[(u32, &str)] = &[(1, "pve1"), (2, "pve2")];
+
+/// `captures/join_from_fresh_node_into_1-node_cluster--pvecm_add_use_ssh_success--pve2`
+pub(crate) const JOINED: &str = "copy corosync auth key\nstopping pve-cluster service\nbackup old database to \
+    '/var/lib/pve-cluster/backup/config-1795197802.sql.gz'\nwaiting for quorum...OK\n(re)generate node files\ngenerate \
+    new node certificate\nmerge authorized SSH keys\ngenerated new node certificate, restart pveproxy and pvedaemon \
+    services\nsuccessfully added node 'pve2' to cluster.\n";
+
+/// `captures/parallel_API_joins_..--the_stranded_node_pve3--pve3`, and the like: a join that never reaches quorum.
+pub(crate) const WAITING: &str = "copy corosync auth key\nstopping pve-cluster service\nbackup old database to \
+    '/var/lib/pve-cluster/backup/config-1795197802.sql.gz'\nwaiting for quorum...";
+
+/// `captures/create_on_fresh_node--pvecm_create_labcluster_--link0_10.77.1.11--pve1`
+pub(crate) const CREATED: &str = "Corosync Cluster Engine Authentication key generator.\nGathering 2048 bits for key \
+    from /dev/urandom.\nWriting corosync key to /etc/corosync/authkey.\nWriting corosync config to \
+    /etc/pve/corosync.conf\nRestart corosync and cluster filesystem\n";
+
+/// A pve2 whose join through pve1 works, as recorded: 14 s.
+pub(crate) fn joinable() -> FakeHost {
+    standalone().query_prefix("ssh ", peer(1, ALONE, &[(1, 1)])).action(
+        ADD,
+        Answer::ok(JOINED).taking(Duration::from_secs(14)).doing(|machine| {
+            become_member(machine, 2, PAIR, &[(1, 2), (2, 2)]);
+            machine.query("corosync-quorumtool -siH", quorum(2, &[1, 2], 2));
+        }),
+    )
+}
+
+/// A pve2 on which `pvecm create` works, as recorded: back after 2.4 s, read-only for 5 s more.
+pub(crate) fn creatable() -> FakeHost {
+    standalone().action(
+        CREATE,
+        Answer::ok(CREATED).taking(Duration::from_millis(2350)).doing(|machine| {
+            let own = &[(1, "pve2")];
+            become_member(machine, 1, own, &[(1, 1)]);
+            machine.set_quorate(false);
+            machine.after(Duration::from_millis(5100), |machine| machine.set_quorate(true));
+        }),
+    )
+}

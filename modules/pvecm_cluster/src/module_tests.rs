@@ -1,0 +1,391 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Whole runs on fake nodes: order of effects, faults at every step, the answers.
+
+use std::time::Duration;
+
+use host::Host;
+use serde_json::{Value, json};
+use testkit::{Answer, FakeHost, Step, at_every_effect};
+
+use crate::fake::*;
+use crate::{args, module};
+
+fn answer(host: &FakeHost, given: &Value) -> Value {
+    ansible_module::answer(&args::spec(), given.to_string().as_bytes(), host, module::run)
+}
+
+fn create() -> Value {
+    json!({"cluster_name": "prod", "links": [{"address": "10.77.1.12"}]})
+}
+
+fn join() -> Value {
+    json!({
+        "state": "joined", "cluster_name": "prod", "cluster_node": "10.77.0.11",
+        "links": [{"address": "10.77.1.12"}],
+    })
+}
+
+fn with(mut given: Value, name: &str, value: impl Into<Value>) -> Value {
+    given[name] = value.into();
+    given
+}
+
+fn msg(answer: &Value) -> &str {
+    answer["msg"].as_str().unwrap()
+}
+
+const PROBE: [&str; 2] =
+    ["mkdir /etc/pve/priv/lock/pvecm_cluster-pve2 0700", "rmdir /etc/pve/priv/lock/pvecm_cluster-pve2"];
+
+#[test]
+fn a_join_is_reported_when_the_cluster_confirms_it() {
+    let host = joinable();
+    let answer = answer(&host, &join());
+    assert_eq!(host.effects(), [&format!("run {ADD}"), PROBE[0], PROBE[1]]);
+    assert_eq!(
+        (&answer["changed"], &answer["nodeid"], &answer["members"], &answer["config_version"]),
+        (&json!(true), &json!(2), &json!(["pve1", "pve2"]), &json!(2)),
+    );
+    assert_eq!(answer["backup"], "/var/lib/pve-cluster/backup/config-1795197802.sql.gz");
+    assert_eq!(answer["pvecm"], json!({"cmd": ADD, "rc": 0, "stdout": JOINED, "stderr": ""}));
+    assert_eq!(host.elapsed(), Duration::from_secs(14), "a join is complete when pvecm returns");
+}
+
+#[test]
+fn pvecm_gets_what_is_left_of_the_time() {
+    let host = joinable();
+    let _ = answer(&host, &with(join(), "timeout", 60));
+    let pvecm = host.commands().into_iter().find(|command| command.line() == ADD).unwrap();
+    assert_eq!(pvecm.timeout, Duration::from_secs(54));
+}
+
+#[test]
+fn a_create_waits_until_writes_are_taken() {
+    let host = creatable();
+    let answer = answer(&host, &create());
+    assert_eq!(host.effects(), [&format!("run {CREATE}"), PROBE[0], PROBE[1]]);
+    assert_eq!(
+        (&answer["changed"], &answer["nodeid"], &answer["members"], &answer["config_version"]),
+        (&json!(true), &json!(1), &json!(["pve2"]), &json!(1)),
+    );
+    assert!(host.elapsed() >= Duration::from_millis(7450) && host.elapsed() < Duration::from_millis(7950));
+}
+
+#[test]
+fn check_mode_gives_the_real_answer_and_changes_nothing() {
+    for (host, twin, given) in
+        [(joinable(), joinable(), join()), (creatable(), creatable(), create()), (member(), member(), join())]
+    {
+        let check = answer(&host, &with(given.clone(), "_ansible_check_mode", true));
+        assert_eq!(host.effects(), Vec::<String>::new());
+        let mut real = answer(&twin, &given);
+        real.as_object_mut().unwrap().retain(|key, _| key != "pvecm" && key != "backup");
+        assert_eq!(check, real);
+    }
+}
+
+#[test]
+fn a_second_run_changes_nothing() {
+    for (host, given) in [(joinable(), join()), (creatable(), create())] {
+        let _ = answer(&host, &given);
+        host.revive();
+        let again = answer(&host, &given);
+        assert_eq!(again["changed"], false, "{again}");
+        assert_eq!(host.effects(), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn a_member_is_confirmed_without_a_login() {
+    let host = member();
+    let answer = answer(&host, &join());
+    assert_eq!(msg(&answer), "this node is nodeid 2 of cluster 'prod'");
+    assert!(host.commands().iter().all(|command| command.program != "ssh"));
+    assert_eq!(host.elapsed(), Duration::ZERO);
+}
+
+#[test]
+fn a_node_that_is_still_synchronising_is_waited_for() {
+    let host = member();
+    host.change(|machine| {
+        machine.set_quorate(false);
+        machine.after(Duration::from_secs(5), |machine| machine.set_quorate(true));
+    });
+    assert_eq!(answer(&host, &join())["changed"], false);
+    assert!(host.elapsed() >= Duration::from_secs(5) && host.elapsed() < Duration::from_secs(6));
+}
+
+#[test]
+fn refusals_come_before_any_change_and_all_at_once() {
+    let host = joinable();
+    host.change(|machine| {
+        let vmlist = "{\n\"version\": 3,\n\"ids\": {\n\"100\": { \"node\": \"pve2\", \"type\": \"qemu\", \"version\": 4 }}\n\n}\n";
+        machine.write("/etc/pve/.vmlist", vmlist);
+        machine.write("/etc/corosync/authkey", "");
+        machine.write("/var/lock/pvecm.lock", "");
+        machine.query("flock --exclusive --nonblock /var/lock/pvecm.lock true", Answer::exit(1, "", ""));
+    });
+    let answer = answer(&host, &with(join(), "nodeid", 1));
+    let expected = "cannot join cluster 'prod': '/etc/corosync/authkey' is left over from another cluster: remove it \
+                    if this node belongs to none; another pvecm is at work on this node ('/var/lock/pvecm.lock' is \
+                    held); this host already contains virtual guests (100); nodeid 1 belongs to node 'pve1' of the \
+                    cluster";
+    assert_eq!(msg(&answer), expected);
+    assert_eq!(answer["reasons"].as_array().unwrap().len(), 4);
+    assert_eq!((&answer["failed"], &answer["changed"]), (&json!(true), &json!(false)));
+    assert_eq!(host.effects(), Vec::<String>::new());
+    assert_eq!(host.elapsed(), Duration::ZERO, "what does not pass is not waited for");
+}
+
+#[test]
+fn wrong_options_are_refused_before_a_look() {
+    let host = FakeHost::new();
+    let answer = answer(&host, &with(with(create(), "cluster_name", "bad name"), "nodeid", 0));
+    assert_eq!(
+        msg(&answer),
+        "cannot create cluster 'bad name': 'bad name' is not a cluster name (letters, digits and hyphens inside, 15 \
+         characters at most); 'nodeid' is 0, which is not between 1 and 4294967295"
+    );
+    assert_eq!(host.steps(), []);
+}
+
+#[test]
+fn another_join_under_way_is_waited_for() {
+    let host = joinable();
+    let busy = peer(2, &[(1, "pve1"), (3, "pve3")], &[(1, 2)]);
+    host.change(move |machine| {
+        let free = peer(2, &[(1, "pve1"), (3, "pve3")], &[(1, 2), (3, 2)]);
+        machine.after(Duration::from_secs(8), move |machine| machine.query(&ssh(), free));
+        machine.query(&ssh(), busy);
+    });
+    // the fake join makes a cluster of two; what matters here is when it begins
+    let _ = answer(&host, &join());
+    let slept: Duration = host
+        .steps()
+        .iter()
+        .take_while(|step| !step.is_effect())
+        .filter_map(|step| if let Step::Sleep(pause) = step { Some(*pause) } else { None })
+        .sum();
+    assert_eq!(slept, Duration::from_secs(8));
+}
+
+fn ssh() -> String {
+    crate::probe::command("10.77.0.11").line()
+}
+
+#[test]
+fn a_cluster_that_does_not_become_ready_is_refused_in_a_quarter_of_the_time() {
+    let host = joinable();
+    host.change(|machine| machine.query(&ssh(), peer(2, &[(1, "pve1"), (3, "pve3")], &[(1, 2)])));
+    let answer = answer(&host, &with(join(), "timeout", 40));
+    assert_eq!(
+        msg(&answer),
+        "cannot join cluster 'prod': the cluster is not quorate (1 of 2 votes); node 'pve3' of the cluster is not \
+         online and would miss the new corosync.conf: start or remove it first (for 10 s)"
+    );
+    assert_eq!(host.effects(), Vec::<String>::new());
+    assert_eq!(host.elapsed(), Duration::from_secs(10));
+}
+
+/// A join that never reaches quorum; pve1 has listed pve2 and lost quorum by it.
+fn partitioned() -> FakeHost {
+    let host = standalone().queries(&ssh(), [peer(1, ALONE, &[(1, 1)]), peer(2, PAIR, &[(1, 2)])]);
+    host.action(ADD, Answer::ok(WAITING).taking(Duration::MAX)).at(Duration::from_secs(6), |machine| {
+        become_member(machine, 2, PAIR, &[(2, 2)]);
+        machine.remove(CERTIFICATE);
+    })
+}
+
+#[test]
+fn a_join_without_quorum_ends_at_the_deadline_and_says_how_things_are() {
+    let host = partitioned();
+    let answer = answer(&host, &with(join(), "timeout", 60));
+    assert_eq!((&answer["failed"], &answer["changed"]), (&json!(true), &json!(true)));
+    assert_eq!(answer["pvecm"]["rc"], 124);
+    assert_eq!(answer["backup"], "/var/lib/pve-cluster/backup/config-1795197802.sql.gz");
+    assert!(host.elapsed() <= Duration::from_secs(60));
+    let node = "nodeid 2 of cluster 'prod' by its own corosync.conf (config_version 2), corosync is not quorate (1 of 2 \
+                votes) with 'pve2', '/etc/pve' takes no writes, it has no node certificate";
+    let cluster = "cluster 'prod' lists this node as nodeid 2 (config_version 2), on 'pve1' corosync is not quorate (1 \
+                   of 2 votes) with 'pve1'";
+    let remedy = "the nodes do not reach each other over the links: check the addresses and UDP ports 5405-5412 \
+                  between them; corosync joins by itself once they do, then run this task again; to give up instead, \
+                  run 'pvecm expected 1' and 'pvecm delnode pve2' on 'pve1'";
+    assert_eq!(answer["node_state"], node);
+    assert_eq!(answer["cluster_state"], cluster);
+    assert_eq!(answer["remedy"], remedy);
+    assert_eq!(
+        msg(&answer),
+        format!(
+            "cannot join cluster 'prod': pvecm had not ended after 54 s and was stopped while waiting for quorum. \
+             This node: {node}. The cluster: {cluster}. What to do: {remedy}"
+        )
+    );
+}
+
+#[test]
+fn a_stranded_node_is_named_on_the_next_run() {
+    let host = partitioned();
+    let _ = answer(&host, &with(join(), "timeout", 60));
+    host.revive();
+    host.change(|machine| {
+        set_services(machine, "failed");
+        machine.query(&ssh(), peer(3, &[(1, "pve1"), (2, "pve2"), (3, "pve3")], &[(1, 3), (3, 3)]));
+        machine.query(
+            "journalctl --unit=corosync.service --boot --lines=60 --output=cat --no-pager --quiet",
+            "Starting corosync.service - Corosync Cluster Engine...\n[CMAP  ] Received config version (3) is different \
+             than my config version (2)! Exiting\n",
+        );
+    });
+    let began = host.elapsed();
+    let answer = answer(&host, &join());
+    assert_eq!(host.elapsed(), began, "a corosync that gave up is not waited for");
+    assert_eq!(answer["changed"], false);
+    assert_eq!(
+        msg(&answer).split(". ").collect::<Vec<_>>(),
+        [
+            "cannot confirm membership of cluster 'prod': after 54 s corosync is not running on this node (failed); \
+             '/etc/pve' takes no writes on this node; the node certificate '/etc/pve/nodes/pve2/pve-ssl.pem' is missing",
+            "This node: nodeid 2 of cluster 'prod' by its own corosync.conf (config_version 2), corosync is not running \
+             (failed: it had config_version 2 and the other nodes 3), '/etc/pve' takes no writes, it has no node \
+             certificate",
+            "The cluster: cluster 'prod' lists this node as nodeid 2 (config_version 3), on 'pve1' corosync is quorate \
+             (2 of 3 votes) with 'pve1', 'pve3'",
+            "What to do: the cluster changed its corosync.conf while this node joined: copy '/etc/pve/corosync.conf' of \
+             'pve1' to '/etc/corosync/corosync.conf' on this node and run 'systemctl reset-failed corosync' and \
+             'systemctl restart corosync' here",
+        ]
+    );
+}
+
+/// pvecm gives up before it changes anything.
+#[test]
+fn a_pvecm_that_gives_up_at_once_changed_nothing() {
+    let host = joinable().action(ADD, Answer::exit(0, "", "unable to copy ssh ID: exit code 1\n"));
+    let answer = answer(&host, &join());
+    assert_eq!((&answer["failed"], &answer["changed"]), (&json!(true), &json!(false)));
+    assert_eq!(
+        msg(&answer),
+        "cannot join cluster 'prod': pvecm gave up: the cluster node cannot be reached over ssh: it does not answer, or \
+         its host key is not known. This node: a member of no cluster. The cluster: cluster 'prod' does not list this \
+         node (config_version 1), on 'pve1' corosync is quorate (1 of 1 votes) with 'pve1'. What to do: mend the cause, \
+         then run this task again"
+    );
+    assert_eq!(host.elapsed(), Duration::ZERO);
+}
+
+/// pvecm has the node listed and then cannot fetch the key.
+#[test]
+fn a_pvecm_that_gives_up_after_the_cluster_listed_the_node_says_so() {
+    let host = standalone().queries(&ssh(), [peer(1, ALONE, &[(1, 1)]), peer(2, PAIR, &[(1, 2)])]).action(
+        ADD,
+        Answer::exit(0, "copy corosync auth key\n", "can't rsync data from host '10.77.0.11'\n"),
+    );
+    let answer = answer(&host, &join());
+    assert_eq!(answer["changed"], true);
+    assert!(msg(&answer).starts_with(
+        "cannot join cluster 'prod': pvecm gave up after the cluster had listed this node: can't rsync data from host \
+         '10.77.0.11'. This node: a member of no cluster. "
+    ));
+    assert_eq!(
+        answer["remedy"],
+        "the cluster lists this node although it has not joined: run this task again with 'force: true', or take the \
+         node back with 'pvecm delnode pve2' on 'pve1'"
+    );
+}
+
+#[test]
+fn words_of_success_without_a_membership_are_no_success() {
+    let host = joinable().action(ADD, Answer::ok(JOINED));
+    let answer = answer(&host, &with(join(), "timeout", 20));
+    assert_eq!((&answer["failed"], &answer["changed"]), (&json!(true), &json!(true)));
+    assert!(
+        msg(&answer).starts_with(
+            "cannot join cluster 'prod': pvecm says that it is done, but '/etc/pve/corosync.conf' is missing. "
+        ),
+        "{answer}"
+    );
+}
+
+#[test]
+fn members_with_two_versions_are_no_success() {
+    let host = joinable().action(
+        ADD,
+        Answer::ok(JOINED).doing(|machine| {
+            become_member(machine, 3, &[(1, "pve1"), (2, "pve2"), (3, "pve3")], &[(1, 3), (2, 3), (3, 2)]);
+        }),
+    );
+    let answer = answer(&host, &with(join(), "timeout", 20));
+    assert!(
+        msg(&answer).starts_with(
+            "cannot join cluster 'prod': pvecm says that it is done, but after 20 s corosync runs config_version 2 on \
+             'pve3' and 3 on 'pve1', 'pve2'. "
+        ),
+        "{answer}"
+    );
+    assert_eq!(answer["changed"], true);
+}
+
+#[test]
+fn new_words_of_pvecm_are_no_failure_when_the_cluster_confirms() {
+    let host = joinable().action(
+        ADD,
+        Answer::ok("node pve2 is in\n").doing(|machine| become_member(machine, 2, PAIR, &[(1, 2), (2, 2)])),
+    );
+    assert_eq!(answer(&host, &join())["changed"], true);
+}
+
+#[test]
+fn a_fault_at_every_effect_is_told() {
+    for (build, given) in [(joinable as fn() -> FakeHost, join()), (creatable, create())] {
+        at_every_effect(build, 13, |host, number| {
+            let answer = answer(host, &with(given.clone(), "timeout", 60));
+            if number == 0 {
+                assert_eq!(
+                    (&answer["failed"], &answer["changed"]),
+                    (&json!(true), &json!(false)),
+                    "{answer}"
+                );
+                assert!(
+                    msg(&answer).ends_with(": cannot run 'pvecm': Permission denied (os error 13)"),
+                    "{answer}"
+                );
+            } else {
+                // one refused write is tried again
+                assert_eq!((answer.get("failed"), &answer["changed"]), (None, &json!(true)), "{answer}");
+            }
+        });
+    }
+}
+
+#[test]
+fn a_filesystem_that_shows_write_bits_and_refuses_writes_is_no_success() {
+    let host = joinable().fail_when(|step| matches!(step, Step::MakeDir(..)), 13);
+    let answer = answer(&host, &with(join(), "timeout", 60));
+    assert!(
+        msg(&answer).starts_with(
+            "cannot join cluster 'prod': pvecm says that it is done, but after 60 s cannot make the directory \
+             '/etc/pve/priv/lock/pvecm_cluster-pve2': Permission denied (os error 13). "
+        ),
+        "{answer}"
+    );
+    assert_eq!(answer["changed"], true);
+}
+
+#[test]
+fn a_run_that_dies_anywhere_is_taken_up_by_the_next() {
+    for (build, given) in [(joinable as fn() -> FakeHost, join()), (creatable, create())] {
+        for effect in 0..3 {
+            let host = build().dies_at(effect);
+            let _ = answer(&host, &with(given.clone(), "timeout", 60));
+            host.revive();
+            let next = answer(&host, &given);
+            assert!(next.get("failed").is_none(), "{effect}: {next}");
+        }
+    }
+}
+
+#[test]
+fn the_documentation_matches() {
+    testkit::assert_docs_match(&args::spec());
+}
