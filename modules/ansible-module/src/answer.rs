@@ -17,8 +17,21 @@ pub struct Outcome {
     pub diff: Vec<Diff>,
     /// Things a person should know although the task went well.
     pub warnings: Vec<String>,
+    /// Things that will stop working.
+    pub deprecations: Vec<Deprecation>,
     /// The module's own return values.
     pub data: Map<String, Value>,
+}
+
+/// Something that will stop working, as Ansible shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Deprecation {
+    /// What, and what to use instead.
+    pub msg: String,
+    /// The version of the collection in which it will be gone.
+    pub version: String,
+    /// The collection.
+    pub collection_name: String,
 }
 
 impl Outcome {
@@ -55,6 +68,17 @@ impl Outcome {
         self
     }
 
+    /// Adds something that will be gone with this version of the collection.
+    #[must_use]
+    pub fn deprecate(mut self, msg: impl Into<String>, version: &str) -> Self {
+        self.deprecations.push(Deprecation {
+            msg: msg.into(),
+            version: version.to_owned(),
+            collection_name: "pve.cluster".to_owned(),
+        });
+        self
+    }
+
     /// Adds a difference.
     #[must_use]
     pub fn diff(mut self, diff: Diff) -> Self {
@@ -74,6 +98,8 @@ pub struct Failure {
     pub warnings: Vec<String>,
     /// The module's own return values, such as the state the node was left in.
     pub data: Map<String, Value>,
+    /// The chain of causes, outermost first, for those who ask for more than `msg`.
+    pub causes: Vec<String>,
 }
 
 impl Failure {
@@ -87,6 +113,13 @@ impl Failure {
     #[must_use]
     pub fn after_change(mut self) -> Self {
         self.changed = true;
+        self
+    }
+
+    /// Adds a warning.
+    #[must_use]
+    pub fn warn(mut self, warning: impl Into<String>) -> Self {
+        self.warnings.push(warning.into());
         self
     }
 
@@ -110,7 +143,8 @@ impl Failure {
 impl From<anyhow::Error> for Failure {
     /// The whole chain of causes in one sentence.
     fn from(error: anyhow::Error) -> Self {
-        Self::new(format!("{error:#}"))
+        let causes = error.chain().map(ToString::to_string).collect();
+        Self { causes, ..Self::new(format!("{error:#}")) }
     }
 }
 

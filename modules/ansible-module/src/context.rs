@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! How Ansible called the module.
 
+use serde_json::{Map, Value};
+
 /// How Ansible called the module: what the `_ansible_*` arguments say.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Context {
@@ -16,4 +18,95 @@ pub struct Context {
     pub module_name: String,
     /// Whether tracebacks of errors are wanted.
     pub tracebacks: bool,
+}
+
+/// What Ansible wants of the answer, besides what the module is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Wishes {
+    /// Repeat the arguments under `invocation`. Versions before 2.21 do not say so and always get them.
+    pub(crate) invocation: bool,
+    /// Take no offence at options that the module does not have.
+    pub(crate) ignore_unknown: bool,
+}
+
+/// Takes every `_ansible_*` argument out of what was given; unknown ones are for another version's modules.
+pub(crate) fn take(given: &mut Map<String, Value>, name: &str) -> (Context, Wishes) {
+    let (internal, options): (Map<String, Value>, Map<String, Value>) =
+        std::mem::take(given).into_iter().partition(|(key, _)| key.starts_with("_ansible_"));
+    *given = options;
+    let get = |key: &str| internal.get(&format!("_ansible_{key}"));
+    let flag = |key: &str| get(key).is_some_and(is_true);
+    let verbosity = get("verbosity").and_then(Value::as_u64).unwrap_or(0);
+    let context = Context {
+        check_mode: flag("check_mode"),
+        diff: flag("diff"),
+        no_log: flag("no_log"),
+        verbosity: u8::try_from(verbosity).unwrap_or(u8::MAX),
+        module_name: get("module_name").and_then(Value::as_str).unwrap_or(name).to_owned(),
+        tracebacks: get("tracebacks_for")
+            .and_then(Value::as_array)
+            .is_some_and(|wanted| wanted.iter().any(|event| event == "error")),
+    };
+    let wishes = Wishes {
+        invocation: get("inject_invocation").is_none_or(is_true),
+        ignore_unknown: flag("ignore_unknown_opts"),
+    };
+    (context, wishes)
+}
+
+/// A boolean; as text or number where someone wrote the arguments by hand.
+fn is_true(value: &Value) -> bool {
+    match value {
+        Value::Bool(flag) => *flag,
+        Value::Number(number) => number.as_f64() == Some(1.0),
+        Value::String(text) => {
+            matches!(text.trim().to_lowercase().as_str(), "y" | "yes" | "on" | "1" | "true" | "t")
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn taken(given: Value) -> (Map<String, Value>, Context, Wishes) {
+        let Value::Object(mut given) = given else { panic!("not an object") };
+        let (context, wishes) = take(&mut given, "own_name");
+        (given, context, wishes)
+    }
+
+    #[test]
+    fn the_arguments_of_a_current_version() {
+        let (options, context, wishes) = taken(json!({
+            "mode": "dump", "_ansible_check_mode": true, "_ansible_no_log": false, "_ansible_debug": false,
+            "_ansible_diff": true, "_ansible_verbosity": 3, "_ansible_version": "2.21.5",
+            "_ansible_module_name": "pve.cluster.x", "_ansible_tmpdir": null, "_ansible_something_new": [1],
+            "_ansible_ignore_unknown_opts": false, "_ansible_tracebacks_for": ["error"],
+            "_ansible_inject_invocation": false,
+        }));
+        assert_eq!(Value::Object(options), json!({"mode": "dump"}));
+        assert_eq!(
+            context,
+            Context {
+                check_mode: true,
+                diff: true,
+                no_log: false,
+                verbosity: 3,
+                module_name: "pve.cluster.x".into(),
+                tracebacks: true,
+            }
+        );
+        assert_eq!(wishes, Wishes { invocation: false, ignore_unknown: false });
+    }
+
+    #[test]
+    fn an_older_version_always_wants_the_invocation() {
+        let (_, context, wishes) =
+            taken(json!({"_ansible_no_log": "yes", "_ansible_ignore_unknown_opts": 1}));
+        assert!(context.no_log && !context.tracebacks && context.module_name == "own_name");
+        assert_eq!(wishes, Wishes { invocation: true, ignore_unknown: true });
+        assert!(taken(json!({"_ansible_inject_invocation": true})).2.invocation);
+    }
 }

@@ -5,18 +5,25 @@
 //! arguments are read into, and a function from both to an [`Outcome`] or a [`Failure`]. [`main`] does the rest:
 //! it reads the arguments file, coerces and refuses in Ansible's own wording, and prints exactly one JSON object,
 //! whatever happens.
+//!
+//! What the struct may rely on: every option has the type of its [`Kind`], a default where the spec has one, and is
+//! absent (never null) when it was not given and has none; aliases have been resolved.
 
 mod answer;
 mod arguments;
 mod context;
 mod diff;
 mod edge;
+mod input;
+mod respond;
 mod secret;
+mod secrets;
 mod spec;
 
-pub use answer::{Failure, Outcome};
+pub use answer::{Deprecation, Failure, Outcome};
 pub use context::Context;
 pub use diff::Diff;
-pub use edge::{answer, main};
+pub use edge::main;
+pub use respond::answer;
 pub use secret::Secret;
 pub use spec::{Kind, Opt, Rules, Spec};

@@ -27,6 +27,7 @@
 mod answer;
 mod fake;
 mod fault;
+mod golden;
 mod machine;
 mod parity;
 mod pmxcfs;
@@ -37,6 +38,7 @@ mod tree;
 pub use answer::Answer;
 pub use fake::FakeHost;
 pub use fault::{Fault, at_every_effect};
+pub use golden::{golden, golden_problems};
 pub use machine::{Machine, Node};
 pub use parity::{assert_docs_match, docs_differences};
 pub use step::Step;
