@@ -87,7 +87,7 @@ fn service(block: &str) -> Result<Service, ParseError> {
         installed: property("LoadState")? != "not-found",
         active: property("ActiveState")?.to_owned(),
         enabled: property("UnitFileState")?.to_owned(),
-        // Units that cannot run (not installed) have neither of these two.
+        // Kinds of units that have no process of their own, such as targets, have neither of these two.
         result: property("Result").unwrap_or_default().to_owned(),
         exit_code: property("ExecMainStatus").ok().and_then(|code| code.parse().ok()).unwrap_or(0),
     })
@@ -96,6 +96,24 @@ fn service(block: &str) -> Result<Service, ParseError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What systemd 257 printed for a service that its condition keeps from starting, one that runs, and none.
+    #[test]
+    fn a_standalone_node() {
+        let text = "Result=success\nExecMainStatus=0\nId=corosync.service\nLoadState=loaded\n\
+            ActiveState=inactive\nUnitFileState=enabled\n\n\
+            Result=success\nExecMainStatus=0\nId=pve-cluster.service\nLoadState=loaded\n\
+            ActiveState=active\nUnitFileState=enabled\n\n\
+            Result=success\nExecMainStatus=0\nId=nosuch.service\nLoadState=not-found\n\
+            ActiveState=inactive\nUnitFileState=\n";
+        let found = parse(text).unwrap();
+        let states: Vec<(&str, bool, &str)> =
+            found.values().map(|unit| (unit.name.as_str(), unit.installed, unit.active.as_str())).collect();
+        assert_eq!(
+            states,
+            [("corosync", true, "inactive"), ("nosuch", false, "inactive"), ("pve-cluster", true, "active")]
+        );
+    }
 
     #[test]
     fn running_failed_and_missing() {

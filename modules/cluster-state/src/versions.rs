@@ -29,7 +29,7 @@ pub struct Versions {
 /// Asks the package database, and where it does not know a program that is there, the program itself.
 ///
 /// # Errors
-/// When dpkg-query, or a program that had to be asked, does not answer.
+/// When the package database does not answer.
 pub fn query(host: &dyn Host) -> Result<Versions, StateError> {
     // Exit code 1 says only that some package is not known.
     let format = "${Package} ${Version} ${db:Status-Status}\\n";
@@ -41,23 +41,18 @@ pub fn query(host: &dyn Host) -> Result<Versions, StateError> {
     let mut versions = parse_packages(&output.stdout);
     versions.join_api = text_if_there(host, Path::new(SETUP))?.as_deref().and_then(parse_join_api);
     if versions.pve.is_none() {
-        versions.pve = ask(host, "pveversion", &[])?.as_deref().and_then(parse_pveversion);
+        versions.pve = ask(host, "pveversion", &[]).as_deref().and_then(parse_pveversion);
     }
     if versions.join_api.is_none() && versions.pve.is_some() {
-        versions.join_api = ask(host, "pvecm", &["apiver"])?.and_then(|said| said.trim().parse().ok());
+        versions.join_api = ask(host, "pvecm", &["apiver"]).and_then(|said| said.trim().parse().ok());
     }
     Ok(versions)
 }
 
-/// What a program prints that may not be installed.
-fn ask(host: &dyn Host, name: &str, args: &[&str]) -> Result<Option<String>, StateError> {
-    let command = program(name, args);
-    match host.run(&command) {
-        Ok(output) if output.exited_zero() => Ok(Some(output.stdout)),
-        Ok(output) => Err(StateError::failed(&command, &output)),
-        Err(error) if error.is_not_found() => Ok(None),
-        Err(error) => Err(error.into()),
-    }
+/// What a program prints that may not be installed, or may not work now: pvecm does not without pmxcfs.
+fn ask(host: &dyn Host, name: &str, args: &[&str]) -> Option<String> {
+    let output = host.run(&program(name, args)).ok()?;
+    output.exited_zero().then_some(output.stdout)
 }
 
 /// Reads lines of package, version and status.
@@ -137,6 +132,19 @@ mod tests {
         let found = query(&host).unwrap();
         assert_eq!((found.pve.as_deref(), found.join_api), (Some("9.2.11"), Some(1)));
         assert_eq!((found.pve_cluster, found.corosync.as_deref()), (None, Some("3.1.9-2")));
+    }
+
+    #[test]
+    fn what_a_program_cannot_tell_now_is_not_known_and_the_rest_is() {
+        let host = FakeHost::new()
+            .query(ASKED, Answer::exit(1, "pve-cluster 9.1.6 installed\n", ""))
+            .query("pveversion", recording!("standalone--pveversion--pve1").stdout)
+            .query("pvecm apiver", Answer::exit(111, "", "ipcc_send_rec[1] failed: Connection refused\n"));
+        let found = query(&host).unwrap();
+        assert_eq!((found.pve_cluster.as_deref(), found.pve.as_deref()), (Some("9.1.6"), Some("9.2.11")));
+        assert_eq!(found.join_api, None);
+        let hanging = FakeHost::new().query(ASKED, Answer::hangs());
+        assert!(matches!(query(&hanging), Err(StateError::TimedOut { seconds: 5, .. })));
     }
 
     #[test]
