@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Doing what was planned, each step with its own verification.
+
+use std::time::Duration;
+
+use ansible_module::Failure;
+use host::{Host, HostError};
+
+use crate::cfs_lock::{self, NoLock};
+use crate::observe::CLUSTER_FILE;
+use crate::plan::{NOT_QUORATE, Plan, too_large};
+use crate::{cluster_file, drop_in, local_file};
+
+/// Does it. The plan then holds what really was before and after, which others may have changed since it was made.
+pub(crate) fn apply(plan: &mut Plan, host: &dyn Host, timeout: Duration) -> Result<(), Failure> {
+    let mut done: Vec<String> = Vec::new();
+    let result = steps(plan, host, timeout, &mut done);
+    result.map_err(|failure| {
+        let failure = failure.with("changed_files", &done);
+        if done.is_empty() {
+            return failure;
+        }
+        let msg = format!("{}; changed before that: '{}'", failure.msg, done.join("', '"));
+        Failure { msg, ..failure }.after_change()
+    })
+}
+
+fn steps(plan: &mut Plan, host: &dyn Host, timeout: Duration, done: &mut Vec<String>) -> Result<(), Failure> {
+    let deadline = host.elapsed() + timeout;
+    if let Some(change) = &mut plan.cluster {
+        let changed = cluster_file::change(&change.edit, host, deadline).map_err(|not| {
+            if not.written {
+                done.push(CLUSTER_FILE.to_owned());
+            }
+            Failure::new(of_cluster(not.why, timeout))
+        })?;
+        // nothing when another run of this module has done it meanwhile
+        if let Some(changed) = changed {
+            (change.before, change.after) = (changed.before, changed.after);
+            plan.warnings.extend(changed.warnings);
+            done.push(CLUSTER_FILE.to_owned());
+        } else {
+            change.before.clone_from(&change.after);
+        }
+    }
+    for change in &mut plan.local {
+        let (before, after) = local_file::change(change, &plan.user, host, deadline)
+            .map_err(|why| Failure::new(of_local(&change.path.display().to_string(), why)))?;
+        (change.before, change.after) = (before, after);
+        done.push(change.path.display().to_string());
+    }
+    if let Some(drop_in) = &plan.drop_in {
+        drop_in::put(drop_in, &plan.user, host)?;
+        done.push(drop_in.path.display().to_string());
+    }
+    Ok(())
+}
+
+fn of_cluster(why: cluster_file::Why, timeout: Duration) -> String {
+    use cluster_file::Why;
+    let cause = match why {
+        Why::NoLock(NoLock::Held) => format!(
+            "another program has held the lock '{}' for {} s",
+            cfs_lock::path().display(),
+            timeout.as_secs()
+        ),
+        Why::NoLock(NoLock::ReadOnly) => NOT_QUORATE.to_owned(),
+        Why::NoLock(NoLock::Host(error)) | Why::Host(error) => of_pmxcfs(&error),
+        Why::TooLarge(bytes) => return too_large(bytes).unwrap_or_default(),
+        Why::Undone => {
+            "another program has undone it each time; find out which one writes this file".to_owned()
+        }
+        Why::LockLost => "pmxcfs has not answered for so long that the lock may be lost".to_owned(),
+    };
+    format!("cannot change '{CLUSTER_FILE}': {cause}")
+}
+
+/// pmxcfs says "permission denied" for having no quorum, to root too.
+fn of_pmxcfs(error: &HostError) -> String {
+    if error.is_denied() { NOT_QUORATE.to_owned() } else { error.to_string() }
+}
+
+fn of_local(path: &str, why: local_file::Why) -> String {
+    use local_file::Why;
+    match why {
+        Why::Busy => format!("cannot change '{path}': another program is changing it all the time"),
+        Why::NotAsWritten => format!("cannot change '{path}': another program has undone it"),
+        Why::Host(error) => format!("cannot change '{path}': {error}"),
+    }
+}

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Whole runs on a fake machine.
+
+mod cluster;
+mod docs;
+mod drop_in;
+mod faults;
+mod local;
+mod refusals;
+mod world;
+mod writers;
