@@ -30,7 +30,7 @@ def pin_host_keys(lab: Lab, nodes: list[Node]) -> None:
 
 
 def accept_key(lab: Lab, node: Node) -> None:
-    """Let the controller's key in, through the link where there is one, so that on a PVE node it is in the cluster's file."""
+    """Let the controller's key in; on a PVE node the link leads to the cluster's file."""
     script = """file=/root/.ssh/authorized_keys
 key=$(cat)
 grep -qxF "$key" "$file" 2>/dev/null || printf '%s\\n' "$key" >>"$file"
@@ -85,7 +85,8 @@ def controller_environment(lab: Lab) -> dict[str, str]:
 def close_connections(lab: Lab) -> None:
     """End ansible's kept connections: a reset node does not know them."""
     for socket in lab.control_paths.glob("*"):
-        subprocess.run(["ssh", "-O", "exit", "-S", str(socket), "lab"], stdin=subprocess.DEVNULL, capture_output=True, check=False)
+        subprocess.run(["ssh", "-O", "exit", "-S", str(socket), "lab"], stdin=subprocess.DEVNULL, capture_output=True,
+                       check=False)
         socket.unlink(missing_ok=True)
 
 
@@ -99,5 +100,6 @@ def inventory(lab: Lab, nodes: list[Node], groups: list[str], password: bool) ->
     if password:
         variables["ansible_password"] = PASSWORD
     hosts = {node.name: {"ansible_host": node.management, "corosync_ip": node.address(NETWORKS[1])} for node in nodes}
-    children = {group: {"hosts": {node.name: {} for node in nodes}} for group in groups}
+    members: dict[str, dict[str, str]] = {node.name: {} for node in nodes}
+    children = {group: {"hosts": members} for group in groups}
     return json.dumps({"all": {"vars": variables, "hosts": hosts, "children": children}}, indent=2) + "\n"

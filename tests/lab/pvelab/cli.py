@@ -14,18 +14,15 @@ from .process import LabError
 from .settings import NETWORKS, Lab, networks, node
 
 WHICH = ("mgmt", "corosync", "both")
-BLOCK = "table inet lab_block { chain %s { type filter hook %s priority 0; udp dport 5405-5412 drop; udp sport 5405-5412 drop; }; }"
+BLOCK = ("table inet lab_block { chain %s { type filter hook %s priority 0; "
+         "udp dport 5405-5412 drop; udp sport 5405-5412 drop; }; }")
 
 
 @contextmanager
 def locked(lab: Lab) -> Iterator[None]:
     """One changing command at a time; the others wait."""
-    try:
-        lab.home.mkdir(parents=True, exist_ok=True)
-        lock = open(lab.home / f"{lab.name}.lock", "w", encoding="utf-8")
-    except OSError as problem:
-        raise LabError(f"cannot lock the lab: {problem.strerror}: '{problem.filename}'") from problem
-    with lock:
+    lab.home.mkdir(parents=True, exist_ok=True)
+    with open(lab.home / f"{lab.name}.lock", "w", encoding="utf-8") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -220,7 +217,7 @@ def main(argv: list[str]) -> int:
         if options.act is not doctor_ and os.geteuid() != 0:
             raise LabError("cannot use the lab: it makes namespaces and mounts: run it as root")
         options.act(Lab(), options)
-    except LabError as problem:
+    except (LabError, OSError) as problem:
         print(f"lab: {problem}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

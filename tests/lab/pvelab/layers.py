@@ -18,7 +18,7 @@ BUILD_BASE = SOURCE / "image" / "build-base"
 
 def packages() -> list[str]:
     """The Debian packages of the base."""
-    found = set()
+    found: set[str] = set()
     for path in (SOURCE / "image" / "packages", STANDINS / "PACKAGES"):
         if path.exists():
             lines = (line.partition("#")[0].strip() for line in path.read_text().splitlines())

@@ -145,7 +145,7 @@ def down(lab: Lab) -> None:
         access.close_connections(lab)
     _each(_all_nodes(), lambda which: machine.cut_power(lab, which))
     network.delete(lab.controller_namespace)
-    machine.remove_cgroups(lab)
+    machine.clear_cgroup(lab.control_group)
     if lab.memory.is_mount():
         # Another lab's nodes may hold a copy of this mount; what is in it must not stay with them.
         for path in lab.memory.iterdir():

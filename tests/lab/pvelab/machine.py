@@ -11,7 +11,7 @@ from pathlib import Path
 
 from . import network
 from .layers import last_line
-from .process import LabError, arguments, children, kill_and_wait, processes, wait_for
+from .process import LabError, arguments, children, kill_and_wait, processes, run, wait_for
 from .settings import SOURCE, Lab, Node
 
 BOOT_SECONDS = 120
@@ -70,10 +70,16 @@ def power_on(lab: Lab, node: Node, lowers: list[Path], fresh: bool) -> None:
             stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True, cwd="/")
 
 
+def clear_cgroup(cgroup: str) -> None:
+    """End what is in a control group and remove it."""
+    run(["unshare", "--mount", "--propagation", "slave", str(SOURCE / "clear-cgroup"), cgroup], f"clear control group '{cgroup}'")
+
+
 def clear_leftovers(lab: Lab, node: Node) -> None:
     """Remove what an interrupted run left of a node that is not whole."""
     if leader(lab, node) is None:
         kill_and_wait(_supervisors(lab, node), f"end what is left of node '{node.name}'")
+        clear_cgroup(lab.cgroup(node))
         network.delete(lab.namespace(node))
 
 
@@ -160,18 +166,3 @@ def cut_power(lab: Lab, node: Node) -> None:
         kill_and_wait([pid], f"kill node '{node.name}'")
         wait_for(lambda: not is_on(lab, node), 30, f"kill node '{node.name}'")
     clear_leftovers(lab, node)
-
-
-def remove_cgroups(lab: Lab) -> None:
-    """Remove the lab's place in the unified hierarchy, empty by now."""
-    for line in Path("/proc/self/mounts").read_text().splitlines():
-        _, point, kind, *_ = line.split()
-        if kind == "cgroup2":
-            top = Path(point) / "pve-cluster-lab"
-            for folder in sorted((top / lab.name).rglob("*/"), reverse=True):
-                folder.rmdir()
-            for folder in (top / lab.name, top):
-                try:
-                    folder.rmdir()
-                except OSError:
-                    break  # another lab is in there, or none was

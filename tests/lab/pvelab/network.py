@@ -134,7 +134,8 @@ def impair(lab: Lab, node: Node, network: Network, delay: float, loss: float) ->
     log = lab.logs / f"{outer}-relay.log"
     with open(log, "wb") as out:
         relay = subprocess.Popen(
-            ["nsenter", f"--net={NAMESPACES / controller}", "--", sys.executable, RELAY, outer, f"{outer}-r", str(delay), str(loss)],
+            ["nsenter", f"--net={NAMESPACES / controller}", "--", sys.executable, RELAY, outer, f"{outer}-r",
+             str(delay), str(loss)],
             stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, start_new_session=True, cwd="/")
     wait_for(lambda: log.read_text() == "ready\n" or relay.poll() is not None, 10, f"impair '{outer}'")
     if relay.poll() is not None:

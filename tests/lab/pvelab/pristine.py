@@ -58,7 +58,10 @@ def forget(lab: Lab, node: Node) -> None:
     """Give a node that is off new keys and a new first boot."""
     shutil.rmtree(lab.keys / node.name, ignore_errors=True)
     for path in [*lab.pristine.glob(f"{node.name}-*"), *(lab.memory / "pristine").glob(f"{node.name}-*")]:
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
 
 
 def layer(lab: Lab, node: Node, lowers: list[Path]) -> Path:

@@ -111,27 +111,16 @@ class Lab:
         self.known_hosts = self.state / "known_hosts"
         self.inventory = self.state / "inventory.yml"
         self.with_key = self.state / "with-key"
+        self.control_group = f"pve-cluster-lab-{self.name}"
         self.controller_namespace = f"lab-{self.name}-controller"
 
     def namespace(self, which: Node) -> str:
         """The network namespace of a node."""
         return f"lab-{self.name}-{which.name}"
 
-    def nodes_of_namespaces(self, names: list[str]) -> list[Node]:
-        """The nodes to which these network namespaces belong."""
-        start = f"lab-{self.name}-"
-        found = []
-        for name in names:
-            if name.startswith(start) and name != self.controller_namespace:
-                try:
-                    found.append(node(name.removeprefix(start)))
-                except LabError:
-                    continue  # of another lab, whose name begins with this one's
-        return found
-
     def cgroup(self, which: Node) -> str:
         """The node's place in the unified hierarchy."""
-        return f"pve-cluster-lab/{self.name}/{which.name}"
+        return f"{self.control_group}/{which.name}"
 
     def live(self, which: Node) -> Path:
         """The node's writable layer and its root."""
