@@ -17,6 +17,8 @@ import os
 import stat
 import struct
 
+from . import journal
+
 IN_HEADER = struct.Struct("<IIQQIIII")
 OUT_HEADER = struct.Struct("<IiQ")
 ATTR = struct.Struct("<QQQQQQIIIIIIIIII")
@@ -117,7 +119,11 @@ class Server:
         if handler is None:
             self.reply(unique, -errno.ENOSYS)
             return
-        handler(unique, nodeid, request[IN_HEADER.size:], opcode)
+        try:
+            handler(unique, nodeid, request[IN_HEADER.size:], opcode)
+        except Exception as failure:  # one request that cannot be served must not take the others with it
+            journal.crit("main", f"internal error: request {opcode}: {failure!r}")
+            self.reply(unique, -errno.EIO)
 
     def reply(self, unique, error=0, data=b""):
         if self.closed:

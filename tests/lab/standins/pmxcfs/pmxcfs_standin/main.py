@@ -23,7 +23,7 @@ TICK = 1.0
 
 
 class Quit(Exception):
-    """The start cannot go on; the reason has been logged."""
+    """The start cannot go on; the reason has been logged. Its argument is the exit code."""
 
 
 def main(arguments):
@@ -32,8 +32,8 @@ def main(arguments):
     try:
         options = parse(arguments[1:])
         daemon = Daemon(options)
-    except Quit:
-        return 255
+    except Quit as end:
+        return end.args[0] if end.args else 255
     try:
         daemon.prepare()
     except Quit:
@@ -69,7 +69,7 @@ def parse(arguments):
             options[names[argument]] = True
         elif argument.startswith("-"):
             journal.crit("main", f"option parsing failed: Unknown option {argument}")
-            raise Quit
+            raise Quit(1)
         else:
             journal.crit("main", "too many arguments")
             raise Quit

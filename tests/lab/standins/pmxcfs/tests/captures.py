@@ -1,24 +1,30 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reads the recordings that the tests compare with."""
+"""The recordings of the real programs that the tests compare with (copies of `captures/`)."""
 
 import os
 
+FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "recordings")
 
-def folder():
-    """Where the recordings are: $CAPTURES, else the folder `captures` beside or above the project."""
-    here = os.path.dirname(os.path.abspath(__file__))
-    choices = [os.environ.get("CAPTURES", "")]
-    while here != "/":
-        choices += [os.path.join(here, "captures"), os.path.join(here, "shared", "captures")]
-        here = os.path.dirname(here)
-    for choice in choices:
-        if choice and os.path.isfile(os.path.join(choice, "INDEX.txt")):
-            return choice
-    raise FileNotFoundError("the recordings were not found: set CAPTURES to their folder")
+
+def section(name, begin, end):
+    with open(os.path.join(FOLDER, name), encoding="utf-8") as file:
+        return file.read().partition(f"===== {begin} =====\n")[2].partition(f"===== {end} =====\n")[0]
 
 
 def stdout(name):
     """The recorded standard output of one file."""
-    with open(os.path.join(folder(), name), encoding="utf-8") as file:
-        text = file.read()
-    return text.partition("===== STDOUT =====\n")[2].partition("===== STDERR =====\n")[0]
+    return section(name, "STDOUT", "STDERR")
+
+
+def stderr(name):
+    return section(name, "STDERR", "END")
+
+
+def exit_code(name):
+    with open(os.path.join(FOLDER, name), encoding="utf-8") as file:
+        return int(file.read().partition("EXIT CODE: ")[2].split()[0])
+
+
+def command(name):
+    with open(os.path.join(FOLDER, name), encoding="utf-8") as file:
+        return file.readline().partition("COMMAND: ")[2].rstrip("\n")
