@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Writes the file: prepared beside it, then renamed over it, because every write reaches every node at once.
+
+use std::path::Path;
+
+use cluster_state::corosync_conf::CLUSTER;
+use host::{Host, HostError};
+
+use crate::observe::{self, NEW};
+use crate::plan::Change;
+
+/// Puts the changed file in the place of the one that was read; refuses when that one has changed since.
+///
+/// An error means that the cluster's file is as it was.
+pub(crate) fn write(host: &dyn Host, change: &Change) -> Result<(), String> {
+    let now = current(host)?;
+    if now != change.before.to_bytes() {
+        return Err(format!("'{CLUSTER}' was changed by someone else in the meantime; run the task again"));
+    }
+    let after = change.after.to_bytes();
+    if let Some(prepared) = observe::optional(host, NEW).map_err(|error| error.to_string())? {
+        if !after.starts_with(&prepared) {
+            return Err(format!("'{NEW}' was made by someone else in the meantime"));
+        }
+        host.remove_file(Path::new(NEW)).map_err(|error| error.to_string())?;
+    }
+    host.create(Path::new(NEW), &after, 0o640).map_err(|error| error.to_string())?;
+    let Err(error) = host.rename(Path::new(NEW), Path::new(CLUSTER)) else { return Ok(()) };
+    // pmxcfs answers a rename only when its copies are made; an error need not mean that nothing happened
+    if current(host).is_ok_and(|now| now == after) {
+        return Ok(());
+    }
+    Err(match discard(host) {
+        Ok(()) => error.to_string(),
+        Err(left) => format!("{error}; and {left}"),
+    })
+}
+
+fn current(host: &dyn Host) -> Result<Vec<u8>, String> {
+    match cluster_state::corosync_conf::cluster(host) {
+        Ok(Some(document)) => Ok(document.to_bytes()),
+        Ok(None) => Err(format!("'{CLUSTER}' is gone")),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+fn discard(host: &dyn Host) -> Result<(), HostError> {
+    match host.remove_file(Path::new(NEW)) {
+        Err(error) if !error.is_not_found() => Err(error),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! A cluster of three nodes as one of them sees it, whose pmxcfs and corosync act as the real ones were recorded to.
+
+use std::cell::RefCell;
+use std::fmt::Write;
+use std::rc::Rc;
+use std::time::Duration;
+
+use corosync_document::{Document, disagreements};
+use testkit::{Answer, FakeHost, Machine};
+
+pub(crate) const CLUSTER: &str = "/etc/pve/corosync.conf";
+pub(crate) const LOCAL: &str = "/etc/corosync/corosync.conf";
+
+/// What the cluster does otherwise than a healthy one.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Trouble {
+    /// Nodes that are not members.
+    pub(crate) offline: Vec<u32>,
+    /// Nodes that never follow a change.
+    pub(crate) deaf: Vec<u32>,
+    /// From this version on corosync reports an error of its reload.
+    pub(crate) refuses: Option<u64>,
+    /// A change to this version breaks this link to node 2.
+    pub(crate) link_lost: Option<u64>,
+    /// A change to this version costs the quorum.
+    pub(crate) quorum_lost: Option<u64>,
+}
+
+/// The cluster's file, as PVE writes it.
+pub(crate) fn conf(version: u64) -> String {
+    let mut text = "logging {\n  debug: off\n  to_syslog: yes\n}\n\nnodelist {\n".to_owned();
+    for node in 1..=3 {
+        let _ = write!(
+            text,
+            "  node {{\n    name: pve{node}\n    nodeid: {node}\n    quorum_votes: 1\n    ring0_addr: 10.77.1.1{node}\n  }}\n"
+        );
+    }
+    let _ = write!(
+        text,
+        "}}\n\nquorum {{\n  provider: corosync_votequorum\n}}\n\ntotem {{\n  cluster_name: prod\n  config_version: \
+         {version}\n  interface {{\n    linknumber: 0\n  }}\n  ip_version: ipv4-6\n  link_mode: passive\n  secauth: \
+         on\n  token_coefficient: 125\n  version: 2\n}}\n\n"
+    );
+    text
+}
+
+/// A node `pve1` of the quorate cluster.
+pub(crate) fn node(text: &str, trouble: Trouble) -> FakeHost {
+    let loaded = Rc::new(RefCell::new(text.to_owned()));
+    let members = Rc::new(RefCell::new([Document::parse(text.as_bytes()).config_version().unwrap_or(0); 4]));
+    let (for_cmap, members_of, in_cmap) = (Rc::clone(&loaded), Rc::clone(&members), trouble.clone());
+    let (in_links, for_links) = (trouble.clone(), Rc::clone(&loaded));
+    FakeHost::new()
+        .with_hostname("pve1")
+        .pmxcfs("/etc/pve")
+        .dir("/etc/pve/nodes/pve1")
+        .dir("/etc/pve/priv/lock")
+        .link("/etc/pve/local", "nodes/pve1")
+        .file(CLUSTER, text)
+        .file(LOCAL, text)
+        .dir("/var/backups")
+        .at(Duration::ZERO, move |machine| watch(machine, text_of(machine), loaded, members, trouble))
+        .query_with(move |command| {
+            let version = |text: &str| Document::parse(text.as_bytes()).config_version().unwrap_or(0);
+            match command.line().as_str() {
+                "corosync-cmapctl" => {
+                    Some(Answer::ok(cmap(&for_cmap.borrow(), &members_of.borrow(), &in_cmap)))
+                }
+                "corosync-cfgtool -n" => {
+                    let lost = in_links.link_lost.is_some_and(|at| version(&for_links.borrow()) == at);
+                    Some(Answer::ok(cfgtool(&in_links, lost)))
+                }
+                "corosync -t -c /dev/stdin" => Some(corosync_t(&command.stdin)),
+                _ => None,
+            }
+        })
+}
+
+fn text_of(machine: &Machine) -> String {
+    machine.text(CLUSTER).unwrap_or_default()
+}
+
+/// pmxcfs looks for changes of the file every 10 ms, copies it, and has corosync load it a second later.
+fn watch(
+    machine: &mut Machine,
+    known: String,
+    loaded: Rc<RefCell<String>>,
+    members: Rc<RefCell<[u64; 4]>>,
+    trouble: Trouble,
+) {
+    let now = text_of(machine);
+    let version = |text: &str| Document::parse(text.as_bytes()).config_version().unwrap_or(0);
+    if now != known && version(&now) >= version(&known) && version(&now) > 0 {
+        machine.write(LOCAL, &now);
+        let (text, loaded, members, trouble) =
+            (now.clone(), Rc::clone(&loaded), Rc::clone(&members), trouble.clone());
+        machine.after(Duration::from_secs(1), move |machine| {
+            let document = Document::parse(text.as_bytes());
+            if !disagreements(&document).is_empty() {
+                return; // a file that cannot be read leaves corosync as it was
+            }
+            let version = document.config_version().unwrap_or(0);
+            for nodeid in 1..=3 {
+                if !trouble.deaf.contains(&nodeid)
+                    && let Some(runs) = members.borrow_mut().get_mut(nodeid as usize)
+                {
+                    *runs = version;
+                }
+            }
+            if trouble.quorum_lost == Some(version) {
+                machine.set_quorate(false);
+            }
+            *loaded.borrow_mut() = text;
+        });
+    }
+    machine.after(Duration::from_millis(10), move |machine| watch(machine, now, loaded, members, trouble));
+}
+
+/// `corosync-cmapctl` of a corosync that has loaded this file.
+fn cmap(loaded: &str, members: &[u64; 4], trouble: &Trouble) -> String {
+    let document = Document::parse(loaded.as_bytes());
+    let mut text = "config.reload_status (i32) = 1\n".to_owned();
+    if trouble.refuses.is_some_and(|version| document.config_version() == Some(version)) {
+        text.push_str("config.reload_error_message (str) = Failed to set knet ping timers(2)\n");
+    }
+    for section in ["logging", "quorum", "totem"] {
+        let inside = loaded.split_once(&format!("{section} {{\n")).map_or("", |(_, rest)| rest);
+        for line in inside.lines().take_while(|line| *line != "}") {
+            let own = line.strip_prefix("  ").filter(|line| !line.starts_with([' ', '}', '#']));
+            if let Some((key, value)) = own.and_then(|line| line.split_once(": ")) {
+                let _ = writeln!(text, "{section}.{key} (str) = {value}");
+            }
+        }
+    }
+    for nodeid in 1..=3_u32 {
+        let status = if trouble.offline.contains(&nodeid) { "left" } else { "joined" };
+        let version = members.get(nodeid as usize).copied().unwrap_or(0);
+        let _ = write!(
+            text,
+            "runtime.members.{nodeid}.config_version (u64) = {version}\nruntime.members.{nodeid}.ip (str) = r(0) \
+             ip(10.77.1.1{nodeid}) \nruntime.members.{nodeid}.status (str) = {status}\n"
+        );
+    }
+    text
+}
+
+fn cfgtool(trouble: &Trouble, lost: bool) -> String {
+    let mut text = "Local node ID 1, transport knet\n".to_owned();
+    for nodeid in [2, 3] {
+        if !trouble.offline.contains(&nodeid) {
+            let connected = if lost && nodeid == 2 { "" } else { " connected" };
+            let _ = write!(
+                text,
+                "nodeid: {nodeid} reachable\n   LINK: 0 udp (10.77.1.11->10.77.1.1{nodeid}) enabled{connected} mtu: 1397\n\n"
+            );
+        }
+    }
+    text
+}
+
+/// corosync's own opinion of a file, as far as the tests need it.
+fn corosync_t(text: &[u8]) -> Answer {
+    let document = Document::parse(text);
+    if document.get("totem.max_messages") == Some("4000000000") {
+        let said = "Nov 20 18:15:07.146 error   [MAIN  ] parse error in config: The max_messages is too high.\nNov 20 \
+                    18:15:07.146 error   [MAIN  ] Corosync Cluster Engine exiting with status 8 at main.c:1428.\n";
+        return Answer::exit(8, "", said);
+    }
+    Answer::exit(0, "", "Nov 20 18:14:19.138 notice  [MAIN  ] Corosync Cluster Engine exiting normally\n")
+}

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Changes the options of a running Proxmox VE cluster's corosync.conf, and says so only when every node runs them.
+
+mod apply;
+mod args;
+mod backup;
+#[cfg(test)]
+mod fake;
+mod lock;
+mod module;
+#[cfg(test)]
+mod module_tests;
+mod observe;
+mod plan;
+#[cfg(test)]
+mod plan_tests;
+mod settings;
+mod verify;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ansible_module::main(&args::spec(), module::run)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn docs_match_the_spec() {
+        testkit::assert_docs_match(&crate::args::spec());
+    }
+}

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! From the task to the answer: look, decide, act, look again, and take back what did not work.
+
+use std::time::Duration;
+
+use ansible_module::{Context, Diff, Failure, Outcome};
+use cluster_state::corosync_conf::CLUSTER;
+use corosync_document::{Document, Place};
+use host::{Host, Waited, wait_until};
+use serde_json::{Value, json};
+
+use crate::args::Args;
+use crate::lock::Lock;
+use crate::plan::{self, Change, Member, Plan, Refusal};
+use crate::settings::Wanted;
+use crate::{apply, backup, observe, verify};
+
+/// How long a change by someone else may take to reach every node before that is a reason against ours.
+const SETTLE: Duration = Duration::from_secs(10);
+/// The pause between two looks at such a cluster.
+const PAUSE: Duration = Duration::from_millis(250);
+/// How long the lock may be held by someone else; PVE's own programs wait as long.
+const LOCKED: Duration = Duration::from_secs(10);
+
+/// Does what the task asks.
+pub(crate) fn run(args: Args, context: &Context, host: &dyn Host) -> Result<Outcome, Failure> {
+    let wanted = Wanted::check(&args).map_err(refused)?;
+    let change = match settle(host, &wanted)? {
+        Plan::Nothing(confirmed) => {
+            let outcome = with_members(Outcome::unchanged(), &confirmed.members, confirmed.version);
+            return Ok(confirmed
+                .warnings
+                .into_iter()
+                .fold(outcome.with("changes", json!([])), Outcome::warn));
+        }
+        Plan::Change(change) => change,
+    };
+    let refusal = observe::corosync_refusal(host, &change.after.to_bytes())?;
+    if let Some(reason) = refusal {
+        return Err(refused(vec![format!("corosync would not start from the changed file: {reason}")]));
+    }
+    let copy = backup::path(host.unix_time(), change.version.saturating_sub(1));
+    let outcome = planned(&change, &copy);
+    if context.check_mode {
+        return Ok(outcome);
+    }
+    carry_out(host, &wanted, &change, &copy)?.map_or(Ok(outcome.clone()), |left| Ok(outcome.warn(left)))
+}
+
+/// Looks and decides. While the only reason against it is a change on its way to the nodes, it looks again.
+fn settle(host: &dyn Host, wanted: &Wanted) -> Result<Plan, Failure> {
+    let until = host.elapsed() + SETTLE.min(wanted.timeout);
+    let decided = wait_until(host, until, PAUSE, || match observe::seen(host) {
+        Ok(seen) => match plan::plan(wanted, &seen) {
+            Ok(plan) => Ok(Ok(plan)),
+            Err(refusal) if refusal.passing => Err(refusal),
+            Err(refusal) => Ok(Err(refused(refusal.reasons))),
+        },
+        Err(error) => Ok(Err(Failure::new(format!("cannot change '{CLUSTER}': {error}")))),
+    });
+    match decided {
+        Waited::Done(decided) => decided,
+        Waited::Pending(Refusal { reasons, .. }) => Err(refused(reasons)),
+    }
+}
+
+/// Makes the change under the lock. Answers with what was left behind, if anything.
+fn carry_out(
+    host: &dyn Host,
+    wanted: &Wanted,
+    change: &Change,
+    copy: &str,
+) -> Result<Option<String>, Failure> {
+    let lock = Lock::take(host, host.elapsed() + LOCKED.min(wanted.timeout))
+        .map_err(|reason| refused(vec![reason]))?;
+    let done = under_lock(host, wanted, change, copy, &lock);
+    let left = lock.release(host);
+    match (done, left) {
+        (Ok(()), left) => Ok(left),
+        (Err(failure), None) => Err(failure),
+        (Err(mut failure), Some(left)) => {
+            failure.warnings.push(left);
+            Err(failure)
+        }
+    }
+}
+
+fn under_lock(
+    host: &dyn Host,
+    wanted: &Wanted,
+    change: &Change,
+    copy: &str,
+    lock: &Lock,
+) -> Result<(), Failure> {
+    backup::write(host, copy, &change.before.to_bytes())
+        .map_err(|error| refused(vec![format!("no backup could be made: {error}")]))?;
+    apply::write(host, change).map_err(|reason| refused(vec![reason]).with("backup", copy))?;
+    let missing = match verify::verify(host, change, lock, host.elapsed() + wanted.timeout) {
+        Ok(()) => return Ok(()),
+        Err(missing) => missing,
+    };
+    let undone = take_back(host, wanted, change, lock);
+    let seconds = wanted.timeout.as_secs();
+    let reason = format!("within {seconds} s the change was not in use everywhere: {}", missing.join("; "));
+    let (msg, rolled_back, version) = match &undone {
+        Ok(version) => {
+            let msg = format!(
+                "{reason}; the change was undone: all nodes run the old settings again, under config_version {version}"
+            );
+            (msg, true, *version)
+        }
+        Err(left) => {
+            let msg = format!(
+                "{reason}; and it could not be undone: {left}; the old file is '{copy}' on this node: give it a \
+                 config_version above {} before it is put back",
+                change.version + 1
+            );
+            (msg, false, change.version)
+        }
+    };
+    Err(Failure::new(format!("cannot change '{CLUSTER}': {msg}"))
+        .after_change()
+        .with("reasons", missing)
+        .with("rolled_back", rolled_back)
+        .with("config_version", version)
+        .with("backup", copy))
+}
+
+/// Puts the old text back under a higher version, and looks whether every node runs it.
+fn take_back(host: &dyn Host, wanted: &Wanted, change: &Change, lock: &Lock) -> Result<u64, String> {
+    let back = plan::reversed(change).ok_or("its config_version cannot be raised")?;
+    apply::write(host, &back)?;
+    verify::verify(host, &back, lock, host.elapsed() + wanted.timeout)
+        .map_err(|missing| format!("the old text is back in place, but {}", missing.join("; ")))?;
+    Ok(back.version)
+}
+
+fn refused(reasons: Vec<String>) -> Failure {
+    Failure::new(format!("cannot change '{CLUSTER}': {}", reasons.join("; "))).with("reasons", reasons)
+}
+
+fn planned(change: &Change, copy: &str) -> Outcome {
+    let diff = Diff::of_file(CLUSTER, shown(&change.before), shown(&change.after));
+    let outcome = with_members(Outcome::changed(), &change.members, change.version)
+        .diff(diff)
+        .with("changes", &change.changes)
+        .with("backup", copy);
+    change.warnings.iter().fold(outcome, |outcome, warning| outcome.warn(warning))
+}
+
+fn with_members(outcome: Outcome, members: &[Member], version: u64) -> Outcome {
+    let member =
+        |member: &Member| json!({"name": member.name, "nodeid": member.nodeid, "config_version": version});
+    let members: Vec<Value> = members.iter().map(member).collect();
+    outcome.with("config_version", version).with("members", members)
+}
+
+/// The text for people: without the key that an old file may hold.
+fn shown(document: &Document) -> String {
+    let totem = Place::section("totem");
+    let mut shown = document.clone();
+    if shown.value(&totem, "key").is_some() && shown.set(&totem, "key", "********").is_err() {
+        shown.remove(&totem, "key");
+    }
+    shown.to_text()
+}

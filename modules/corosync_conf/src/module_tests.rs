@@ -1,0 +1,362 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Whole tasks on a fake cluster, with a fault at every step.
+
+use std::time::Duration;
+
+use ansible_module::answer;
+use host::Host;
+use serde_json::{Value, json};
+use testkit::{FakeHost, at_every_effect};
+
+use crate::fake::{CLUSTER, LOCAL, Trouble, conf, node};
+use crate::lock::LOCK;
+use crate::observe::NEW;
+use crate::{args, module};
+
+const COPY: &str = "/var/backups/pve-cluster-collection/corosync.conf-1767225600-v6";
+
+fn run(host: &FakeHost, mut args: Value) -> Value {
+    args["_ansible_diff"] = true.into();
+    answer(&args::spec(), args.to_string().as_bytes(), host, module::run)
+}
+
+fn token(host: &FakeHost) -> Value {
+    run(host, json!({"totem": {"token": 5000}, "timeout": 5}))
+}
+
+fn healthy() -> FakeHost {
+    node(&conf(6), Trouble::default())
+}
+
+fn in_trouble(trouble: Trouble) -> FakeHost {
+    node(&conf(6), trouble)
+}
+
+fn changed(version: u64) -> String {
+    conf(version).replace("  token_coefficient", "  token: 5000\n  token_coefficient")
+}
+
+#[test]
+fn a_change_is_made_and_found_in_use() {
+    let host = healthy();
+    let answer = token(&host);
+    assert_eq!((&answer["failed"], &answer["changed"]), (&Value::Null, &json!(true)), "{answer}");
+    assert_eq!(answer["config_version"], 7);
+    assert_eq!(answer["changes"], json!([{"key": "totem.token", "before": null, "after": "5000"}]));
+    assert_eq!(answer["members"][2], json!({"name": "pve3", "nodeid": 3, "config_version": 7}));
+    assert_eq!(answer["backup"], COPY);
+    assert_eq!(answer["diff"][0]["after"], changed(7));
+    assert_eq!((host.text(CLUSTER), host.text(LOCAL), host.text(COPY)), (changed(7), changed(7), conf(6)));
+    assert!(!host.exists(NEW) && !host.exists(LOCK));
+    assert_eq!(
+        host.effects(),
+        [
+            "mkdir /etc/pve/priv/lock/file-corosync_conf 0700".to_owned(),
+            "mkdir /var/backups/pve-cluster-collection 0700".to_owned(),
+            format!("create {COPY} 0600 ({} bytes)", conf(6).len()),
+            format!("create {NEW} 0640 ({} bytes)", changed(7).len()),
+            format!("rename {NEW} -> {CLUSTER}"),
+            "rmdir /etc/pve/priv/lock/file-corosync_conf".to_owned(),
+        ]
+    );
+    assert!(host.elapsed() < Duration::from_millis(1300), "{:?}", host.elapsed());
+
+    let again = token(&host);
+    assert_eq!((&again["changed"], &again["config_version"]), (&json!(false), &json!(7)), "{again}");
+    assert_eq!(again["changes"], json!([]));
+    assert_eq!(host.effects().len(), 6);
+}
+
+#[test]
+fn check_mode_answers_the_same_and_touches_nothing() {
+    let host = healthy();
+    let checked = run(&host, json!({"totem": {"token": 5000}, "_ansible_check_mode": true}));
+    assert_eq!(host.effects(), [""; 0]);
+    let real = run(&healthy(), json!({"totem": {"token": 5000}}));
+    for key in ["changed", "diff", "config_version", "changes", "members", "backup"] {
+        assert_eq!(checked[key], real[key], "{key}");
+    }
+}
+
+#[test]
+fn a_key_is_removed_again() {
+    let host = node(&changed(6), Trouble::default());
+    let answer = run(&host, json!({"totem": {"token": null, "token_coefficient": "125"}}));
+    assert_eq!(answer["changed"], true, "{answer}");
+    assert_eq!(answer["changes"], json!([{"key": "totem.token", "before": "5000", "after": null}]));
+    assert_eq!(host.text(CLUSTER), conf(7));
+}
+
+#[test]
+fn several_sections_change_at_once() {
+    let host = healthy();
+    let answer = run(
+        &host,
+        json!({"totem": {"token": 5000, "join": 60}, "logging": {"debug": true, "fileline": "on"}}),
+    );
+    assert_eq!(answer["changed"], true, "{answer}");
+    let expected = changed(7)
+        .replace("ipv4-6\n", "ipv4-6\n  join: 60\n")
+        .replace("debug: off\n", "debug: on\n  fileline: on\n");
+    assert_eq!(host.text(CLUSTER), expected);
+}
+
+#[test]
+fn options_that_make_no_sense_are_refused_whole() {
+    let host = healthy();
+    let answer = run(&host, json!({"totem": {"tokn": 1, "token": 2}}));
+    assert_eq!(
+        answer["msg"],
+        "cannot change '/etc/pve/corosync.conf': 'tokn' is no option of 'totem': did you mean 'token'?; 'totem.token' \
+         is '2' and must be a number from 30 to 4294967295"
+    );
+    assert_eq!((answer["changed"].as_bool(), host.steps().len()), (Some(false), 0));
+    let answer = run(&host, json!({}));
+    assert_eq!(answer["msg"], "one of the following is required: totem, quorum, logging");
+}
+
+#[test]
+fn corosync_is_asked_before_anything_is_written() {
+    let host = healthy();
+    let answer = run(&host, json!({"totem": {"max_messages": 4_000_000_000_u32}}));
+    assert_eq!(
+        answer["msg"],
+        "cannot change '/etc/pve/corosync.conf': corosync would not start from the changed file: parse error in config: \
+         The max_messages is too high."
+    );
+    assert_eq!(host.effects(), [""; 0]);
+}
+
+#[test]
+fn an_offline_node_is_a_refusal() {
+    let host = in_trouble(Trouble { offline: vec![3], ..Trouble::default() });
+    let answer = token(&host);
+    assert_eq!(
+        answer["msg"],
+        "cannot change '/etc/pve/corosync.conf': node 'pve3' is offline: it would miss the change; start it, or remove \
+         it from the cluster"
+    );
+    assert_eq!(host.effects(), [""; 0]);
+}
+
+#[test]
+fn without_quorum_nothing_is_tried() {
+    let host = healthy();
+    host.change(|machine| machine.set_quorate(false));
+    let answer = token(&host);
+    assert_eq!(
+        answer["msg"],
+        "cannot change '/etc/pve/corosync.conf': this node is not quorate, so /etc/pve is read-only"
+    );
+    assert_eq!(host.effects(), [""; 0]);
+}
+
+#[test]
+fn a_change_by_someone_else_is_waited_for() {
+    let host = healthy();
+    host.change(|machine| {
+        machine.advance(Duration::from_millis(1));
+        machine.write(CLUSTER, conf(7));
+    });
+    let answer = token(&host);
+    assert_eq!((&answer["changed"], &answer["config_version"]), (&json!(true), &json!(8)), "{answer}");
+    assert_eq!(host.text(CLUSTER), changed(8));
+}
+
+#[test]
+fn a_node_that_does_not_follow_is_no_success() {
+    let host = in_trouble(Trouble { deaf: vec![3], ..Trouble::default() });
+    let answer = token(&host);
+    assert_eq!(
+        answer["msg"],
+        "cannot change '/etc/pve/corosync.conf': within 5 s the change was not in use everywhere: corosync on 'pve3' \
+         runs config_version 6, not 7; and it could not be undone: the old text is back in place, but corosync on 'pve3' \
+         runs config_version 6, not 8; the old file is '/var/backups/pve-cluster-collection/corosync.conf-1767225600-v6' \
+         on this node: give it a config_version above 8 before it is put back"
+    );
+    assert_eq!((&answer["changed"], &answer["rolled_back"]), (&json!(true), &json!(false)));
+    assert_eq!(host.text(CLUSTER), conf(8));
+    assert!(!host.exists(LOCK));
+}
+
+#[test]
+fn what_corosync_refuses_is_undone_at_once() {
+    let host = in_trouble(Trouble { refuses: Some(7), ..Trouble::default() });
+    let answer = token(&host);
+    assert_eq!(
+        answer["msg"],
+        "cannot change '/etc/pve/corosync.conf': within 5 s the change was not in use everywhere: corosync on this node \
+         says: Failed to set knet ping timers(2); the change was undone: all nodes run the old settings again, under \
+         config_version 8"
+    );
+    assert_eq!(
+        (&answer["changed"], &answer["rolled_back"], &answer["config_version"]),
+        (&json!(true), &json!(true), &json!(8))
+    );
+    assert_eq!((host.text(CLUSTER), host.text(LOCAL)), (conf(8), conf(8)));
+    assert!(host.elapsed() < Duration::from_secs(3), "{:?}", host.elapsed());
+    assert!(!host.exists(LOCK));
+}
+
+#[test]
+fn a_link_that_is_lost_is_a_reason_to_undo() {
+    let host = in_trouble(Trouble { link_lost: Some(7), ..Trouble::default() });
+    let answer = token(&host);
+    assert_eq!(answer["reasons"], json!(["link 0 to 'pve2' is no longer connected"]));
+    assert_eq!((&answer["rolled_back"], host.text(CLUSTER)), (&json!(true), conf(8)));
+}
+
+#[test]
+fn lost_quorum_is_told_as_what_it_is() {
+    let host = in_trouble(Trouble { quorum_lost: Some(7), ..Trouble::default() });
+    let answer = token(&host);
+    assert_eq!(answer["rolled_back"], false);
+    let msg = answer["msg"].as_str().unwrap();
+    assert!(msg.contains("this node is not quorate; and it could not be undone: cannot create"), "{msg}");
+    let warning = answer["warnings"][0].as_str().unwrap();
+    assert!(
+        warning.starts_with("the lock '/etc/pve/priv/lock/file-corosync_conf' stays for up to 120 s: "),
+        "{warning}"
+    );
+}
+
+#[test]
+fn a_lock_that_is_held_is_waited_for_and_respected() {
+    let host = healthy();
+    host.change(|machine| {
+        machine.make_dir(LOCK);
+        machine.after(Duration::from_secs(2), |machine| machine.remove(LOCK));
+    });
+    assert_eq!(token(&host)["changed"], true);
+    let host = healthy();
+    host.change(|machine| machine.make_dir(LOCK));
+    let answer = token(&host);
+    assert_eq!(
+        answer["msg"],
+        "cannot change '/etc/pve/corosync.conf': another program is changing the cluster: it has held the lock \
+         '/etc/pve/priv/lock/file-corosync_conf' all the time; try again when it is done"
+    );
+    assert_eq!(host.text(CLUSTER), conf(6));
+    assert!(host.exists(LOCK));
+}
+
+#[test]
+fn an_expired_lock_is_taken() {
+    let host = healthy();
+    host.change(|machine| {
+        machine.make_dir(LOCK);
+        let long_ago = i64::try_from(machine.unix_time()).unwrap() - 200;
+        machine.set_mtime(LOCK, long_ago);
+    });
+    assert_eq!(token(&host)["changed"], true);
+}
+
+#[test]
+fn the_file_must_be_the_one_that_was_read() {
+    let host = healthy();
+    host.change(|machine| {
+        machine.make_dir(LOCK);
+        machine.after(Duration::from_millis(500), |machine| {
+            machine.write(CLUSTER, conf(7).replace("125", "200"));
+            machine.remove(LOCK);
+        });
+    });
+    let answer = token(&host);
+    assert_eq!(
+        answer["msg"],
+        "cannot change '/etc/pve/corosync.conf': '/etc/pve/corosync.conf' was changed by someone else in the meantime; \
+         run the task again"
+    );
+    assert_eq!(
+        (answer["changed"].as_bool(), host.text(CLUSTER)),
+        (Some(false), conf(7).replace("125", "200"))
+    );
+}
+
+#[test]
+fn what_an_interrupted_run_prepared_is_replaced() {
+    let host = healthy();
+    host.change(|machine| machine.write(NEW, &changed(7)[..50]));
+    assert_eq!(token(&host)["changed"], true);
+    assert_eq!(host.text(CLUSTER), changed(7));
+    let host = healthy();
+    host.change(|machine| machine.write(NEW, "an administrator's"));
+    let answer = token(&host);
+    assert!(answer["msg"].as_str().unwrap().contains("'/etc/pve/corosync.conf.new' exists"), "{answer}");
+}
+
+#[test]
+fn ten_backups_are_kept() {
+    let host = healthy();
+    host.change(|machine| {
+        for number in 1..=12 {
+            machine.write(
+                format!("/var/backups/pve-cluster-collection/corosync.conf-{number}-v{number}"),
+                "old",
+            );
+        }
+        machine.write("/var/backups/pve-cluster-collection/notes", "mine");
+    });
+    assert_eq!(token(&host)["changed"], true);
+    let kept = |number: u32| {
+        host.exists(&format!("/var/backups/pve-cluster-collection/corosync.conf-{number}-v{number}"))
+    };
+    assert_eq!((1..=12).filter(|number| kept(*number)).collect::<Vec<_>>(), (4..=12).collect::<Vec<_>>());
+    assert!(host.exists(COPY) && host.exists("/var/backups/pve-cluster-collection/notes"));
+}
+
+#[test]
+fn the_text_shown_has_no_key() {
+    let text = conf(6).replace("  link_mode", "  key: 0123456789abcdef\n  link_mode");
+    let host = node(&text, Trouble::default());
+    let answer = token(&host);
+    assert_eq!(answer["changed"], true, "{answer}");
+    assert!(!answer.to_string().contains("0123456789abcdef"), "{answer}");
+    assert!(host.text(CLUSTER).contains("key: 0123456789abcdef"));
+}
+
+/// Whatever fails, the file is the old one or the new one, the answer says which, and the next run completes it.
+#[test]
+fn a_fault_at_every_step() {
+    for errno in [5, 13, 28] {
+        at_every_effect(healthy, errno, |host, number| {
+            let answer = token(host);
+            let text = host.text(CLUSTER);
+            match answer["changed"].as_bool() {
+                Some(false) => assert_eq!(text, conf(6), "effect {number}: {answer}"),
+                Some(true) => assert_eq!(text, changed(7), "effect {number}: {answer}"),
+                None => panic!("effect {number}: {answer}"),
+            }
+            host.change(|machine| machine.advance(Duration::from_secs(130)));
+            let again = token(host);
+            assert_eq!(again["failed"], Value::Null, "effect {number}: {again}");
+            assert_eq!(host.text(CLUSTER), changed(7), "effect {number}");
+        });
+    }
+}
+
+/// Killed at any step, the next run completes what was begun.
+#[test]
+fn a_run_that_dies_at_every_step_is_completed_by_the_next() {
+    for number in 0.. {
+        let host = healthy().dies_at(number);
+        let _ = answer(
+            &args::spec(),
+            json!({"totem": {"token": 5000}, "timeout": 5}).to_string().as_bytes(),
+            &host,
+            module::run,
+        );
+        if !host.faulted() {
+            assert!(number > 4);
+            break;
+        }
+        host.revive();
+        let text = host.text(CLUSTER);
+        assert!(text == conf(6) || text == changed(7), "step {number}: {text}");
+        // the lock of the dead run expires
+        host.change(|machine| machine.advance(Duration::from_secs(130)));
+        let again = token(&host);
+        assert_eq!(again["failed"], Value::Null, "step {number}: {again}");
+        assert_eq!((host.text(CLUSTER), host.text(LOCAL)), (changed(7), changed(7)), "step {number}");
+    }
+}

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Everything that is read.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::Duration;
+
+use cluster_state::cmap::Cmap;
+use cluster_state::pmxcfs::Mount;
+use cluster_state::{StateError, cfgtool, cmap, corosync_conf, pmxcfs};
+use corosync_document::Document;
+use host::{Command, Host, HostError};
+
+/// The name under which a new file is prepared, as PVE does.
+pub(crate) const NEW: &str = "/etc/pve/corosync.conf.new";
+/// How long `corosync -t` may take; it looks up the nodes' names.
+const TEST: Duration = Duration::from_secs(20);
+
+/// The cluster as this node sees it.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    pub(crate) mount: Mount,
+    /// The cluster's file; none on a standalone node.
+    pub(crate) conf: Option<Document>,
+    /// The copy that corosync starts from.
+    pub(crate) local: Option<Document>,
+    /// What corosync runs.
+    pub(crate) running: Result<Cmap, StateError>,
+    /// Which links reach which nodes: nodeid and link number.
+    pub(crate) connected: BTreeSet<(u32, u8)>,
+    /// A file prepared to become the cluster's file, by whomever.
+    pub(crate) prepared: Option<Vec<u8>>,
+}
+
+/// Looks at everything.
+pub(crate) fn seen(host: &dyn Host) -> Result<Seen, StateError> {
+    let mount = pmxcfs::query(host)?.mount;
+    let readable = matches!(mount, Mount::ReadOnly | Mount::Writable);
+    Ok(Seen {
+        conf: if readable { corosync_conf::cluster(host)? } else { None },
+        local: corosync_conf::local(host)?,
+        running: cmap::query(host),
+        connected: connected(host),
+        prepared: if readable { optional(host, NEW)? } else { None },
+        mount,
+    })
+}
+
+/// Which links reach which nodes now.
+pub(crate) fn connected(host: &dyn Host) -> BTreeSet<(u32, u8)> {
+    let peers = cfgtool::query(host).map(|links| links.peers).unwrap_or_default();
+    let links = peers.iter().flat_map(|peer| peer.links.iter().map(|link| (peer.nodeid, link)));
+    links.filter(|(_, link)| link.connected).map(|(nodeid, link)| (nodeid, link.number)).collect()
+}
+
+/// A file's content; none when there is no such file.
+pub(crate) fn optional(host: &dyn Host, path: &str) -> Result<Option<Vec<u8>>, HostError> {
+    match host.read(Path::new(path)) {
+        Ok(content) => Ok(Some(content)),
+        Err(error) if error.is_not_found() => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Why corosync would not start from this file; none when it would.
+///
+/// It reads the file from its input, so that nothing is written, in check mode too.
+pub(crate) fn corosync_refusal(host: &dyn Host, text: &[u8]) -> Result<Option<String>, HostError> {
+    let command = Command::new("corosync").args(["-t", "-c", "/dev/stdin"]).stdin(text).timeout(TEST);
+    let output = host.run(&command)?;
+    if output.exited_zero() {
+        return Ok(None);
+    }
+    let said = [output.stderr.as_str(), output.stdout.as_str()].concat();
+    // `Nov 20 18:15:07.146 error   [MAIN  ] Invalid transport type.`: what stands behind the last bracket
+    let words = |line: &str| line.rsplit("] ").next().unwrap_or_default().trim().to_owned();
+    let lines: Vec<String> = said.lines().map(words).filter(|line| !line.is_empty()).collect();
+    let reason = lines.iter().find(|line| !line.contains("exiting with status")).or(lines.first());
+    Ok(Some(reason.cloned().unwrap_or_else(|| format!("corosync -t ended with {}", output.rc()))))
+}

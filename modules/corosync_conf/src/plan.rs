@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! What is to be done, or why nothing may be: every decision, without touching the machine.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cluster_state::pmxcfs::Mount;
+use corosync_document::{Document, Place, Violation, disagreements, unknown_keys, validate};
+
+use crate::observe::Seen;
+use crate::settings::{Setting, Wanted};
+
+/// Values a running corosync must have after a change; none for a key that must not be there.
+pub(crate) type Expected = BTreeMap<String, Option<String>>;
+
+/// What is to be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Plan {
+    /// The file has every setting, and corosync runs it.
+    Nothing(Confirmed),
+    /// The file must be changed.
+    Change(Box<Change>),
+}
+
+/// A file that is as it should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Confirmed {
+    pub(crate) version: u64,
+    pub(crate) members: Vec<Member>,
+    pub(crate) warnings: Vec<String>,
+}
+
+/// A change of the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Change {
+    pub(crate) before: Document,
+    pub(crate) after: Document,
+    /// The version of the changed file.
+    pub(crate) version: u64,
+    pub(crate) changes: Vec<Changed>,
+    pub(crate) members: Vec<Member>,
+    pub(crate) connected: BTreeSet<(u32, u8)>,
+    pub(crate) warnings: Vec<String>,
+    /// A file is prepared already, and it is (the beginning of) this one: an earlier run was interrupted.
+    pub(crate) leftover: bool,
+}
+
+/// One key that changes.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub(crate) struct Changed {
+    pub(crate) key: String,
+    pub(crate) before: Option<String>,
+    pub(crate) after: Option<String>,
+}
+
+/// A node of the cluster.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+pub(crate) struct Member {
+    pub(crate) name: String,
+    pub(crate) nodeid: u32,
+}
+
+/// Why nothing may be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    pub(crate) reasons: Vec<String>,
+    /// Whether it may be otherwise in a moment: a change by someone else is on its way to the nodes.
+    pub(crate) passing: bool,
+}
+
+/// Decides.
+pub(crate) fn plan(wanted: &Wanted, seen: &Seen) -> Result<Plan, Refusal> {
+    let before = file(seen)?;
+    let mut reasons = Vec::new();
+    for finding in disagreements(before) {
+        reasons.push(format!("it cannot be edited safely: {finding}"));
+    }
+    let version = before.config_version().unwrap_or(0);
+    if version == 0 && reasons.is_empty() {
+        reasons.push("it has no 'config_version' that is a number above 0".to_owned());
+    }
+    let mut after = before.clone();
+    let mut changes = Vec::new();
+    if reasons.is_empty() {
+        for setting in &wanted.settings {
+            match set(&mut after, setting) {
+                Ok(Some(change)) => {
+                    reasons.extend(setting.obstacle());
+                    changes.push(change);
+                }
+                Ok(None) => {}
+                Err(reason) => reasons.push(reason),
+            }
+        }
+    }
+    if changes.is_empty() && reasons.is_empty() {
+        return confirm(wanted, seen, before, version);
+    }
+    let Some(next) = version.checked_add(1) else {
+        return Err(Refusal {
+            reasons: vec!["its config_version cannot be raised".to_owned()],
+            passing: false,
+        });
+    };
+    if let Err(error) = after.set_config_version(next) {
+        reasons.push(error.to_string());
+    }
+    let known: Vec<Violation> = validate(before);
+    let broken: Vec<Violation> = validate(&after).into_iter().filter(|rule| !known.contains(rule)).collect();
+    reasons.extend(broken.iter().map(|rule| format!("it would break a rule: {rule}")));
+    let leftover = seen.prepared.as_ref().is_some_and(|prepared| after.to_bytes().starts_with(prepared));
+    if seen.prepared.is_some() && !leftover {
+        reasons.push(format!(
+            "'{}' exists: someone is changing the file, or has left a change unfinished; remove it when no one is",
+            crate::observe::NEW
+        ));
+    }
+    let (settled, unsettled) = cluster(seen, before, version);
+    let passing = reasons.is_empty() && settled.is_empty() && !unsettled.is_empty();
+    reasons.extend(settled);
+    reasons.extend(unsettled);
+    if !reasons.is_empty() {
+        return Err(Refusal { reasons, passing });
+    }
+    Ok(Plan::Change(Box::new(Change {
+        members: members(before),
+        warnings: warnings(before, &known),
+        connected: seen.connected.clone(),
+        before: before.clone(),
+        after,
+        version: next,
+        changes,
+        leftover,
+    })))
+}
+
+/// The change that takes this one back: the old text under a higher version, because a lower one is dropped.
+pub(crate) fn reversed(change: &Change) -> Option<Change> {
+    let mut after = change.before.clone();
+    let version = change.version.checked_add(1)?;
+    after.set_config_version(version).ok()?;
+    let back = |changed: &Changed| Changed {
+        key: changed.key.clone(),
+        before: changed.after.clone(),
+        after: changed.before.clone(),
+    };
+    Some(Change {
+        before: change.after.clone(),
+        after,
+        version,
+        changes: change.changes.iter().map(back).collect(),
+        ..change.clone()
+    })
+}
+
+/// The values a corosync must run after this change.
+pub(crate) fn expected(changes: &[Changed]) -> Expected {
+    changes.iter().map(|change| (change.key.clone(), change.after.clone())).collect()
+}
+
+/// The names of members with these nodeids, for messages.
+pub(crate) fn name(members: &[Member], nodeid: u32) -> String {
+    let member = members.iter().find(|member| member.nodeid == nodeid);
+    member.map_or_else(|| format!("the node with nodeid {nodeid}"), |member| format!("'{}'", member.name))
+}
+
+/// The cluster's file, where there is one that can be changed.
+fn file(seen: &Seen) -> Result<&Document, Refusal> {
+    let reason = match (&seen.mount, &seen.conf, &seen.local) {
+        (Mount::NoDirectory, ..) => "Proxmox VE is not installed on this machine".to_owned(),
+        (Mount::NotMounted, ..) => {
+            "/etc/pve is not mounted: start the service 'pve-cluster' on this node".to_owned()
+        }
+        (Mount::Dead { reason }, ..) => {
+            format!("/etc/pve is not mounted: {reason}; restart the service 'pve-cluster' on this node")
+        }
+        (_, Some(document), _) => return Ok(document),
+        (_, None, Some(_)) => {
+            "it is not there, although corosync's own copy of it is: this node has left its cluster and was not \
+             cleaned, or someone removed the file"
+                .to_owned()
+        }
+        (_, None, None) => "this node is standalone: it belongs to no cluster".to_owned(),
+    };
+    Err(Refusal { reasons: vec![reason], passing: false })
+}
+
+/// Makes one change in the text; none when it is so already.
+fn set(document: &mut Document, setting: &Setting) -> Result<Option<Changed>, String> {
+    let place = Place::section(setting.section);
+    let before = document.value(&place, &setting.key).map(str::to_owned);
+    let changed = match &setting.value {
+        Some(value) => document.set(&place, &setting.key, value).map_err(|error| error.to_string())?,
+        None => document.remove(&place, &setting.key),
+    };
+    let change = Changed { key: setting.path(), before, after: setting.value.clone() };
+    Ok(changed.then_some(change))
+}
+
+/// Nothing to change in the file: is it also what runs?
+fn confirm(wanted: &Wanted, seen: &Seen, before: &Document, version: u64) -> Result<Plan, Refusal> {
+    let mut warnings = warnings(before, &validate(before));
+    match &seen.running {
+        Ok(running) => {
+            let (_, unsettled) = cluster(seen, before, version);
+            if !unsettled.is_empty() {
+                return Err(Refusal { reasons: unsettled, passing: true });
+            }
+            for setting in &wanted.settings {
+                let path = setting.path();
+                let now = running.text(&path);
+                if now != setting.value.as_deref() {
+                    warnings.push(format!(
+                        "'{path}' is {} in the file, but corosync on this node runs {}: it was changed in a way that \
+                         corosync does not follow before it is restarted",
+                        quoted(setting.value.as_deref()),
+                        quoted(now)
+                    ));
+                }
+            }
+        }
+        Err(error) => {
+            warnings.push(format!("the file is as it should be, but not known to be in use: {error}"))
+        }
+    }
+    Ok(Plan::Nothing(Confirmed { version, members: members(before), warnings }))
+}
+
+/// What in the cluster's state is against a change: for good, and for the moment.
+fn cluster(seen: &Seen, conf: &Document, version: u64) -> (Vec<String>, Vec<String>) {
+    let mut settled = Vec::new();
+    let mut unsettled = Vec::new();
+    if seen.mount != Mount::Writable {
+        settled.push("this node is not quorate, so /etc/pve is read-only".to_owned());
+    }
+    let running = match &seen.running {
+        Ok(running) => running,
+        Err(error) => {
+            settled.push(format!("the running state is not known: {error}"));
+            return (settled, unsettled);
+        }
+    };
+    let members = members(conf);
+    let versions = running.member_versions();
+    for member in &members {
+        match versions.get(&member.nodeid) {
+            None => settled.push(format!(
+                "node '{}' is offline: it would miss the change; start it, or remove it from the cluster",
+                member.name
+            )),
+            Some(runs) if *runs != version => unsettled.push(format!(
+                "corosync on '{}' runs config_version {runs}, and the file has {version}",
+                member.name
+            )),
+            Some(_) => {}
+        }
+    }
+    let local = seen.local.as_ref().and_then(Document::config_version);
+    if local != Some(version) {
+        unsettled.push(format!(
+            "'/etc/corosync/corosync.conf' on this node has config_version {}, and the file has {version}",
+            local.map_or_else(|| "none".to_owned(), |local| local.to_string())
+        ));
+    }
+    (settled, unsettled)
+}
+
+fn members(conf: &Document) -> Vec<Member> {
+    let nodes = conf.nodes().into_iter();
+    let mut members: Vec<Member> =
+        nodes.filter_map(|node| Some(Member { nodeid: node.nodeid?, name: node.name })).collect();
+    members.sort_by_key(|member| member.nodeid);
+    members
+}
+
+/// What was wrong with the file before and stays so.
+fn warnings(conf: &Document, known: &[Violation]) -> Vec<String> {
+    let unknown = unknown_keys(conf).into_iter().map(|(line, section, key)| {
+        format!("line {line} of the file: '{key}' is no option of '{section}', so it does nothing")
+    });
+    let broken = known.iter().map(|rule| format!("the file breaks a rule already: {rule}"));
+    broken.chain(unknown).collect()
+}
+
+/// A value in quotes, or that there is none.
+fn quoted(value: Option<&str>) -> String {
+    value.map_or_else(|| "not set".to_owned(), |value| format!("'{value}'"))
+}

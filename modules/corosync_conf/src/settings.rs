@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! The settings that the task asks for, each checked against corosync's vocabulary.
+
+use std::time::Duration;
+
+use corosync_document::{Effect, Key, ValueKind, key, nearest};
+use serde_json::{Map, Value};
+
+use crate::args::Args;
+
+/// The sections whose keys can be set, in the order in which they are told.
+const SECTIONS: [&str; 3] = ["totem", "quorum", "logging"];
+/// The longest the module may wait.
+const LONGEST: i64 = 3600;
+
+/// One key to set or to remove.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Setting {
+    pub(crate) section: &'static str,
+    pub(crate) key: String,
+    /// The value, or none to remove the key.
+    pub(crate) value: Option<String>,
+}
+
+impl Setting {
+    /// The key with its section, which is also its name in corosync's running values.
+    pub(crate) fn path(&self) -> String {
+        format!("{}.{}", self.section, self.key)
+    }
+
+    /// Why this change cannot be made while the cluster runs; none when it can.
+    pub(crate) fn obstacle(&self) -> Option<String> {
+        let path = self.path();
+        match path.as_str() {
+            "quorum.expected_votes" | "quorum.votes" if self.value.is_some() => {
+                return Some(format!(
+                    "'{path}' is counted from the nodelist; a fixed number is wrong as soon as a node joins or leaves"
+                ));
+            }
+            _ => {}
+        }
+        match key(self.section, &self.key)?.effect {
+            Effect::Live => None,
+            Effect::Restart(why) => Some(format!("'{path}' does not change while corosync runs: {why}")),
+            Effect::Unproven(why) => Some(format!("'{path}' is not changed in a running cluster: {why}")),
+        }
+    }
+}
+
+/// What the task asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    pub(crate) settings: Vec<Setting>,
+    pub(crate) timeout: Duration,
+}
+
+impl Wanted {
+    /// Checks the options; all that is wrong with them at once.
+    pub(crate) fn check(args: &Args) -> Result<Self, Vec<String>> {
+        let mut settings = Vec::new();
+        let mut wrong = Vec::new();
+        for (section, asked) in SECTIONS.into_iter().zip([&args.totem, &args.quorum, &args.logging]) {
+            for (name, value) in asked.as_ref().unwrap_or(&Map::new()) {
+                match setting(section, name, value) {
+                    Ok(setting) => settings.push(setting),
+                    Err(reason) => wrong.push(reason),
+                }
+            }
+        }
+        if !(1..=LONGEST).contains(&args.timeout) {
+            wrong.push(format!("'timeout' is {} s and must be from 1 to {LONGEST} s", args.timeout));
+        }
+        let timeout = Duration::from_secs(args.timeout.unsigned_abs());
+        if wrong.is_empty() { Ok(Self { settings, timeout }) } else { Err(wrong) }
+    }
+}
+
+fn setting(section: &'static str, name: &str, value: &Value) -> Result<Setting, String> {
+    let path = format!("{section}.{name}");
+    if let Some(reason) = reserved(&path) {
+        return Err(reason);
+    }
+    let Some(known) = key(section, name) else { return Err(unknown(section, name)) };
+    let value = match text(known, value) {
+        Ok(value) => value,
+        Err(reason) => return Err(format!("'{path}' {reason}")),
+    };
+    if let Some(reason) = value.as_deref().and_then(|value| known.objection(value)) {
+        return Err(format!("'{path}' is '{}' and {reason}", value.unwrap_or_default()));
+    }
+    Ok(Setting { section, key: name.to_owned(), value })
+}
+
+/// Keys that this module sets itself, or that nothing may set.
+fn reserved(path: &str) -> Option<String> {
+    let why = match path {
+        "totem.config_version" => "the module raises it by itself with every change",
+        "totem.version" => "the only version of corosync's protocol is 2",
+        "totem.cluster_name" => "a cluster keeps the name it was created with",
+        "totem.key" => "keys do not belong into this file, which every process of www-data can read",
+        "totem.nodeid" | "totem.threads" => "corosync 3 does not use it",
+        "totem.interface" => "the settings of links are not changed by this module",
+        "quorum.device" => {
+            "a QDevice is set up by 'pvecm qdevice setup' and removed by 'pvecm qdevice remove'"
+        }
+        "logging.logger_subsys" => {
+            "PVE's programs stop at more than one such section, so this module writes none"
+        }
+        _ => return None,
+    };
+    Some(format!("'{path}' cannot be set: {why}"))
+}
+
+fn unknown(section: &str, name: &str) -> String {
+    if let Some(other) = SECTIONS.into_iter().find(|other| key(other, name).is_some()) {
+        return format!("'{name}' is no option of '{section}' but of '{other}'");
+    }
+    if key("totem.interface", name).is_some() {
+        return format!(
+            "'{name}' is no option of '{section}' but of each link, which this module does not change"
+        );
+    }
+    match nearest(section, name) {
+        Some(near) => format!("'{name}' is no option of '{section}': did you mean '{near}'?"),
+        None => format!("'{name}' is no option of '{section}'"),
+    }
+}
+
+/// The value as the file has it; none to remove the key.
+///
+/// YAML makes a truth value of `yes` and `on` and a number of digits, so what is meant depends on the key.
+fn text(known: &Key, value: &Value) -> Result<Option<String>, String> {
+    let text = match (value, known.kind) {
+        (Value::Null, _) => return Ok(None),
+        (Value::Bool(truth), ValueKind::OneOf(words)) => {
+            let names = if *truth { ["yes", "on"] } else { ["no", "off"] };
+            let found = words.iter().find(|word| names.contains(word));
+            (*found.ok_or_else(|| format!("is {truth} and must be one of: {}", words.join(", ")))?).to_owned()
+        }
+        (Value::Bool(truth), ValueKind::Number { min: 0, max: 1 }) => u8::from(*truth).to_string(),
+        (Value::Bool(truth), _) => return Err(format!("is {truth}, which is no value for it")),
+        (Value::Number(number), _) => number.to_string(),
+        (Value::String(text), _) => text.trim().to_owned(),
+        (Value::Array(_) | Value::Object(_), _) => return Err("must be a single value".to_owned()),
+    };
+    // corosync takes 05000 for 5000 and tells it so afterwards
+    let digits = text.trim_start_matches('0');
+    let number = matches!(known.kind, ValueKind::Number { .. }) && !text.is_empty();
+    if number && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Ok(Some(if digits.is_empty() { "0".to_owned() } else { digits.to_owned() }));
+    }
+    Ok(Some(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn check(
+        totem: Value,
+        quorum: Value,
+        logging: Value,
+    ) -> Result<Vec<(String, Option<String>)>, Vec<String>> {
+        let args = serde_json::from_value(json!({
+            "totem": totem, "quorum": quorum, "logging": logging, "timeout": 60
+        }));
+        let wanted = Wanted::check(&args.unwrap())?;
+        Ok(wanted.settings.into_iter().map(|setting| (setting.path(), setting.value)).collect())
+    }
+
+    #[test]
+    fn values_become_what_the_file_has() {
+        let found = check(
+            json!({"token": 5000, "join": "0060", "block_unlisted_ips": true, "merge": null, "send_join": "0"}),
+            json!({"two_node": true}),
+            json!({"debug": true, "to_syslog": false, "timestamp": "hires", "logfile": "/var/log/c.log"}),
+        );
+        let expected = [
+            ("totem.token", Some("5000")),
+            ("totem.join", Some("60")),
+            ("totem.block_unlisted_ips", Some("yes")),
+            ("totem.merge", None),
+            ("totem.send_join", Some("0")),
+            ("quorum.two_node", Some("1")),
+            ("logging.debug", Some("on")),
+            ("logging.to_syslog", Some("no")),
+            ("logging.timestamp", Some("hires")),
+            ("logging.logfile", Some("/var/log/c.log")),
+        ];
+        let expected = expected.map(|(path, value)| (path.to_owned(), value.map(str::to_owned)));
+        assert_eq!(found.unwrap(), expected);
+    }
+
+    #[test]
+    fn all_that_is_wrong_is_told_at_once() {
+        let found = check(
+            json!({"tokn": 1, "token": 20, "to_syslog": "yes", "knet_link_priority": 1, "config_version": 9, "hold": "x", "join": 1.5}),
+            json!({"provider": [1], "device": {"model": "net"}}),
+            json!({"debug": "maybe", "nonsense_of_mine": 1, "syslog_priority": true}),
+        );
+        assert_eq!(
+            found.unwrap_err(),
+            [
+                "'tokn' is no option of 'totem': did you mean 'token'?",
+                "'totem.token' is '20' and must be a number from 30 to 4294967295",
+                "'to_syslog' is no option of 'totem' but of 'logging'",
+                "'knet_link_priority' is no option of 'totem' but of each link, which this module does not change",
+                "'totem.config_version' cannot be set: the module raises it by itself with every change",
+                "'totem.hold' is 'x' and must be a number from 14 to 4294967295",
+                "'totem.join' is '1.5' and must be a number from 30 to 4294967295",
+                "'quorum.provider' must be a single value",
+                "'quorum.device' cannot be set: a QDevice is set up by 'pvecm qdevice setup' and removed by 'pvecm qdevice remove'",
+                "'logging.debug' is 'maybe' and must be one of: on, off, trace",
+                "'nonsense_of_mine' is no option of 'logging'",
+                "'logging.syslog_priority' is true and must be one of: alert, crit, debug, emerg, err, info, notice, warning",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_timeout_has_bounds() {
+        for timeout in [0, -1, 3601] {
+            let args = serde_json::from_value(json!({"totem": {}, "timeout": timeout})).unwrap();
+            assert_eq!(
+                Wanted::check(&args).unwrap_err(),
+                [format!("'timeout' is {timeout} s and must be from 1 to 3600 s")]
+            );
+        }
+    }
+
+    #[test]
+    fn what_does_not_change_live_has_a_reason() {
+        let obstacle = |section, key: &str, value: Option<&str>| {
+            Setting { section, key: key.to_owned(), value: value.map(str::to_owned) }.obstacle()
+        };
+        assert_eq!(obstacle("totem", "token", Some("5000")), None);
+        assert_eq!(
+            obstacle("totem", "transport", Some("udpu")).unwrap(),
+            "'totem.transport' does not change while corosync runs: corosync logs that it cannot be changed at run-time"
+        );
+        assert_eq!(
+            obstacle("quorum", "wait_for_all", None).unwrap(),
+            "'quorum.wait_for_all' does not change while corosync runs: votequorum(5) says that it is only read when corosync starts"
+        );
+        assert_eq!(
+            obstacle("totem", "crypto_cipher", Some("aes128")).unwrap(),
+            "'totem.crypto_cipher' is not changed in a running cluster: every node must change its encryption at the same moment"
+        );
+        assert_eq!(
+            obstacle("quorum", "expected_votes", Some("3")).unwrap(),
+            "'quorum.expected_votes' is counted from the nodelist; a fixed number is wrong as soon as a node joins or leaves"
+        );
+        assert_eq!(obstacle("quorum", "expected_votes", None), None);
+    }
+}

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Whether every node runs the change, and nothing was lost by it.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use cluster_state::pmxcfs::Mount;
+use cluster_state::{cmap, corosync_conf, pmxcfs};
+use corosync_document::Document;
+use host::{Host, Waited, wait_until};
+
+use crate::lock::Lock;
+use crate::observe;
+use crate::plan::{Change, expected, name};
+
+/// The pause between two looks.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// What one look found.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Look {
+    /// What is not as it should be.
+    pub(crate) missing: Vec<String>,
+    /// What corosync said when it refused the file: waiting does not change that.
+    pub(crate) refused: Option<String>,
+}
+
+/// Waits until every node runs the changed file, at most until `deadline`. Answers with what is missing then.
+pub(crate) fn verify(
+    host: &dyn Host,
+    change: &Change,
+    lock: &Lock,
+    deadline: Duration,
+) -> Result<(), Vec<String>> {
+    let waited = wait_until(host, deadline, PAUSE, || {
+        lock.renew(host);
+        let look = look(host, change);
+        match (&look.refused, look.missing.is_empty()) {
+            (Some(_), _) => Ok(Err(look)),
+            (None, true) => Ok(Ok(())),
+            (None, false) => Err(look),
+        }
+    });
+    let look = match waited {
+        Waited::Done(Ok(())) => return Ok(()),
+        Waited::Done(Err(look)) | Waited::Pending(look) => look,
+    };
+    Err(look.refused.into_iter().chain(look.missing).collect())
+}
+
+fn look(host: &dyn Host, change: &Change) -> Look {
+    let mut look = Look::default();
+    let wanted = change.after.to_bytes();
+    match pmxcfs::query(host) {
+        Ok(found) if found.mount == Mount::Writable => {}
+        Ok(found) if found.mount == Mount::ReadOnly => {
+            look.missing.push("this node is not quorate".to_owned())
+        }
+        Ok(_) => look.missing.push("/etc/pve is not mounted".to_owned()),
+        Err(error) => look.missing.push(error.to_string()),
+    }
+    for (path, read) in [
+        (corosync_conf::CLUSTER, corosync_conf::cluster(host)),
+        (corosync_conf::LOCAL, corosync_conf::local(host)),
+    ] {
+        match read.map(|found| found.as_ref().map(Document::to_bytes)) {
+            Ok(Some(found)) if found == wanted => {}
+            Ok(Some(_)) => look.missing.push(format!("'{path}' on this node has another text")),
+            Ok(None) => look.missing.push(format!("'{path}' is not there on this node")),
+            Err(error) => look.missing.push(error.to_string()),
+        }
+    }
+    running(host, change, &mut look);
+    let lost: BTreeSet<_> = change.connected.difference(&observe::connected(host)).copied().collect();
+    for (nodeid, link) in lost {
+        look.missing.push(format!("link {link} to {} is no longer connected", name(&change.members, nodeid)));
+    }
+    look
+}
+
+fn running(host: &dyn Host, change: &Change, look: &mut Look) {
+    let running = match cmap::query(host) {
+        Ok(running) => running,
+        Err(error) => {
+            look.missing.push(error.to_string());
+            return;
+        }
+    };
+    let reloaded = running.config_version() == Some(change.version);
+    if reloaded && let Some(error) = running.text("config.reload_error_message") {
+        look.refused = Some(format!("corosync on this node says: {error}"));
+    }
+    let versions = running.member_versions();
+    for member in &change.members {
+        match versions.get(&member.nodeid) {
+            None => look.missing.push(format!("node '{}' is no longer seen", member.name)),
+            Some(runs) if *runs != change.version => look.missing.push(format!(
+                "corosync on '{}' runs config_version {runs}, not {}",
+                member.name, change.version
+            )),
+            Some(_) => {}
+        }
+    }
+    for (key, value) in expected(&change.changes) {
+        let now = running.text(&key);
+        if now != value.as_deref() {
+            let now = now.map_or_else(|| "has no".to_owned(), |now| format!("runs '{now}' as"));
+            look.missing.push(format!("corosync on this node {now} '{key}'"));
+        }
+    }
+}
