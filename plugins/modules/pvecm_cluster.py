@@ -18,6 +18,8 @@ description:
   - A node that is a member of the cluster already is left alone, once the cluster confirms the membership. Links, nodeid,
     votes and token coefficient are compared with what is declared, and a difference is an error, because neither
     C(pvecm create) nor C(pvecm add) changes them.
+  - A member whose join was interrupted before its last steps, so that only its certificate is missing, is finished with
+    C(pvecm updatecerts). Other half-joined nodes are named, with what to do, and left as they are.
   - At the end of O(timeout) C(pvecm) and everything it started is ended. The error says what C(pvecm) printed, the
     state in which this node and the cluster were left, and what to do.
 attributes:

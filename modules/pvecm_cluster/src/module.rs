@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use ansible_module::{Context, Diff, Failure, Outcome};
-use host::{Ending, Host, Output, Waited, wait_until};
+use host::{Command, Ending, Host, Output, Waited, wait_until};
 use serde::Serialize;
 
 use crate::aftermath::{self, Aftermath};
@@ -35,21 +35,25 @@ pub(crate) fn run(args: Args, context: &Context, host: &dyn Host) -> Result<Outc
     })?;
     let deadline = Duration::from_secs(wanted.timeout);
     let (plan, seen) = settle(host, &wanted, deadline)?;
-    let forecast = match &plan {
-        Plan::Confirm => return confirm(host, &wanted, deadline),
-        Plan::Create(forecast) | Plan::Join(forecast) => forecast,
+    let outcome = match &plan {
+        Plan::Confirm => match confirm(host, &wanted, deadline)? {
+            Standing::Confirmed(membership) => return Ok(confirmed(&membership)),
+            Standing::Unfinished(membership) => finished(&membership),
+        },
+        Plan::Create(forecast) | Plan::Join(forecast) => planned(&plan, &wanted, &seen, forecast),
     };
-    let outcome = planned(&plan, &wanted, &seen, forecast);
     if context.check_mode {
         return Ok(outcome);
     }
-    carry_out(host, &plan, &wanted, &seen, deadline).map(|done| {
-        let outcome = report(outcome, &done.membership).with("pvecm", &done.pvecm);
-        match explain::backup(&done.pvecm.stdout) {
-            Some(backup) => outcome.with("backup", backup),
-            None => outcome,
-        }
-    })
+    let done = match &plan {
+        Plan::Confirm => finish(host, &wanted, deadline)?,
+        Plan::Create(_) | Plan::Join(_) => carry_out(host, &plan, &wanted, &seen, deadline)?,
+    };
+    let mut outcome = report(outcome, &done.membership).with("pvecm", &done.pvecm);
+    if let Some(backup) = explain::backup(&done.pvecm.stdout) {
+        outcome = outcome.with("backup", backup);
+    }
+    Ok(done.warnings.into_iter().fold(outcome, Outcome::warn))
 }
 
 /// Looks and decides. While every reason against it may pass by itself, it looks again, for a quarter of the time.
@@ -152,17 +156,69 @@ fn report(outcome: Outcome, membership: &Membership) -> Outcome {
     if missing.is_empty() { outcome } else { outcome.warn(format!("not online: {}", quoted(missing))) }
 }
 
+/// How a node that is a member by its own files stands.
+enum Standing {
+    /// The cluster confirms it.
+    Confirmed(Membership),
+    /// The cluster would, but the join was interrupted before its last steps; this is what they lead to.
+    Unfinished(Membership),
+}
+
 /// A node that is a member by its own files: waits until the cluster says so too.
-fn confirm(host: &dyn Host, wanted: &Wanted, deadline: Duration) -> Result<Outcome, Failure> {
+fn confirm(host: &dyn Host, wanted: &Wanted, deadline: Duration) -> Result<Standing, Failure> {
     let name = &wanted.cluster_name;
-    match verify::wait(host, name, deadline, false) {
+    // While another pvecm is at work here, it is its job to finish.
+    let unfinished = |left: &Unconfirmed| left.is_unfinished() && !observe::pvecm_busy(host).unwrap_or(false);
+    let left = match verify::wait(host, name, deadline, false, unfinished) {
+        Ok(membership) => return Ok(Standing::Confirmed(membership)),
+        Err(left) => left,
+    };
+    let here = left.here.as_ref().filter(|_| unfinished(&left));
+    if let Some(membership) = here.and_then(|here| verify::with_certificate(name, here)) {
+        return Ok(Standing::Unfinished(membership));
+    }
+    let why = format!("{}{}", after(host.elapsed()), left.words());
+    Err(Left::see(host, wanted, left.here).failure(wanted, Deed::Confirm, &why))
+}
+
+fn confirmed(membership: &Membership) -> Outcome {
+    let msg =
+        format!("this node is nodeid {} of cluster '{}'", membership.nodeid, membership.conf.cluster_name);
+    report(Outcome::unchanged().msg(msg), membership)
+}
+
+fn finished(membership: &Membership) -> Outcome {
+    let (nodeid, name) = (membership.nodeid, &membership.conf.cluster_name);
+    let msg = format!("the interrupted join of this node to cluster '{name}' as nodeid {nodeid} is finished");
+    let diff = Diff::of_file("node certificate", "none\n", "made\n");
+    report(Outcome::changed().msg(msg).diff(diff), membership)
+}
+
+/// Makes up for the last steps of an interrupted join, with the command that pvecm has for them: the node's files and
+/// certificate, its ssh key among the cluster's; then the two services that serve the certificate.
+fn finish(host: &dyn Host, wanted: &Wanted, deadline: Duration) -> Result<Done, Failure> {
+    let name = &wanted.cluster_name;
+    let patience = deadline.saturating_sub(host.elapsed()).max(Duration::from_secs(1));
+    let command = Command::new("pvecm").arg("updatecerts").timeout(patience);
+    let output = host
+        .run(&command)
+        .map_err(|error| Failure::new(sentence(Deed::Confirm, name, &error.to_string())))?;
+    let restart = Command::new("systemctl").args(["restart", "pveproxy", "pvedaemon"]);
+    let restarted = host.run(&restart).is_ok_and(|output| output.exited_zero());
+    let pvecm = Pvecm::of(&command, &output);
+    match verify::wait(host, name, deadline, true, Unconfirmed::is_unfinished) {
         Ok(membership) => {
-            let msg = format!("this node is nodeid {} of cluster '{name}'", membership.nodeid);
-            Ok(report(Outcome::unchanged().msg(msg), &membership))
+            let warning = "pveproxy and pvedaemon could not be restarted".to_owned();
+            Ok(Done { membership, pvecm, warnings: if restarted { Vec::new() } else { vec![warning] } })
         }
-        Err(Unconfirmed { missing, here }) => {
-            let why = format!("{}{}", after(host.elapsed()), missing.join("; "));
-            Err(Left::see(host, wanted, here).failure(wanted, Deed::Confirm, &why))
+        Err(left) => {
+            let why = format!(
+                "{} after 'pvecm updatecerts', which said: {}",
+                left.words(),
+                explain::failure(&output.stdout, &output.stderr)
+            );
+            let failure = Left::see(host, wanted, left.here).failure(wanted, Deed::Confirm, &why);
+            Err(failure.with("pvecm", pvecm).after_change())
         }
     }
 }
@@ -176,10 +232,22 @@ struct Pvecm {
     stderr: String,
 }
 
+impl Pvecm {
+    fn of(command: &Command, output: &Output) -> Self {
+        Self {
+            cmd: command.line(),
+            rc: output.rc(),
+            stdout: output.stdout.clone(),
+            stderr: output.stderr.clone(),
+        }
+    }
+}
+
 /// A plan that was carried out and confirmed.
 struct Done {
     membership: Membership,
     pvecm: Pvecm,
+    warnings: Vec<String>,
 }
 
 /// Runs pvecm and waits until the cluster confirms what it did.
@@ -198,22 +266,19 @@ fn carry_out(
     let output = host
         .run(&command)
         .map_err(|error| Failure::new(sentence(deed, &wanted.cluster_name, &error.to_string())))?;
-    let pvecm = Pvecm {
-        cmd: command.line(),
-        rc: output.rc(),
-        stdout: output.stdout.clone(),
-        stderr: output.stderr.clone(),
-    };
+    let pvecm = Pvecm::of(&command, &output);
     let claims = claims_success(deed, &output);
     // What pvecm says is not what counts; but once it has given up there is nothing to wait for.
     let until = if claims { deadline } else { Duration::ZERO };
-    let here = match verify::wait(host, &wanted.cluster_name, until, true) {
-        Ok(membership) if output.ending != Ending::TimedOut => return Ok(Done { membership, pvecm }),
+    let unconfirmed = match verify::wait(host, &wanted.cluster_name, until, true, |_| false) {
+        Ok(membership) if output.ending != Ending::TimedOut => {
+            return Ok(Done { membership, pvecm, warnings: Vec::new() });
+        }
         Ok(_) => Unconfirmed { missing: Vec::new(), here: None },
         Err(unconfirmed) => unconfirmed,
     };
-    let why = cause(&output, patience, claims.then_some((host.elapsed(), here.missing.as_slice())));
-    let left = Left::see(host, wanted, here.here);
+    let why = cause(&output, patience, claims.then(|| (host.elapsed(), unconfirmed.words())));
+    let left = Left::see(host, wanted, unconfirmed.here);
     let changed = explain::progress(&output.stdout).is_some() || left.changed_since(seen);
     let failure = left.failure(wanted, deed, &why).with("pvecm", &pvecm);
     let failure = match explain::backup(&pvecm.stdout) {
@@ -232,14 +297,14 @@ fn claims_success(deed: Deed, output: &Output) -> bool {
 }
 
 /// Why it did not work. `waited` is what was missing how long after a pvecm that claims success.
-fn cause(output: &Output, patience: Duration, waited: Option<(Duration, &[String])>) -> String {
+fn cause(output: &Output, patience: Duration, waited: Option<(Duration, String)>) -> String {
     let progress = explain::progress(&output.stdout).map(|step| format!(" {step}")).unwrap_or_default();
     match (output.ending, waited) {
         (Ending::TimedOut, _) => {
             format!("pvecm had not ended after {} s and was stopped{progress}", patience.as_secs())
         }
         (_, Some((elapsed, missing))) => {
-            format!("pvecm says that it is done, but {}{}", after(elapsed), missing.join("; "))
+            format!("pvecm says that it is done, but {}{missing}", after(elapsed))
         }
         (_, None) => {
             format!("pvecm gave up{progress}: {}", explain::failure(&output.stdout, &output.stderr))

@@ -258,6 +258,68 @@ fn a_stranded_node_is_named_on_the_next_run() {
     );
 }
 
+/// A member without a certificate: its join was stopped while it waited for quorum, which came later.
+fn unfinished() -> FakeHost {
+    let host = member();
+    host.change(|machine| machine.remove(CERTIFICATE));
+    host.action(
+        "pvecm updatecerts",
+        Answer::ok("(re)generate node files\ngenerate new node certificate\nmerge authorized SSH keys\n")
+            .doing(|machine| machine.write(CERTIFICATE, "-----BEGIN CERTIFICATE-----\n")),
+    )
+    .action("systemctl restart pveproxy pvedaemon", "")
+    .query(&ssh(), peer(2, PAIR, &[(1, 2), (2, 2)]))
+}
+
+#[test]
+fn an_interrupted_join_is_finished_by_the_next_run() {
+    let host = unfinished();
+    let check = answer(&host, &with(join(), "_ansible_check_mode", true));
+    assert_eq!(host.effects(), Vec::<String>::new());
+    let mut real = answer(&host, &join());
+    assert_eq!(msg(&real), "the interrupted join of this node to cluster 'prod' as nodeid 2 is finished");
+    assert_eq!(
+        host.effects(),
+        ["run pvecm updatecerts", "run systemctl restart pveproxy pvedaemon", PROBE[0], PROBE[1]]
+    );
+    assert_eq!(real["changed"], true);
+    assert_eq!(real["pvecm"]["cmd"], "pvecm updatecerts");
+    real.as_object_mut().unwrap().remove("pvecm");
+    assert_eq!(check, real);
+    assert_eq!(answer(&host, &join())["changed"], false);
+}
+
+#[test]
+fn a_join_that_another_pvecm_is_finishing_is_left_to_it() {
+    let host = unfinished();
+    host.change(|machine| {
+        machine.write("/var/lock/pvecm.lock", "");
+        machine.query("flock --exclusive --nonblock /var/lock/pvecm.lock true", Answer::exit(1, "", ""));
+        machine.after(Duration::from_secs(2), |machine| {
+            machine.write(CERTIFICATE, "-----BEGIN CERTIFICATE-----\n")
+        });
+    });
+    assert_eq!(answer(&host, &join())["changed"], false);
+    assert_eq!(host.effects(), Vec::<String>::new());
+}
+
+#[test]
+fn an_interrupted_join_that_cannot_be_finished_says_why() {
+    let host = unfinished().action(
+        "pvecm updatecerts",
+        Answer::exit(4, "", "unable to generate pve ssl key:\ncommand 'openssl genrsa' failed\n"),
+    );
+    let answer = answer(&host, &join());
+    assert_eq!(answer["changed"], true);
+    assert!(
+        msg(&answer).starts_with(
+            "cannot confirm membership of cluster 'prod': the node certificate '/etc/pve/nodes/pve2/pve-ssl.pem' is \
+             missing after 'pvecm updatecerts', which said: command 'openssl genrsa' failed. This node: "
+        ),
+        "{answer}"
+    );
+}
+
 /// pvecm gives up before it changes anything.
 #[test]
 fn a_pvecm_that_gives_up_at_once_changed_nothing() {

@@ -86,7 +86,7 @@ pub(crate) fn candidate(host: &dyn Host, wanted: &Wanted) -> Result<Candidate, S
         authkey: left.authkey,
         etc_conf: left.corosync_conf,
         guests: guests.into_iter().map(|guest| guest.vmid).collect(),
-        pvecm_busy: is_there(host, LOCK)? && is_locked(host)?,
+        pvecm_busy: pvecm_busy(host)?,
         knows_coefficient: wanted.token_coefficient.is_some() && knows_coefficient(host)?,
         tools: if joins { tools(host)? } else { Tools::default() },
         id_rsa: is_there(host, "/root/.ssh/id_rsa")?,
@@ -104,7 +104,10 @@ fn tools(host: &dyn Host) -> Result<Tools, StateError> {
 }
 
 /// Whether a pvecm of this node holds its lock. A lock that is free is taken and given back at once.
-fn is_locked(host: &dyn Host) -> Result<bool, HostError> {
+pub(crate) fn pvecm_busy(host: &dyn Host) -> Result<bool, HostError> {
+    if !is_there(host, LOCK)? {
+        return Ok(false);
+    }
     let command = Command::new("flock").args(["--exclusive", "--nonblock", LOCK, "true"]);
     Ok(host.run(&command)?.ending == Ending::Exited(1))
 }

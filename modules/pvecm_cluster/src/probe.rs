@@ -153,3 +153,134 @@ pub(crate) fn joined(cmap: &cmap::Cmap, quorum: &quorumtool::Quorum) -> Running 
         versions: cmap.member_versions(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fake;
+
+    fn said(code: i32, stdout: &str, stderr: &str) -> There {
+        read(&Output { ending: Ending::Exited(code), stdout: stdout.into(), stderr: stderr.into() })
+    }
+
+    fn refusal(stderr: &str) -> NoAnswer {
+        match said(255, "", stderr) {
+            There::NoAnswer(why) => why,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// What OpenSSH 10 says, with BatchMode and StrictHostKeyChecking on.
+    #[test]
+    fn each_refused_login_has_its_cause() {
+        let table = [
+            (
+                "No ED25519 host key is known for 10.77.0.11 and you have requested strict checking.\r\nHost key \
+                 verification failed.\r\n",
+                NoAnswer::HostKeyUnknown,
+            ),
+            (
+                "@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @\r\nHost key for 10.77.0.11 has changed and \
+                 you have requested strict checking.\r\nHost key verification failed.\r\n",
+                NoAnswer::HostKeyChanged,
+            ),
+            ("root@10.77.0.11: Permission denied (publickey,password).\r\n", NoAnswer::KeyRefused),
+            (
+                "Received disconnect from 10.77.0.11 port 22:2: Too many authentication failures\r\n",
+                NoAnswer::KeyRefused,
+            ),
+            ("ssh: Could not resolve hostname pve9: Name or service not known\r\n", NoAnswer::NameUnknown),
+            (
+                "ssh: connect to host 10.77.0.99 port 22: Connection timed out\r\n",
+                NoAnswer::Silent { seconds: 10 },
+            ),
+            // captures/timeline--ssh_polling_of_the_joining_node
+            ("kex_exchange_identification: Connection closed by remote host\r\n", NoAnswer::Closed),
+            ("kex_exchange_identification: read: Connection reset by peer\r\n", NoAnswer::Closed),
+            (
+                "ssh: connect to host 10.77.0.99 port 22: No route to host\r\n",
+                NoAnswer::Other("ssh: connect to host 10.77.0.99 port 22: No route to host".into()),
+            ),
+            ("", NoAnswer::Other("ssh ended with exit code 255".into())),
+        ];
+        for (stderr, expected) in table {
+            assert_eq!(refusal(stderr), expected, "{stderr}");
+        }
+    }
+
+    #[test]
+    fn a_login_that_hangs_is_silence() {
+        let output = Output { ending: Ending::TimedOut, stdout: String::new(), stderr: String::new() };
+        assert_eq!(read(&output), There::NoAnswer(NoAnswer::Silent { seconds: 20 }));
+    }
+
+    #[test]
+    fn the_whole_answer_of_a_member() {
+        let text = fake::peer(2, fake::PAIR, &[(1, 2), (2, 2)]);
+        let There::Answered(peer) = said(0, &text, "") else { panic!("{text}") };
+        assert_eq!(
+            (peer.view.node.as_str(), &peer.view.mount, peer.locked),
+            ("pve1", &Mount::Writable, false)
+        );
+        assert_eq!(peer.view.conf.conf().unwrap().nodes.len(), 2);
+        let running = peer.view.corosync.unwrap();
+        assert_eq!((running.nodeid, running.quorate, running.votes, running.expected_votes), (1, true, 2, 2));
+        assert_eq!(running.versions.into_iter().collect::<Vec<_>>(), [(1, 2), (2, 2)]);
+        assert_eq!(peer.tools, Tools { rsync: true, join_api: Some(1), pve: Some("9.1.6".to_owned()) });
+    }
+
+    #[test]
+    fn the_answers_of_packages_and_sources() {
+        let text = fake::peer(2, fake::PAIR, &[(1, 2), (2, 2)])
+            .replace("@@ api\n1\n", "@@ api\nuse constant JOIN_API_VERSION => 2;\n")
+            .replace(
+                "pve-manager/9.1.6/5d1f9a0c6e2b4713 (running kernel: 6.17.2-1-pve)",
+                "pve-manager 8.4.1 installed",
+            )
+            .replace("@@ lock\n", "@@ lock\n/etc/pve/priv/lock/file-corosync_conf\n");
+        let There::Answered(peer) = said(0, &text, "") else { panic!("{text}") };
+        assert_eq!((peer.tools.join_api, peer.tools.pve.as_deref()), (Some(2), Some("8.4.1")));
+        assert!(peer.locked);
+    }
+
+    /// A login shell may print before the script does; whatever does not print, is not there.
+    #[test]
+    fn parts_may_be_empty() {
+        let names = [
+            "node",
+            "local",
+            "members",
+            "corosync.conf",
+            "cmap",
+            "quorum",
+            "lock",
+            "rsync",
+            "api",
+            "version",
+        ];
+        let parts: String = names.iter().map(|name| format!("\n@@ {name}\n")).collect();
+        let text = format!("Welcome!\n{parts}\n@@ end\n");
+        let There::Answered(peer) = said(0, &text, "") else { panic!("{text}") };
+        assert_eq!(peer.view.mount, Mount::NotMounted);
+        assert_eq!((peer.view.conf, peer.view.corosync), (ConfFile::Absent, None));
+        assert_eq!(peer.tools, Tools::default());
+    }
+
+    #[test]
+    fn half_an_answer_is_none() {
+        let whole = fake::peer(2, fake::PAIR, &[(1, 2), (2, 2)]);
+        let half = &whole[..whole.len() / 2];
+        assert_eq!(said(0, half, ""), There::NoAnswer(NoAnswer::Garbled("it is incomplete".into())));
+        let broken = whole.replace("runtime.members.1.ip (str)", "nonsense");
+        let There::NoAnswer(NoAnswer::Garbled(what)) = said(0, &broken, "") else { panic!() };
+        assert!(what.starts_with("'corosync-cmapctl': "), "{what}");
+    }
+
+    #[test]
+    fn the_login_is_the_one_that_pvecm_makes() {
+        assert_eq!(
+            command("pve1.example.org").line(),
+            "ssh -T -o BatchMode=yes -o StrictHostKeyChecking=yes -o ConnectTimeout=10 root@pve1.example.org /bin/sh"
+        );
+    }
+}

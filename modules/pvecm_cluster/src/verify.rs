@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Whether the cluster itself says that this node is a member: the only success there is.
 
+use std::fmt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -28,59 +29,92 @@ pub(crate) struct Membership {
 /// A membership that was not confirmed: what is missing, and how the node was at the last look.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Unconfirmed {
-    pub(crate) missing: Vec<String>,
+    pub(crate) missing: Vec<Missing>,
     pub(crate) here: Option<Here>,
 }
 
+/// Something that a confirmed membership has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Missing {
+    /// The node certificate, at this path: the last steps of a join make it.
+    Certificate(String),
+    /// Anything else, in words.
+    Other(String),
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Certificate(path) => write!(f, "the node certificate '{path}' is missing"),
+            Self::Other(words) => f.write_str(words),
+        }
+    }
+}
+
+impl Unconfirmed {
+    /// All that is missing, in one text.
+    pub(crate) fn words(&self) -> String {
+        self.missing.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+    }
+
+    /// Whether this is a member all the same, whose join was interrupted before its last steps.
+    pub(crate) fn is_unfinished(&self) -> bool {
+        matches!(self.missing.as_slice(), [Missing::Certificate(_)])
+    }
+}
+
 /// Decides whether this node is a member, by what it sees.
-pub(crate) fn membership(cluster_name: &str, here: &Here) -> Result<Membership, Vec<String>> {
+pub(crate) fn membership(cluster_name: &str, here: &Here) -> Result<Membership, Vec<Missing>> {
+    let other = |words: String| Missing::Other(words);
     let view = &here.view;
     let conf = match (&view.mount, &view.conf) {
         (Mount::ReadOnly | Mount::Writable, ConfFile::Read(conf)) => conf,
         (Mount::ReadOnly | Mount::Writable, ConfFile::Absent) => {
-            return Err(vec!["'/etc/pve/corosync.conf' is missing".to_owned()]);
+            return Err(vec![other("'/etc/pve/corosync.conf' is missing".to_owned())]);
         }
         (Mount::ReadOnly | Mount::Writable, ConfFile::Broken(why)) => {
-            return Err(vec![format!("'/etc/pve/corosync.conf' cannot be understood: {why}")]);
+            return Err(vec![other(format!("'/etc/pve/corosync.conf' cannot be understood: {why}"))]);
         }
         (Mount::NoDirectory | Mount::NotMounted | Mount::Dead { .. }, _) => {
-            return Err(vec!["'/etc/pve' is not mounted".to_owned()]);
+            return Err(vec![other("'/etc/pve' is not mounted".to_owned())]);
         }
     };
     let mut missing = Vec::new();
     if conf.cluster_name != cluster_name {
-        missing.push(format!("this node is a member of cluster '{}'", conf.cluster_name));
+        missing.push(other(format!("this node is a member of cluster '{}'", conf.cluster_name)));
     }
     let Some((nodeid, _)) = conf.node(&view.node) else {
-        missing.push(format!("'/etc/pve/corosync.conf' does not list this node ('{}')", view.node));
+        missing.push(other(format!("'/etc/pve/corosync.conf' does not list this node ('{}')", view.node)));
         return Err(missing);
     };
     match &view.corosync {
-        None => missing.push(format!("corosync is not running on this node ({})", here.corosync_service)),
+        None => {
+            missing.push(other(format!("corosync is not running on this node ({})", here.corosync_service)))
+        }
         Some(running) => {
             if running.nodeid != nodeid {
-                missing
-                    .push(format!("corosync on this node runs as nodeid {}, not {nodeid}", running.nodeid));
+                let runs = running.nodeid;
+                missing.push(other(format!("corosync on this node runs as nodeid {runs}, not {nodeid}")));
             } else if !running.versions.contains_key(&nodeid) {
-                missing.push(format!("corosync does not count nodeid {nodeid} among its members"));
+                missing.push(other(format!("corosync does not count nodeid {nodeid} among its members")));
             }
             if !running.quorate {
-                missing.push(format!(
+                missing.push(other(format!(
                     "this node is not quorate ({} of {} votes)",
                     running.votes, running.expected_votes
-                ));
+                )));
             }
             let first = running.versions.values().next();
             if running.versions.values().any(|version| Some(version) != first) {
-                missing.push(format!("corosync runs config_version {}", spread(conf, running)));
+                missing.push(other(format!("corosync runs config_version {}", spread(conf, running))));
             }
         }
     }
     if view.mount == Mount::ReadOnly {
-        missing.push("'/etc/pve' takes no writes on this node".to_owned());
+        missing.push(other("'/etc/pve' takes no writes on this node".to_owned()));
     }
     if !here.certificate {
-        missing.push(format!("the node certificate '{}' is missing", observe::certificate_path(&view.node)));
+        missing.push(Missing::Certificate(observe::certificate_path(&view.node)));
     }
     match &view.corosync {
         Some(running) if missing.is_empty() => Ok(Membership {
@@ -92,29 +126,39 @@ pub(crate) fn membership(cluster_name: &str, here: &Here) -> Result<Membership, 
     }
 }
 
+/// The membership that a node has as soon as it has its certificate; none when more is missing.
+pub(crate) fn with_certificate(cluster_name: &str, here: &Here) -> Option<Membership> {
+    membership(cluster_name, &Here { certificate: true, ..here.clone() }).ok()
+}
+
 /// Whether waiting is of no use: corosync has given up, and nothing is going to start it.
 pub(crate) fn is_hopeless(here: &Here) -> bool {
     here.view.corosync.is_none()
         && (here.corosync_service == "failed" || (here.corosync_service == "inactive" && !here.booting))
 }
 
-/// Waits until this node is a member, at most until `deadline`. `proves_writes` also lets it make and remove a
+/// Waits until this node is a member, at most until `deadline`, and no longer than `gives_up` finds it of use.
+/// `proves_writes` also lets it make and remove a
 /// directory in /etc/pve, which no mode bit can stand in for: after a join pmxcfs can show them and refuse all the same.
 pub(crate) fn wait(
     host: &dyn Host,
     cluster_name: &str,
     deadline: Duration,
     proves_writes: bool,
+    gives_up: impl Fn(&Unconfirmed) -> bool,
 ) -> Result<Membership, Unconfirmed> {
     let outcome = wait_until(host, deadline, PAUSE, || {
         let here = match observe::here(host) {
             Ok(here) => here,
             // Files come and go while pmxcfs and corosync restart.
-            Err(error) => return Err(Unconfirmed { missing: vec![error.to_string()], here: None }),
+            Err(error) => {
+                return Err(Unconfirmed { missing: vec![Missing::Other(error.to_string())], here: None });
+            }
         };
         let found = membership(cluster_name, &here).and_then(|membership| {
             if proves_writes {
-                prove_writes(host, &here.view.node).map_err(|error| vec![error.to_string()])?;
+                prove_writes(host, &here.view.node)
+                    .map_err(|error| vec![Missing::Other(error.to_string())])?;
             }
             Ok(membership)
         });
@@ -123,7 +167,7 @@ pub(crate) fn wait(
             Err(missing) => {
                 let hopeless = is_hopeless(&here);
                 let unconfirmed = Unconfirmed { missing, here: Some(here) };
-                if hopeless { Ok(Err(unconfirmed)) } else { Err(unconfirmed) }
+                if hopeless || gives_up(&unconfirmed) { Ok(Err(unconfirmed)) } else { Err(unconfirmed) }
             }
         }
     });
@@ -147,3 +191,109 @@ fn prove_writes(host: &dyn Host, node: &str) -> Result<(), HostError> {
 }
 
 const EEXIST: i32 = 17;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fake;
+    use testkit::FakeHost;
+
+    fn missing(host: &FakeHost) -> Vec<String> {
+        let here = observe::here(host).unwrap();
+        let missing = membership("prod", &here).err().unwrap_or_default();
+        missing.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_member_misses_nothing() {
+        let here = observe::here(&fake::member()).unwrap();
+        let membership = membership("prod", &here).unwrap();
+        assert_eq!((membership.nodeid, membership.members), (2, vec![1, 2]));
+    }
+
+    #[test]
+    fn each_thing_that_is_missing_has_its_words() {
+        type Change = fn(&mut testkit::Machine);
+        const READ_ONLY: &str = "'/etc/pve' takes no writes on this node";
+        let table: [(Change, &[&str]); 9] = [
+            (|m| m.unmount("/etc/pve"), &["'/etc/pve' is not mounted"]),
+            (|m| m.remove("/etc/pve/corosync.conf"), &["'/etc/pve/corosync.conf' is missing"]),
+            (
+                |m| m.write("/etc/pve/corosync.conf", ""),
+                &["'/etc/pve/corosync.conf' cannot be understood: it has no cluster_name"],
+            ),
+            (
+                |m| {
+                    let other = fake::conf(2, fake::PAIR).replace("prod", "prod-central");
+                    m.write("/etc/pve/corosync.conf", other);
+                },
+                &["this node is a member of cluster 'prod-central'"],
+            ),
+            (
+                |m| m.write("/etc/pve/corosync.conf", fake::conf(2, fake::ALONE)),
+                &["'/etc/pve/corosync.conf' does not list this node ('pve2')"],
+            ),
+            (|m| fake::set_services(m, "activating"), &[]),
+            (|m| fake::set_services(m, "inactive"), &["corosync is not running on this node (inactive)"]),
+            (
+                |m| fake::become_member(m, 2, fake::PAIR, &[(2, 2)]),
+                &["this node is not quorate (1 of 2 votes)", READ_ONLY],
+            ),
+            (
+                |m| m.remove(fake::CERTIFICATE),
+                &["the node certificate '/etc/pve/nodes/pve2/pve-ssl.pem' is missing"],
+            ),
+        ];
+        for (change, expected) in table {
+            let host = fake::member();
+            host.change(change);
+            assert_eq!(missing(&host), expected);
+        }
+    }
+
+    #[test]
+    fn a_membership_without_this_node_is_none() {
+        let host = fake::member();
+        host.change(|machine| {
+            machine.query("corosync-quorumtool -siH", fake::quorum(2, &[1, 2], 2));
+            machine.query("corosync-cmapctl", fake::cmap(2, &[(1, 2)]));
+        });
+        assert_eq!(missing(&host), ["corosync does not count nodeid 2 among its members"]);
+        host.change(|machine| machine.query("corosync-quorumtool -siH", fake::quorum(3, &[1, 3], 2)));
+        assert_eq!(missing(&host), ["corosync on this node runs as nodeid 3, not 2"]);
+    }
+
+    #[test]
+    fn a_stopped_corosync_is_waited_for_only_while_the_machine_starts() {
+        for (service, system, waits) in [
+            ("failed", "running", false),
+            ("inactive", "running", false),
+            ("inactive", "starting", true),
+            ("failed", "starting", false),
+            ("activating", "running", true),
+        ] {
+            let host = fake::member().query("systemctl is-system-running", format!("{system}\n"));
+            host.change(|machine| {
+                fake::set_services(machine, service);
+                machine.query(
+                    "corosync-cmapctl",
+                    testkit::Answer::exit(1, "", "Failed to initialize the cmap API. Error CS_ERR_LIBRARY\n"),
+                );
+                machine.query(
+                    "journalctl --unit=corosync.service --boot --lines=60 --output=cat --no-pager --quiet",
+                    "",
+                );
+            });
+            let _ = wait(&host, "prod", Duration::from_secs(5), false, |_| false).unwrap_err();
+            let expected = if waits { Duration::from_secs(5) } else { Duration::ZERO };
+            assert_eq!(host.elapsed(), expected, "{service} {system}");
+        }
+    }
+
+    #[test]
+    fn a_probe_that_a_killed_run_left_behind_is_taken_up() {
+        let host = fake::member().dir("/etc/pve/priv/lock/pvecm_cluster-pve2");
+        wait(&host, "prod", Duration::ZERO, true, |_| false).unwrap();
+        assert!(!host.exists("/etc/pve/priv/lock/pvecm_cluster-pve2"));
+    }
+}
