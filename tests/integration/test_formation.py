@@ -20,7 +20,7 @@ class Formation(unittest.TestCase):
         # Nodes as an installer leaves them: they know root's password and no key.
         fresh(4, key=False)
         for node, locale in LOCALES.items():
-            on(node, f"printf 'LANG={locale}\\nLC_ALL={locale}\\n' > /etc/locale.conf; cp /etc/locale.conf /etc/default/locale")
+            on(node, f"printf 'LANG={locale}\\nLC_ALL={locale}\\n' > /etc/locale.conf")
         cls.three = Inventory(3, password=True)
         cls.four = Inventory(4, password=True)
 
