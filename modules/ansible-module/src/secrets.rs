@@ -15,6 +15,9 @@ const LINE: usize = 8;
 /// A key of a result is censored only for secrets at least this long: shorter ones are in too many words.
 const KEY: usize = 4;
 
+/// What is in every private key file: PEM's and OpenSSH's, and PuTTY's.
+const PRIVATE_KEYS: [&str; 2] = ["PRIVATE KEY-----", "PuTTY-User-Key-File"];
+
 /// Texts that must not be printed, the longest first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Secrets {
@@ -47,6 +50,21 @@ impl Secrets {
                 Err(_) if has_secret(&opt.suboptions) && text.len() >= KEY => self.add(value),
                 Err(_) => {}
             },
+            _ => {}
+        }
+    }
+
+    /// Adds the values that hold a private key, whatever option they were given for: one that wants a public key is
+    /// given a private one by mistake.
+    pub(crate) fn collect_private_keys(&mut self, given: &Map<String, Value>) {
+        given.values().for_each(|value| self.add_private_keys(value));
+    }
+
+    fn add_private_keys(&mut self, value: &Value) {
+        match value {
+            Value::String(text) if PRIVATE_KEYS.iter().any(|mark| text.contains(mark)) => self.add_text(text),
+            Value::Array(list) => list.iter().for_each(|item| self.add_private_keys(item)),
+            Value::Object(map) => map.values().for_each(|item| self.add_private_keys(item)),
             _ => {}
         }
     }
@@ -187,6 +205,22 @@ mod tests {
                 "hunter2": "a top key is the module's own",
             })
         );
+    }
+
+    #[test]
+    fn a_private_key_is_a_secret_wherever_it_was_given() {
+        let pem =
+            "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEA\n-----END OPENSSH PRIVATE KEY-----\n";
+        let given =
+            json!({"key": [pem], "name": "b3Bl", "deep": {"text": "PuTTY-User-Key-File-3: ssh-ed25519"}});
+        let Value::Object(given) = given else { panic!("an object") };
+        let mut secrets = Secrets::default();
+        secrets.collect_private_keys(&given);
+        assert_eq!(
+            secrets.scrub(json!({"key": [pem], "name": "b3Bl", "one line": "<b3BlbnNzaC1rZXktdjEA>"})),
+            json!({"key": ["VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"], "name": "b3Bl", "one line": "<********>"})
+        );
+        assert_eq!(secrets.scrub_text("PuTTY-User-Key-File-3: ssh-ed25519"), WHOLE);
     }
 
     #[test]

@@ -48,6 +48,7 @@ pub(crate) fn check(
     };
     let mut secrets = Secrets::default();
     secrets.collect(&spec.options, &given);
+    secrets.collect_private_keys(&given);
     let mut options = given;
     let problem = check.level(&spec.options, spec.rules(), &mut options).err();
     // Coerced, a secret may look otherwise: a list that was given as text, a path that was expanded.
