@@ -34,8 +34,8 @@ attributes:
     support: full
 notes:
   - No private key and no key of the cluster is read or returned.
-  - A node that was removed while it was off, or that starts corosync again after its removal, looks to itself like one
-    that is cut off from its cluster. Whether the cluster has removed a node is for a member of the cluster to say.
+  - A node that was removed while it was off looks to itself like one that is cut off from its cluster. Whether the
+    cluster has removed a node is for a member of the cluster to say.
 seealso:
   - module: pve.cluster.pvecm_cluster
 """

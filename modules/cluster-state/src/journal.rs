@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! Corosync's last words in the journal: why it no longer runs.
+//! What the journal tells of corosync: why it no longer runs, and whether the cluster put this node out.
 //!
-//! Only asked when systemd says that corosync has failed.
+//! Only asked when systemd says that corosync has failed, or corosync that this node is not quorate.
+
+use std::path::Path;
 
 use host::Host;
 
 use crate::StateError;
+use crate::leftovers::AUTHKEY;
 use crate::read::program;
 
 /// Why corosync exited.
@@ -33,25 +36,57 @@ pub enum LastWords {
 /// When the journal does not answer.
 pub fn query(host: &dyn Host) -> Result<Option<LastWords>, StateError> {
     let args = ["--unit=corosync.service", "--boot", "--lines=60", "--output=cat", "--no-pager", "--quiet"];
-    let command = program("journalctl", &args);
-    let output = host.run(&command)?;
-    if output.exited_zero() { Ok(parse(&output.stdout)) } else { Err(StateError::failed(&command, &output)) }
+    Ok(parse(&ask(host, &args)?))
 }
 
-/// Finds the reason among the lines of corosync's last run.
+/// Asks the journal whether the cluster put this node out: by whom corosync here was told to stop, when this node was
+/// never quorate since. Such a node stays out when corosync starts again, and after a reboot.
+///
+/// What happened before this node got the cluster's key belongs to an earlier membership.
+///
+/// # Errors
+/// When the journal does not answer, or the key cannot be examined.
+pub fn put_out_by(host: &dyn Host) -> Result<Option<u32>, StateError> {
+    let joined = match host.stat(Path::new(AUTHKEY)) {
+        Ok(stat) => stat.mtime,
+        Err(error) if error.is_not_found() => 0, // a cluster without encryption has no key
+        Err(error) => return Err(error.into()),
+    };
+    let since = format!("--since=@{joined}");
+    let args = ["--unit=corosync.service", &since, "--lines=400", "--output=cat", "--no-pager", "--quiet"];
+    Ok(parse_put_out(&ask(host, &args)?))
+}
+
+fn ask(host: &dyn Host, args: &[&str]) -> Result<String, StateError> {
+    let command = program("journalctl", args);
+    let output = host.run(&command)?;
+    if output.exited_zero() { Ok(output.stdout) } else { Err(StateError::failed(&command, &output)) }
+}
+
+/// Finds the reason among the lines of corosync's last run, without date, host and process.
 #[must_use]
 pub fn parse(text: &str) -> Option<LastWords> {
     let lines: Vec<&str> = text.lines().map(str::trim).collect();
     let start = lines.iter().rposition(|line| line.starts_with("Starting corosync.service"));
     let run = lines.get(start.unwrap_or(0)..).unwrap_or_default();
-    let known = run.iter().rev().find_map(|line| killed(line).or_else(|| other_version(line)));
-    known.or_else(|| cause(run).map(|line| LastWords::Other(without_tag(line).to_owned())))
+    let killed = run.iter().rev().find_map(|line| killed(line)).map(|nodeid| LastWords::KilledBy { nodeid });
+    killed
+        .or_else(|| run.iter().rev().find_map(|line| other_version(line)))
+        .or_else(|| cause(run).map(|line| LastWords::Other(without_tag(line).to_owned())))
 }
 
-fn killed(line: &str) -> Option<LastWords> {
+/// Finds, in the same form, who told corosync to stop since this node was last quorate.
+#[must_use]
+pub fn parse_put_out(text: &str) -> Option<u32> {
+    let lines: Vec<&str> = text.lines().collect();
+    let quorate = |line: &&str| line.contains("within the primary component");
+    let since = lines.iter().rposition(quorate).map_or(0, |index| index + 1);
+    lines.get(since..)?.iter().rev().find_map(|line| killed(line))
+}
+
+fn killed(line: &str) -> Option<u32> {
     let (_, rest) = line.split_once("Killed by node ")?;
-    let nodeid = rest.split_whitespace().next()?.parse().ok()?;
-    Some(LastWords::KilledBy { nodeid })
+    rest.split_whitespace().next()?.parse().ok()
 }
 
 fn other_version(line: &str) -> Option<LastWords> {
@@ -89,44 +124,73 @@ mod tests {
 
     #[test]
     fn every_reason_recorded() {
+        let other = |said: &str| LastWords::Other(said.to_owned());
         let table = [
             (
                 recording!(
                     "removed_node_pve3_was_online_at_delnode--systemctl_status_--no-pager_-l_pve-cluster_corosync--pve3"
                 ),
-                Some(LastWords::KilledBy { nodeid: 1 }),
+                LastWords::KilledBy { nodeid: 1 },
             ),
             (
                 recording!(
                     "parallel_API_joins_of_pve3_and_pve4_into_a_2-node_cluster_second_run--state_and_corosync_journal--pve3"
                 ),
-                Some(LastWords::OtherVersion { theirs: 4, ours: 3 }),
+                LastWords::OtherVersion { theirs: 4, ours: 3 },
             ),
             (
                 recording!(
                     "config_change_broken_syntax_missing_brace_version_8--systemctl_restart_corosync_on_pve3_with_the_broken_file--pve3"
                 ),
-                Some(LastWords::Other(
-                    "parser error: /etc/corosync/corosync.conf:42: Missing closing brace".to_owned(),
-                )),
+                other("parser error: /etc/corosync/corosync.conf:42: Missing closing brace"),
             ),
             (
                 recording!("nodeid_clash--after_the_nodeid_clash--pve3"),
-                Some(LastWords::Other("Nodeid 2 appears twice in corosync.conf".to_owned())),
+                other("Nodeid 2 appears twice in corosync.conf"),
             ),
         ];
         for (recording, words) in table {
-            assert_eq!(parse(&as_cat(&recording.stdout)), words);
+            assert_eq!(parse(&as_cat(&recording.stdout)), Some(words));
         }
         assert_eq!(parse(""), None);
     }
 
     #[test]
-    fn an_earlier_run_does_not_count() {
-        let text = "[CFG   ] Killed by node 1 : Killed by corosync-cfgtool\n\
-            Starting corosync.service - Corosync Cluster Engine...\n[MAIN  ] No nodelist\n\
+    fn last_words_are_those_of_the_last_run() {
+        let text = "Starting corosync.service - Corosync Cluster Engine...\n[MAIN  ] No nodelist\n\
+            Starting corosync.service - Corosync Cluster Engine...\n[MAIN  ] Nodeid 2 appears twice\n\
             [MAIN  ] Corosync Cluster Engine exiting with status 8 at main.c:1456.\n";
-        assert_eq!(parse(text), Some(LastWords::Other("No nodelist".to_owned())));
+        assert_eq!(parse(text), Some(LastWords::Other("Nodeid 2 appears twice".to_owned())));
+    }
+
+    #[test]
+    fn a_node_that_was_put_out_stays_out_until_it_is_quorate() {
+        let killed = "Starting corosync.service - Corosync Cluster Engine...\n\
+            [QUORUM] This node is within the primary component and will provide service.\n\
+            [CFG   ] Killed by node 1 : Killed by corosync-cfgtool\n\
+            [MAIN  ] Corosync Cluster Engine exiting with status -1 at cfg.c:566.\n\
+            Starting corosync.service - Corosync Cluster Engine...\n[QUORUM] Members[1]: 3\n";
+        let primary = "[QUORUM] This node is within the primary component and will provide service.\n";
+        let other =
+            "[QUORUM] This node is within the non-primary component and will NOT provide any services.\n";
+        assert_eq!(parse_put_out(killed), Some(1));
+        assert_eq!(parse_put_out(&format!("{killed}{other}")), Some(1));
+        assert_eq!(parse_put_out(&format!("{killed}{primary}{other}")), None);
+        assert_eq!(parse_put_out(primary), None);
+    }
+
+    #[test]
+    fn an_earlier_membership_is_not_asked_for() {
+        let host = FakeHost::new()
+            .file(AUTHKEY, "")
+            .with(|machine| machine.set_mtime(AUTHKEY, 1_795_197_727))
+            .query(
+                "journalctl --unit=corosync.service --since=@1795197727 --lines=400 --output=cat --no-pager --quiet",
+                "[CFG   ] Killed by node 1 : Killed by corosync-cfgtool\n",
+            );
+        assert_eq!(put_out_by(&host), Ok(Some(1)));
+        let without_key = FakeHost::new().query_prefix("journalctl --unit=corosync.service --since=@0 ", "");
+        assert_eq!(put_out_by(&without_key), Ok(None));
     }
 
     #[test]

@@ -37,7 +37,7 @@ pub struct Evidence {
     pub quorum: Reading<Quorum>,
     /// The running corosync's values.
     pub cmap: Reading<Cmap>,
-    /// Why corosync has failed, when it has.
+    /// Why corosync has failed, when it has; or that the cluster put this node out, when it is not quorate.
     pub last_words: Reading<Option<LastWords>>,
 }
 
@@ -105,7 +105,8 @@ pub struct ConfigVersions {
 }
 
 impl Evidence {
-    /// Reads it all: seven files, and one program, or three where corosync runs.
+    /// Reads it all: a few files, and one program, or three where corosync runs, and the journal where it has failed or
+    /// is not quorate.
     #[must_use]
     pub fn read(host: &dyn Host) -> Self {
         let services = services::query(host);
@@ -114,16 +115,25 @@ impl Evidence {
         let stopped = corosync.is_some_and(|unit| matches!(unit.active.as_str(), "inactive" | "failed"));
         let failed = corosync.is_some_and(|unit| unit.active == "failed");
         let down = |program: &str| StateError::CorosyncNotRunning { program: program.to_owned() };
+        let quorum = if stopped { Err(down("corosync-quorumtool")) } else { quorumtool::query(host) };
+        let cmap = if stopped { Err(down("corosync-cmapctl")) } else { cmap::query(host) };
+        let last_words = if failed {
+            journal::query(host)
+        } else if quorum.as_ref().is_ok_and(|quorum| !quorum.quorate) {
+            journal::put_out_by(host).map(|by| by.map(|nodeid| LastWords::KilledBy { nodeid }))
+        } else {
+            Ok(None)
+        };
         Self {
             hostname: host.hostname().unwrap_or_default(),
             pmxcfs: pmxcfs::query(host),
             members: members::query(host),
             cluster_conf: corosync_conf::cluster(host),
             local_conf: corosync_conf::local(host),
-            quorum: if stopped { Err(down("corosync-quorumtool")) } else { quorumtool::query(host) },
-            cmap: if stopped { Err(down("corosync-cmapctl")) } else { cmap::query(host) },
-            last_words: if failed { journal::query(host) } else { Ok(None) },
+            last_words,
             services,
+            quorum,
+            cmap,
         }
     }
 
@@ -258,10 +268,7 @@ impl Evidence {
 
     fn stopped(&self) -> Judgement {
         let (situation, reason) = match &self.last_words {
-            Ok(Some(LastWords::KilledBy { nodeid })) => (
-                Situation::Removed,
-                format!("nodeid {nodeid} told corosync on this node to stop, as 'pvecm delnode' does"),
-            ),
+            Ok(Some(LastWords::KilledBy { nodeid })) => (Situation::Removed, put_out(*nodeid)),
             Ok(Some(LastWords::OtherVersion { theirs, ours })) => (
                 Situation::Stranded,
                 format!("corosync stopped because it had config_version {ours} and the other nodes {theirs}"),
@@ -274,8 +281,13 @@ impl Evidence {
         judged(situation, Some(Membership::Member), reason)
     }
 
-    /// A node alone with its votes is cut off, unless it runs an older file than the one it has.
+    /// A node alone with its votes is cut off, unless the cluster put it out or it runs an older file than it has.
     fn not_quorate(&self, quorum: &Quorum) -> Judgement {
+        if let Ok(Some(LastWords::KilledBy { nodeid })) = &self.last_words {
+            let mut judgement = judged(Situation::Removed, Some(Membership::Member), put_out(*nodeid));
+            judgement.reasons.push("since then it was never quorate".to_owned());
+            return judgement;
+        }
         let votes = format!(
             "{} of {} votes are there, {} are needed",
             quorum.total_votes, quorum.expected_votes, quorum.quorum
@@ -325,6 +337,10 @@ impl Evidence {
         let situation = if reasons.is_empty() { Situation::Member } else { Situation::VersionsDiffer };
         Judgement { situation, membership: Some(Membership::Member), reasons }
     }
+}
+
+fn put_out(nodeid: u32) -> String {
+    format!("nodeid {nodeid} told corosync on this node to stop, as 'pvecm delnode' does")
 }
 
 fn judged(situation: Situation, membership: Option<Membership>, reason: impl Into<String>) -> Judgement {
@@ -382,6 +398,16 @@ mod tests {
                 Situation::Removed,
                 Some(Member),
                 &["nodeid 1 told corosync on this node to stop, as 'pvecm delnode' does"],
+            ),
+            (
+                "removed, corosync restarted",
+                nodes::removed_and_restarted(),
+                Situation::Removed,
+                Some(Member),
+                &[
+                    "nodeid 1 told corosync on this node to stop, as 'pvecm delnode' does",
+                    "since then it was never quorate",
+                ],
             ),
             (
                 "stranded",

@@ -50,6 +50,7 @@ golden!(
     corosync_stopped,
     pmxcfs_stopped,
     removed,
+    removed_and_restarted,
     stranded,
     plain_debian,
 );
@@ -72,6 +73,17 @@ fn few_programs_are_started() {
         ["systemctl", "corosync-quorumtool", "corosync-cmapctl", "corosync-cfgtool", "dpkg-query"]
     );
     assert_eq!(started(nodes::removed()), ["systemctl", "journalctl", "dpkg-query"]);
+    assert_eq!(
+        started(nodes::not_quorate()),
+        [
+            "systemctl",
+            "corosync-quorumtool",
+            "corosync-cmapctl",
+            "journalctl",
+            "corosync-cfgtool",
+            "dpkg-query"
+        ]
+    );
 }
 
 /// A node on which no program ends by itself.

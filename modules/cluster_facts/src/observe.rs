@@ -23,7 +23,7 @@ pub(crate) struct Observed {
     pub(crate) addresses: Result<Vec<LocalAddress>, HostError>,
 }
 
-/// Reads it all. Two programs are started, five where corosync runs, one more where it has failed.
+/// Reads it all. Two programs are started, five where corosync runs, and the journal's where something is wrong.
 pub(crate) fn observe(host: &dyn Host) -> Observed {
     let evidence = Evidence::read(host);
     let links = evidence.quorum.is_ok().then(|| cfgtool::query(host));

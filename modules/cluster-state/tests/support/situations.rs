@@ -152,10 +152,14 @@ pub(crate) fn one_of_three_off() -> FakeHost {
 
 /// A node of three that the two others do not reach.
 pub(crate) fn not_quorate() -> FakeHost {
+    let journal = "Starting corosync.service - Corosync Cluster Engine...\n\
+        [QUORUM] This node is within the primary component and will provide service.\n\
+        [QUORUM] This node is within the non-primary component and will NOT provide any services.\n";
     recorded!(
         "inquorate_pve1_cut_off_from_3-node_corosync_net" on "pve1", writable: false, cmap: "corosync-cmapctl"
     )
     .host()
+    .query_prefix("journalctl ", journal)
 }
 
 /// A node of three on the side that goes on while the first is cut off.
@@ -195,6 +199,38 @@ pub(crate) fn removed() -> FakeHost {
     )
     .host()
     .query_prefix("journalctl ", as_cat(&journal.stdout))
+}
+
+/// The same after its corosync was started again, which runs alone. Its values were not recorded: these are the ones
+/// that count, as a node alone has them.
+pub(crate) fn removed_and_restarted() -> FakeHost {
+    let status =
+        recording!("removed_node_pve3_was_online_at_delnode--restart_of_corosync_on_the_removed_node--pve3")
+            .stdout;
+    let (status, _) = status.rsplit_once("\n\nMembership information").expect("two tables were recorded");
+    let journal = recording!(
+        "removed_node_pve3_was_online_at_delnode--systemctl_status_--no-pager_-l_pve-cluster_corosync--pve3"
+    );
+    let journal = as_cat(&journal.stdout)
+        + "Starting corosync.service - Corosync Cluster Engine...\n[QUORUM] Members[1]: 3\n";
+    let mut recorded = recorded!(
+        "removed_node_pve3_was_online_at_delnode" on "pve3", writable: false, cmap: "corosync-cmapctl_totem."
+    );
+    recorded.services.stdout = recorded.services.stdout.replace("failed", "active");
+    recorded.quorum = Recording { stdout: status.to_owned(), stderr: String::new(), rc: 2 };
+    recorded.links =
+        Recording { stdout: "Local node ID 3, transport knet\n".to_owned(), stderr: String::new(), rc: 0 };
+    recorded.cmap = Recording {
+        stdout: "runtime.members.3.config_version (u64) = 16\n\
+            runtime.members.3.ip (str) = r(0) ip(10.77.1.13) \n\
+            runtime.members.3.status (str) = joined\n\
+            runtime.votequorum.this_node_id (u32) = 3\n\
+            totem.config_version (u64) = 16\n"
+            .to_owned(),
+        stderr: String::new(),
+        rc: 0,
+    };
+    recorded.host().query_prefix("journalctl ", journal)
 }
 
 /// A node whose join ran into another node's: it never met the cluster with the file it was given.
