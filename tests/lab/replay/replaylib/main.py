@@ -37,7 +37,13 @@ def in_order(situation, found):
                 return index
         return len(situation.order)
 
-    return sorted(found, key=rank)
+    found = sorted(found, key=rank)
+    for later, earlier in situation.follows.items():
+        moved = [recording for recording in found if _name(recording) == earlier]
+        found = [recording for recording in found if _name(recording) != earlier]
+        place = next(index for index, recording in enumerate(found) if _name(recording) == later)
+        found[place:place] = moved
+    return found
 
 
 class Counts:

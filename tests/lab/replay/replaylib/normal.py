@@ -24,6 +24,8 @@ RULES = [
     (r"SHA256:[A-Za-z0-9+/]{43}", "SHA256:<KEY>"),
     (r'"config_digest"( ?: ?)"[0-9a-f]{40}"', r'"config_digest"\1"<DIGEST>"'),
     (r"Ring ID:( +)[0-9a-f]+\.[0-9a-f]+", r"Ring ID:\1<RING>"),
+    (r"A new membership \([0-9a-f]+\.[0-9a-f]+\)", "A new membership (<RING>)"),
+    (r"^ +\d+( +(?:TS|RR|FF) )", r"<PID>\1"),
     (r"Ring ID:\t\t[0-9a-f]+\.[0-9a-f]+", "Ring ID:\t\t<RING>"),
     (r"\b(ssh-rsa|ssh-ed25519) [A-Za-z0-9+/=]{30,}", r"\1 <KEY>"),
     (r"Config Version:( +)\d+", r"Config Version:\1<VERSION>"),

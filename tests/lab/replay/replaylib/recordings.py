@@ -38,8 +38,8 @@ def _parse(situation, text):
     name, rest = text.split("\n", 1)
     command = re.search(r"^COMMAND: (.*?)\nNODE: ", rest, re.S | re.M).group(1)
     node, run_as = re.search(r"^NODE: (\S+) \| SITUATION: .*? \| RUN AS: (.*)$", rest, re.M).groups()
-    code = re.search(r"EXIT CODE: (.*)$", rest, re.M).group(1)
-    seconds = float(re.search(r"DURATION: ([0-9.]+)s", rest).group(1))
+    code = re.search(r"^STARTED: .*EXIT CODE: (.*)$", rest, re.M)
+    seconds = re.search(r"DURATION: ([0-9.]+)s", rest)
     stdin = re.search(r"stdin =('.*')$", run_as)
     return Recording(
         situation=situation,
@@ -49,10 +49,10 @@ def _parse(situation, text):
         run_as=run_as,
         stdin=ast.literal_eval(stdin.group(1)) if stdin else None,
         terminal="-tt" in run_as,
-        exit_code=code,
+        exit_code=code.group(1) if code else "",
         stdout=_part(rest, "STDOUT", "STDERR"),
         stderr=_part(rest, "STDERR", "END"),
-        seconds=seconds,
+        seconds=float(seconds.group(1)) if seconds else 0.0,
     )
 
 

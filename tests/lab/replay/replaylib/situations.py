@@ -26,8 +26,10 @@ class Situation:
     leave: Callable = _nothing
     # What happens between the recordings: the name of a recording -> what is done just before it.
     before: dict = field(default_factory=dict)
-    # Recordings of one second, in their true order.
+    # Recordings of one second, in their true order: these come first.
     order: tuple = ()
+    # name -> name of the one that comes just before it.
+    follows: dict = field(default_factory=dict)
     quick: bool = False
 
 
@@ -341,7 +343,11 @@ SITUATIONS = [
         "three",
         enter=lambda: must("pve1", "systemctl stop pve-cluster"),
         leave=after_third,
-        before={"afterwards": lambda: wait_writable("pve1"), "systemctl_restart_pve-cluster": _nothing},
+        before={"afterwards": lambda: wait_writable("pve1")},
+        follows={
+            "start_pve-cluster_after_removing_the_stray_file":
+                "start_pve-cluster_with_a_stray_file_in_the_bare_etc_pve_directory"
+        },
     ),
     Situation(
         "delnode_of_an_online_node_pve3_from_3-node",

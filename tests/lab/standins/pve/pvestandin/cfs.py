@@ -13,6 +13,9 @@ from .errors import PveError
 
 CONTROL = "/run/pmxcfs-standin.sock"
 
+# Who speaks in the cluster log: a command line, or the daemon that works for the API.
+speaker = "pvecm"
+
 
 def node_name():
     return os.uname().nodename.split(".")[0]
@@ -89,9 +92,9 @@ def _tell(message):
         pass
 
 
-def log_message(priority, message, tag="pvecm", user="root@pam"):
+def log_message(priority, message, user="root@pam"):
     """Into the cluster log."""
-    _tell({"log": {"pri": priority, "tag": tag, "pid": os.getpid(), "user": user, "msg": message}})
+    _tell({"log": {"pri": priority, "tag": speaker, "pid": os.getpid(), "user": user, "msg": message}})
 
 
 def announce(key):

@@ -165,7 +165,7 @@ class Handler(BaseHTTPRequestHandler):
             time.sleep(PENALTY)
             self.answer(401, None, "authentication failure")
             return
-        cfs.log_message(6, f"successful auth for user '{user}'", tag="pvedaemon")
+        cfs.log_message(6, f"successful auth for user '{user}'")
         self.answer(
             200,
             {
@@ -262,6 +262,7 @@ def serve_one(connection, context):
 
 
 def main():
+    cfs.speaker = "pvedaemon"
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     certificate, key = certs.served_files(cfs.node_name())
     try:
