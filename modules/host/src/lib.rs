@@ -7,17 +7,23 @@
 mod command;
 mod error;
 mod files;
+mod mount;
 mod network;
 mod process;
 mod real;
+mod replace;
 mod rights;
+mod there;
 mod wait;
 
 pub use command::{Command, Ending, Output};
 pub use error::HostError;
 pub use files::{FileKind, Stat};
+pub use mount::is_mount_point;
 pub use network::LocalAddress;
 pub use real::RealHost;
+pub use replace::{Attributes, replace_file};
+pub use there::{if_there, is_there, read_text};
 pub use wait::{Waited, wait_until};
 
 use std::path::{Path, PathBuf};

@@ -18,8 +18,11 @@ use nix::unistd::Pid;
 
 use crate::{Command, Ending, HostError, Output};
 
-/// After a program has ended, how long its output may stay open: a daemon it started may have kept the pipe.
+/// After a program has ended, how long its output may stay open without a byte: a daemon it started may have kept the
+/// pipe.
 const DRAIN: Duration = Duration::from_millis(500);
+/// The same for a daemon that goes on writing.
+const DRAIN_AT_MOST: Duration = Duration::from_secs(5);
 /// How long what was asked to stop (SIGTERM) may take before it is killed.
 const GRACE: Duration = Duration::from_secs(2);
 
@@ -28,7 +31,7 @@ pub(crate) fn run(command: &Command) -> Result<Output, HostError> {
     // `pvecm` works in a child with a session of its own. As the subreaper, this process becomes the parent of
     // whatever such a child leaves behind, and so can find and end it at the deadline.
     let _ = nix::sys::prctl::set_child_subreaper(true);
-    let before = descendants();
+    let before = descendants(&[]);
     let mut child = std::process::Command::new(&command.program)
         .args(&command.args)
         .env_clear()
@@ -64,8 +67,8 @@ pub(crate) fn run(command: &Command) -> Result<Output, HostError> {
             Ending::TimedOut
         }
     };
-    let drained = Instant::now() + DRAIN;
-    Ok(Output { ending, stdout: stdout.text(drained), stderr: stderr.text(drained) })
+    let until = Instant::now() + DRAIN_AT_MOST;
+    Ok(Output { ending, stdout: stdout.text(until), stderr: stderr.text(until) })
 }
 
 fn ending_of(status: ExitStatus) -> Ending {
@@ -107,21 +110,34 @@ fn collect(stream: Option<impl Read + Send + 'static>) -> Stream {
 }
 
 impl Stream {
-    /// What has come by the time the stream closed, or by `until`.
+    /// What has come by the time the stream closed, or nothing more came, or by `until`.
     fn text(&self, until: Instant) -> String {
-        let _ = self.closed.recv_timeout(until.saturating_duration_since(Instant::now()));
+        let mut seen = self.len();
+        loop {
+            let pause = DRAIN.min(until.saturating_duration_since(Instant::now()));
+            let closed = self.closed.recv_timeout(pause) != Err(RecvTimeoutError::Timeout);
+            let now = self.len();
+            if closed || now == seen || Instant::now() >= until {
+                break;
+            }
+            seen = now;
+        }
         String::from_utf8_lossy(&self.bytes.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
+    }
+
+    fn len(&self) -> usize {
+        self.bytes.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 }
 
-/// Ends every descendant that was not there before: asks first, kills after [`GRACE`].
+/// Ends every descendant that was not there before, nor is below one that was: asks first, kills after [`GRACE`].
 fn stop(before: &[Pid]) {
     let asked = Instant::now();
     let mut signal = Signal::SIGTERM;
     let mut told = Vec::new();
     loop {
         reap();
-        let left: Vec<Pid> = descendants().into_iter().filter(|pid| !before.contains(pid)).collect();
+        let left = descendants(before);
         if left.is_empty() {
             return;
         }
@@ -151,8 +167,9 @@ fn reap() {
     }
 }
 
-/// All running processes below this one, whatever their session (zombies left out).
-fn descendants() -> Vec<Pid> {
+/// All running processes below this one, whatever their session; without zombies, and without `others` and what is
+/// below them: a daemon that an earlier program left behind is none of this one's business.
+fn descendants(others: &[Pid]) -> Vec<Pid> {
     let mut parents = Vec::new();
     for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
         let name = entry.file_name();
@@ -170,7 +187,10 @@ fn descendants() -> Vec<Pid> {
     let mut found = vec![Pid::this().as_raw()];
     let mut next = 0;
     while let Some(&parent) = found.get(next) {
-        found.extend(parents.iter().filter(|(_, p)| *p == parent).map(|(pid, _)| *pid));
+        let other = |pid: &i32| others.contains(&Pid::from_raw(*pid));
+        found.extend(
+            parents.iter().filter(|(_, p)| *p == parent).map(|(pid, _)| *pid).filter(|pid| !other(pid)),
+        );
         next += 1;
     }
     found.into_iter().skip(1).map(Pid::from_raw).collect()

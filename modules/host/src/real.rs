@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use nix::fcntl::AT_FDCWD;
-use nix::sys::stat::{UtimensatFlags, utimensat};
+use nix::sys::stat::{Mode, UtimensatFlags, utimensat};
 use nix::sys::time::TimeSpec;
 
 use crate::{Command, FileKind, Host, HostError, LocalAddress, Output, Stat, User, process, rights};
@@ -24,8 +24,12 @@ pub struct RealHost {
 
 impl RealHost {
     /// The machine, with its clock started now.
+    ///
+    /// Sets the umask of this process to 022, which programs inherit: what `pvecm` writes must not depend on the
+    /// login profile of the user that Ansible came as.
     #[must_use]
     pub fn new() -> Self {
+        let _ = nix::sys::stat::umask(Mode::S_IWGRP | Mode::S_IWOTH);
         Self { started: Instant::now() }
     }
 }
@@ -97,6 +101,14 @@ impl Host for RealHost {
             .mode(mode)
             .open(path)
             .map_err(failed("create", path))?;
+        // The umask may have taken bits away. pmxcfs has modes of its own and refuses others.
+        match file.set_permissions(fs::Permissions::from_mode(mode)) {
+            Err(error) if error.kind() != io::ErrorKind::PermissionDenied => {
+                let _ = fs::remove_file(path);
+                return Err(HostError::file("change the mode of", path, &error));
+            }
+            _ => {}
+        }
         let written = file.write_all(content).and_then(|()| file.sync_all()).and_then(|()| file.metadata());
         drop(file);
         let problem = match written {
@@ -224,10 +236,35 @@ mod tests {
     }
 
     #[test]
-    fn a_write_to_a_full_device_is_an_error() {
+    fn an_existing_device_is_never_opened() {
         let host = RealHost::new();
         let error = host.create(Path::new("/dev/full"), b"x", 0o600).unwrap_err();
-        assert_eq!(error.errno(), Some(17), "an existing device is never opened");
+        assert_eq!(error.errno(), Some(17));
+    }
+
+    #[test]
+    fn a_file_gets_exactly_its_mode() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        let host = RealHost::new();
+        host.create(&path, b"", 0o666).unwrap();
+        assert_eq!(host.stat(&path).unwrap().mode, 0o666, "whatever the umask");
+    }
+
+    #[test]
+    fn the_host_name_has_no_domain() {
+        let name = RealHost::new().hostname().unwrap();
+        assert!(!name.is_empty() && !name.contains('.'), "{name}");
+    }
+
+    #[test]
+    fn times_and_modes_are_set() {
+        let dir = tempfile::tempdir().unwrap();
+        let host = RealHost::new();
+        host.set_times(dir.path(), 0).unwrap();
+        host.set_mode(dir.path(), 0o750).unwrap();
+        let stat = host.stat(dir.path()).unwrap();
+        assert_eq!((stat.mtime, stat.mode), (0, 0o750));
     }
 
     #[test]
