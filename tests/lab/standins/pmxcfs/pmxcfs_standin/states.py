@@ -7,12 +7,6 @@ import subprocess
 
 from . import corosync_conf, journal
 
-# After a reload the writing node learns of a lost quorum a little later than the writer of the
-# file gets its answer: in the recordings the lock around the change is always given back, also
-# when the change costs the quorum, and the new configuration is seen 8 to 46 ms after the reload.
-LATER = 0.04
-SETTLE = 0.05
-
 
 def apply(tree, operation, data, writer, now):
     """Carries out one change and returns its result."""
@@ -75,11 +69,9 @@ class FilesState:
             corosync_conf.report_reload(process.wait())
             then()
             group.unblock()
+            # changes sent meanwhile are still carried out; only then is a lost quorum noticed
             self.runtime.resume(only=group)
-            self.runtime.loop.after(LATER, resume_all)
-
-        def resume_all():
-            if not group.blocked:  # else the next reload has begun, and will end this
+            if not group.blocked:  # else one of them was the next change of the file
                 self.runtime.resume()
 
         self.runtime.loop.watch(exited, done)

@@ -12,6 +12,21 @@ API_VERSION = 1
 CONF_LOCK = "file-corosync_conf"
 
 
+def change_configuration(change):
+    """Run `change` holding this node's lock and, when the cluster has other nodes, the cluster-wide one.
+
+    A lone node must not take the latter: the change costs it its quorum, and it could not give it back.
+    """
+
+    def work():
+        if len(cfs.members().get("nodelist", {})) > 1:
+            cfs.locked(CONF_LOCK, 10, change)
+        else:
+            change()
+
+    cfs.file_locked(paths.LOCK, 10, work)
+
+
 def _shuffled(mapping):
     """The real program walks its tables in an order that changes from run to run."""
     items = list(mapping.items())
@@ -109,7 +124,7 @@ def add_node(parameters):
         cfs.log_message(5, f"adding node {name} to cluster")
         conf.save(document)
 
-    cfs.locked(CONF_LOCK, 10, change)
+    change_configuration(change)
     return {
         "corosync_authkey": files.read_bytes(paths.AUTHKEY).decode("latin-1"),
         "corosync_conf": files.read(paths.CLUSTER_CONF),
@@ -144,4 +159,4 @@ def delete_node(name):
             subprocess.run(["corosync-cfgtool", "-k", str(nodeid)], stdin=subprocess.DEVNULL, check=False)
         conf.save(document)
 
-    cfs.locked(CONF_LOCK, 10, change)
+    change_configuration(change)
