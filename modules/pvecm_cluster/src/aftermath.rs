@@ -201,3 +201,169 @@ fn alone(view: &View, peer: Option<&Peer>) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fake::{self, ALONE, PAIR};
+    use crate::wanted::tests::join;
+    use crate::{observe, probe};
+    use testkit::{Answer, FakeHost, Machine};
+
+    const THREE: &[(u32, &str)] = &[(1, "pve1"), (2, "pve2"), (3, "pve3")];
+
+    /// What is said of this node, when the cluster node answers so.
+    fn said(host: FakeHost, change: fn(&mut Machine), peer: Option<String>) -> Aftermath {
+        let peer = peer.map_or_else(
+            || Answer::exit(255, "", "ssh: Could not resolve hostname pve9: Name or service not known\r\n"),
+            Answer::ok,
+        );
+        let host = host
+            .query_prefix("ssh ", peer)
+            .query_prefix("journalctl", "")
+            .query_prefix("corosync-cmapctl", Answer::exit(1, "", "Failed to initialize the cmap API\n"));
+        host.change(change);
+        let wanted = Wanted::check(&join()).unwrap();
+        let there = probe::ask(&host, "10.77.0.11");
+        aftermath(&wanted, &observe::here(&host).unwrap(), &there)
+    }
+
+    #[test]
+    fn each_situation_has_its_remedy() {
+        let network = "the nodes do not reach each other over the links: check the addresses and UDP ports 5405-5412 \
+                       between them; corosync joins by itself once they do, then run this task again";
+        let separate = "the cluster has removed this node: separate it without reinstalling, as Proxmox VE's \
+                        documentation describes, before it joins again";
+        type Case = (FakeHost, fn(&mut Machine), Option<String>, String);
+        let cases: Vec<Case> = vec![
+            (
+                fake::standalone(),
+                |machine| machine.unmount("/etc/pve"),
+                None,
+                "run 'systemctl start pve-cluster' on this node, then this task again".into(),
+            ),
+            (fake::standalone(), |_| {}, None, "mend the cause, then run this task again".into()),
+            (
+                fake::standalone(),
+                |_| {},
+                Some(fake::peer(1, ALONE, &[(1, 1)])),
+                "mend the cause, then run this task again".into(),
+            ),
+            (
+                fake::standalone(),
+                |_| {},
+                Some(fake::peer(2, PAIR, &[(1, 2)])),
+                "the cluster lists this node although it has not joined: run this task again with 'force: true', or \
+                 take the node back with 'pvecm delnode pve2' on 'pve1'"
+                    .into(),
+            ),
+            (
+                fake::member(),
+                |machine| machine.write("/etc/pve/corosync.conf", ""),
+                None,
+                "put the corosync.conf of a working member in its place".into(),
+            ),
+            (
+                fake::member(),
+                |machine| fake::become_member(machine, 2, PAIR, &[]),
+                Some(fake::peer(3, &[(1, "pve1"), (3, "pve3")], &[(1, 3), (3, 3)])),
+                separate.into(),
+            ),
+            (
+                fake::member(),
+                |machine| {
+                    fake::become_member(machine, 2, PAIR, &[]);
+                    machine.query(
+                        "journalctl --unit=corosync.service --boot --lines=60 --output=cat --no-pager --quiet",
+                        "[CFG   ] Killed by node 1 : Killed by corosync-cfgtool\n",
+                    );
+                },
+                None,
+                separate.into(),
+            ),
+            (
+                fake::member(),
+                |machine| fake::become_member(machine, 2, PAIR, &[]),
+                Some(fake::peer(3, THREE, &[(1, 3), (3, 3)])),
+                "the cluster changed its corosync.conf while this node joined: copy '/etc/pve/corosync.conf' of 'pve1' \
+                 to '/etc/corosync/corosync.conf' on this node and run 'systemctl reset-failed corosync' and \
+                 'systemctl restart corosync' here"
+                    .into(),
+            ),
+            (
+                fake::member(),
+                |machine| fake::become_member(machine, 2, PAIR, &[]),
+                Some(fake::peer(2, PAIR, &[(1, 2)])),
+                "mend what 'journalctl -u corosync' on this node names, then run 'systemctl restart corosync' and this \
+                 task again"
+                    .into(),
+            ),
+            (
+                fake::member(),
+                |machine| fake::set_services(machine, "inactive"),
+                None,
+                "run 'systemctl start corosync' on this node, then this task again".into(),
+            ),
+            (
+                fake::member(),
+                |machine| fake::become_member(machine, 2, PAIR, &[(2, 2)]),
+                Some(fake::peer(2, PAIR, &[(1, 2)])),
+                format!(
+                    "{network}; to give up instead, run 'pvecm expected 1' and 'pvecm delnode pve2' on 'pve1'"
+                ),
+            ),
+            (
+                fake::member(),
+                |machine| fake::become_member(machine, 3, THREE, &[(2, 3)]),
+                Some(fake::peer(3, THREE, &[(1, 3), (3, 3)])),
+                network.into(),
+            ),
+            (
+                fake::member(),
+                |machine| fake::become_member(machine, 3, THREE, &[(1, 3), (2, 3), (3, 2)]),
+                None,
+                "corosync runs config_version 2 on 'pve3' and 3 on 'pve1', 'pve2': wait until it runs one version on \
+                 all members, or run 'systemctl restart corosync' on those behind"
+                    .into(),
+            ),
+            (
+                fake::member(),
+                |machine| machine.set_quorate(false),
+                None,
+                "pmxcfs has not synchronised, 'journalctl -u pve-cluster' on this node says why; 'systemctl restart \
+                 pve-cluster' starts it anew"
+                    .into(),
+            ),
+            (
+                fake::member(),
+                |machine| machine.remove(fake::CERTIFICATE),
+                None,
+                "the join stopped before its last steps: run 'pvecm updatecerts' on this node, which makes \
+                 '/etc/pve/nodes/pve2/pve-ssl.pem', and 'systemctl restart pveproxy pvedaemon'"
+                    .into(),
+            ),
+            (fake::member(), |_| {}, None, "run this task again".into()),
+        ];
+        for (host, change, peer, expected) in cases {
+            assert_eq!(said(host, change, peer).remedy, expected);
+        }
+    }
+
+    #[test]
+    fn the_states_in_words() {
+        let after = said(fake::member(), |_| {}, Some(fake::peer(2, PAIR, &[(1, 2), (2, 2)])));
+        assert_eq!(
+            after.node_state,
+            "nodeid 2 of cluster 'prod' by its own corosync.conf (config_version 2), corosync is quorate (2 of 2 votes) \
+             with 'pve1', 'pve2'"
+        );
+        assert_eq!(
+            after.cluster_state.unwrap(),
+            "cluster 'prod' lists this node as nodeid 2 (config_version 2), on 'pve1' corosync is quorate (2 of 2 \
+             votes) with 'pve1', 'pve2'"
+        );
+        let after = said(fake::standalone(), |machine| machine.unmount("/etc/pve"), None);
+        assert_eq!(after.node_state, "'/etc/pve' is not mounted");
+        assert_eq!(after.cluster_state.unwrap(), "the name '10.77.0.11' cannot be resolved on this node");
+    }
+}

@@ -8,7 +8,7 @@ use host::{Command, Ending, Host, Output, Waited, wait_until};
 use serde::Serialize;
 
 use crate::aftermath::{self, Aftermath};
-use crate::args::Args;
+use crate::args::{Args, State};
 use crate::explain;
 use crate::observe;
 use crate::plan::{self, Deed, Forecast, Plan, Refusal};
@@ -29,9 +29,9 @@ struct Seen {
 
 /// Does what the task asks.
 pub(crate) fn run(args: Args, context: &Context, host: &dyn Host) -> Result<Outcome, Failure> {
-    let verb = if args.cluster_node.is_some() { Deed::Join } else { Deed::Create };
+    let deed = if args.state == State::Joined { Deed::Join } else { Deed::Create };
     let wanted = Wanted::check(&args).map_err(|reasons| {
-        Failure::new(sentence(verb, &args.cluster_name, &reasons.join("; "))).with("reasons", reasons)
+        Failure::new(sentence(deed, &args.cluster_name, &reasons.join("; "))).with("reasons", reasons)
     })?;
     let deadline = Duration::from_secs(wanted.timeout);
     let (plan, seen) = settle(host, &wanted, deadline)?;
