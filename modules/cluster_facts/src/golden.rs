@@ -9,7 +9,7 @@ use crate::situations as nodes;
 use crate::{args, module};
 
 /// The facts of a node, as the module answers them.
-fn facts(host: &FakeHost, given: &Value) -> Value {
+pub(crate) fn facts(host: &FakeHost, given: &Value) -> Value {
     let answer = ansible_module::answer(&args::spec(), given.to_string().as_bytes(), host, module::run);
     assert_eq!(host.effects(), Vec::<String>::new(), "facts change nothing");
     assert_eq!((answer.get("failed"), &answer["changed"]), (None, &json!(false)));

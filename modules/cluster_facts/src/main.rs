@@ -2,6 +2,8 @@
 //! Ansible module `cluster_facts`: what a Proxmox VE node and its cluster are like now.
 
 mod args;
+#[cfg(test)]
+mod documented;
 mod facts;
 #[cfg(test)]
 mod golden;
