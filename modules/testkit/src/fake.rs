@@ -407,6 +407,12 @@ impl Host for FakeHost {
         Ok(self.machine.borrow().users.iter().find(|user| user.name == name).cloned())
     }
 
+    /// What is created from now on is the user's; nothing is refused for lack of rights.
+    fn act_as(&self, user: Option<&User>) -> Result<(), HostError> {
+        self.machine.borrow_mut().acting_as = user.cloned();
+        Ok(())
+    }
+
     fn elapsed(&self) -> Duration {
         self.machine.borrow().now()
     }

@@ -53,6 +53,8 @@ pub struct Machine {
     pub(crate) hostname: String,
     pub(crate) addresses: Vec<LocalAddress>,
     pub(crate) users: Vec<User>,
+    /// Whose files new ones are.
+    pub(crate) acting_as: Option<User>,
 }
 
 impl Default for Machine {
@@ -68,6 +70,7 @@ impl Default for Machine {
             hostname: "localhost".to_owned(),
             addresses: Vec::new(),
             users: vec![User { name: "root".to_owned(), uid: 0, gid: 0, home: "/root".into() }],
+            acting_as: None,
         };
         machine.mounts.insert("/".into(), 1);
         for directory in ["/", "/etc", "/run", "/tmp", "/var", "/var/lib"] {
@@ -319,12 +322,13 @@ impl Machine {
     pub(crate) fn fresh(&self, path: &Path, content: Content, mode: u32) -> Node {
         let directory = content == Content::Directory;
         let link = matches!(content, Content::Link(_));
-        let (mode, gid) = match self.pmxcfs_of(path) {
-            Some(_) if link => (0o755, WWW_DATA),
-            Some(fs) => (fs.mode(path, directory), WWW_DATA),
-            None => (mode, 0),
+        let (own_uid, own_gid) = self.acting_as.as_ref().map_or((0, 0), |user| (user.uid, user.gid));
+        let (mode, uid, gid) = match self.pmxcfs_of(path) {
+            Some(_) if link => (0o755, 0, WWW_DATA),
+            Some(fs) => (fs.mode(path, directory), 0, WWW_DATA),
+            None => (mode, own_uid, own_gid),
         };
-        Node { content, mode, uid: 0, gid, mtime: self.mtime() }
+        Node { content, mode, uid, gid, mtime: self.mtime() }
     }
 
     fn place(&self, path: &Path, follow: bool) -> PathBuf {

@@ -276,3 +276,15 @@ fn an_endless_wait_is_found() {
     };
     wait_until(&host, Duration::MAX, Duration::from_millis(250), look);
 }
+
+#[test]
+fn what_is_created_as_another_user_is_theirs() {
+    let host = FakeHost::new().with_user("www", 33, 34, "/var/www");
+    let user = host.user("www").unwrap();
+    host.act_as(user.as_ref()).unwrap();
+    host.create(p("/tmp/theirs"), b"", 0o600).unwrap();
+    host.act_as(None).unwrap();
+    host.create(p("/tmp/ours"), b"", 0o600).unwrap();
+    let owner = |path| host.stat(p(path)).map(|stat| (stat.uid, stat.gid)).unwrap();
+    assert_eq!((owner("/tmp/theirs"), owner("/tmp/ours")), ((33, 34), (0, 0)));
+}
