@@ -64,8 +64,9 @@ options:
     default: 60
 notes:
   - Members are not added or removed by this module. See M(pve.cluster.pvecm_cluster).
-  - corosync follows a changed C(token) at once. The ping interval and timeout of its links, where the file does not set
-    them, are calculated from the token that was in use before, and follow with the next reload or restart.
+  - corosync calculates the ping interval and timeout of its links, where the file does not set them, from the token that
+    was in use before a reload. After a change of C(token) or C(token_coefficient) the module therefore reloads corosync once
+    more, so that the links do not keep the old timing.
 seealso:
   - module: pve.cluster.pvecm_cluster
   - module: pve.cluster.cluster_facts

@@ -2,12 +2,16 @@
 //! Writes the file: prepared beside it, then renamed over it, because every write reaches every node at once.
 
 use std::path::Path;
+use std::time::Duration;
 
 use cluster_state::corosync_conf::CLUSTER;
-use host::{Host, HostError};
+use host::{Command, Host, HostError};
 
 use crate::observe::{self, NEW};
 use crate::plan::Change;
+
+/// How long a reload may take: it is a message to every node.
+const RELOAD: Duration = Duration::from_secs(15);
 
 /// Puts the changed file in the place of the one that was read; refuses when that one has changed since.
 ///
@@ -34,6 +38,22 @@ pub(crate) fn write(host: &dyn Host, change: &Change) -> Result<(), String> {
         Ok(()) => error.to_string(),
         Err(left) => format!("{error}; and {left}"),
     })
+}
+
+/// Lets corosync on every node read its file once more.
+///
+/// corosync calculates the timing of its links from the token that was in use *before* a reload, so that after a
+/// change of the token the links follow only with the next one. With a shorter token and links that are still
+/// given up late, the loss of one link would cost the membership instead of moving to another link.
+pub(crate) fn reload(host: &dyn Host) -> Result<(), String> {
+    let command = Command::new("corosync-cfgtool").arg("-R").timeout(RELOAD);
+    let output = host.run(&command).map_err(|error| error.to_string())?;
+    if output.exited_zero() {
+        return Ok(());
+    }
+    let said =
+        output.stderr.lines().chain(output.stdout.lines()).map(str::trim).find(|line| !line.is_empty());
+    Err(format!("'{}' says: {}", command.line(), said.unwrap_or("nothing")))
 }
 
 fn current(host: &dyn Host) -> Result<Vec<u8>, String> {

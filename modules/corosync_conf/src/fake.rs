@@ -61,6 +61,7 @@ pub(crate) fn node(text: &str, trouble: Trouble) -> FakeHost {
         .file(LOCAL, text)
         .dir("/var/backups")
         .at(Duration::ZERO, move |machine| watch(machine, text_of(machine), loaded, members, trouble))
+        .action("corosync-cfgtool -R", Answer::ok("Reloading corosync.conf...\nDone\n"))
         .query_with(move |command| {
             let version = |text: &str| Document::parse(text.as_bytes()).config_version().unwrap_or(0);
             match command.line().as_str() {

@@ -95,7 +95,7 @@ fn under_lock(
     backup::write(host, copy, &change.before.to_bytes())
         .map_err(|error| refused(vec![format!("no backup could be made: {error}")]))?;
     apply::write(host, change).map_err(|reason| refused(vec![reason]).with("backup", copy))?;
-    let missing = match verify::verify(host, change, lock, host.elapsed() + wanted.timeout) {
+    let missing = match bring_into_use(host, wanted, change, lock) {
         Ok(()) => return Ok(()),
         Err(missing) => missing,
     };
@@ -126,11 +126,22 @@ fn under_lock(
         .with("backup", copy))
 }
 
+/// Waits until every node runs the change. Answers with what is missing when the time is over.
+fn bring_into_use(host: &dyn Host, wanted: &Wanted, change: &Change, lock: &Lock) -> Result<(), Vec<String>> {
+    let deadline = host.elapsed() + wanted.timeout;
+    verify::verify(host, change, lock, deadline)?;
+    if !plan::retimes_links(&change.changes) {
+        return Ok(());
+    }
+    apply::reload(host).map_err(|reason| vec![reason])?;
+    verify::verify(host, change, lock, deadline)
+}
+
 /// Puts the old text back under a higher version, and looks whether every node runs it.
 fn take_back(host: &dyn Host, wanted: &Wanted, change: &Change, lock: &Lock) -> Result<u64, String> {
     let back = plan::reversed(change).ok_or("its config_version cannot be raised")?;
     apply::write(host, &back)?;
-    verify::verify(host, &back, lock, host.elapsed() + wanted.timeout)
+    bring_into_use(host, wanted, &back, lock)
         .map_err(|missing| format!("the old text is back in place, but {}", missing.join("; ")))?;
     Ok(back.version)
 }

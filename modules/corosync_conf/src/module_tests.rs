@@ -6,7 +6,7 @@ use std::time::Duration;
 use ansible_module::answer;
 use host::Host;
 use serde_json::{Value, json};
-use testkit::{FakeHost, at_every_effect};
+use testkit::{Answer, FakeHost, at_every_effect};
 
 use crate::fake::{CLUSTER, LOCAL, Trouble, conf, node};
 use crate::lock::LOCK;
@@ -56,6 +56,8 @@ fn a_change_is_made_and_found_in_use() {
             format!("create {COPY} 0600 ({} bytes)", conf(6).len()),
             format!("create {NEW} 0640 ({} bytes)", changed(7).len()),
             format!("rename {NEW} -> {CLUSTER}"),
+            // the timing of the links follows the token with a second reload only
+            "run corosync-cfgtool -R".to_owned(),
             "rmdir /etc/pve/priv/lock/file-corosync_conf".to_owned(),
         ]
     );
@@ -64,7 +66,7 @@ fn a_change_is_made_and_found_in_use() {
     let again = token(&host);
     assert_eq!((&again["changed"], &again["config_version"]), (&json!(false), &json!(7)), "{again}");
     assert_eq!(again["changes"], json!([]));
-    assert_eq!(host.effects().len(), 6);
+    assert_eq!(host.effects().len(), 7);
 }
 
 #[test]
@@ -199,6 +201,26 @@ fn what_corosync_refuses_is_undone_at_once() {
 }
 
 #[test]
+fn a_second_reload_that_fails_is_undone() {
+    let host = healthy();
+    let refusal = Answer::exit(
+        1,
+        "Reloading corosync.conf...\n",
+        "Could not reload configuration. Error CS_ERR_INVALID_PARAM\n",
+    );
+    host.change(|machine| machine.action("corosync-cfgtool -R", refusal));
+    let answer = token(&host);
+    assert_eq!(
+        answer["reasons"],
+        json!(["'corosync-cfgtool -R' says: Could not reload configuration. Error CS_ERR_INVALID_PARAM"])
+    );
+    assert_eq!(host.text(CLUSTER), conf(8));
+    // a change that does not touch the token needs none
+    let answer = run(&host, json!({"totem": {"join": 60}}));
+    assert_eq!((&answer["changed"], &answer["failed"]), (&json!(true), &Value::Null), "{answer}");
+}
+
+#[test]
 fn a_link_that_is_lost_is_a_reason_to_undo() {
     let host = in_trouble(Trouble { link_lost: Some(7), ..Trouble::default() });
     let answer = token(&host);
@@ -324,13 +346,17 @@ fn a_fault_at_every_step() {
             let text = host.text(CLUSTER);
             match answer["changed"].as_bool() {
                 Some(false) => assert_eq!(text, conf(6), "effect {number}: {answer}"),
+                Some(true) if answer["rolled_back"] == true => {
+                    assert_eq!(text, conf(8), "effect {number}: {answer}")
+                }
                 Some(true) => assert_eq!(text, changed(7), "effect {number}: {answer}"),
                 None => panic!("effect {number}: {answer}"),
             }
             host.change(|machine| machine.advance(Duration::from_secs(130)));
             let again = token(host);
             assert_eq!(again["failed"], Value::Null, "effect {number}: {again}");
-            assert_eq!(host.text(CLUSTER), changed(7), "effect {number}");
+            let version = again["config_version"].as_u64().unwrap();
+            assert_eq!(host.text(CLUSTER), changed(version), "effect {number}");
         });
     }
 }

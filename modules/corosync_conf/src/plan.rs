@@ -157,6 +157,11 @@ pub(crate) fn expected(changes: &[Changed]) -> Expected {
     changes.iter().map(|change| (change.key.clone(), change.after.clone())).collect()
 }
 
+/// Whether corosync calculates the timing of its links from what changes.
+pub(crate) fn retimes_links(changes: &[Changed]) -> bool {
+    changes.iter().any(|change| ["totem.token", "totem.token_coefficient"].contains(&change.key.as_str()))
+}
+
 /// The names of members with these nodeids, for messages.
 pub(crate) fn name(members: &[Member], nodeid: u32) -> String {
     let member = members.iter().find(|member| member.nodeid == nodeid);
