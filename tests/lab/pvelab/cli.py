@@ -7,7 +7,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from . import access, doctor, lifecycle, machine, network
 from .process import LabError
@@ -21,14 +21,19 @@ BLOCK = ("table inet lab_block { chain %s { type filter hook %s priority 0; "
 @contextmanager
 def locked(lab: Lab) -> Iterator[None]:
     """One changing command at a time; the others wait."""
-    lab.home.mkdir(parents=True, exist_ok=True)
-    with open(lab.home / f"{lab.name}.lock", "w", encoding="utf-8") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            print("waiting for another command of this lab", file=sys.stderr, flush=True)
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+    path = lab.home / f"{lab.name}.lock"
+    while True:
+        lab.home.mkdir(parents=True, exist_ok=True)
+        with open(path, "w", encoding="utf-8") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                print("waiting for another command of this lab", file=sys.stderr, flush=True)
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            # 'clean' removes the file: then another waiter may already hold a new one.
+            if path.exists() and path.samefile(f"/proc/self/fd/{lock.fileno()}"):
+                yield
+                return
 
 
 def _words(words: list[str]) -> list[str]:
@@ -162,6 +167,9 @@ def clean(lab: Lab, _options: argparse.Namespace) -> None:
     """Remove everything, the cached root filesystem included."""
     with locked(lab):
         lifecycle.clean(lab)
+        (lab.home / f"{lab.name}.lock").unlink()
+        with suppress(OSError):
+            lab.home.rmdir()  # unless there are other labs
 
 
 def parser() -> argparse.ArgumentParser:

@@ -141,11 +141,17 @@ def wait_ready(lab: Lab, node: Node) -> None:
         time.sleep(0.1)
 
 
+# A member of a cluster may boot half broken, or go on booting for minutes without quorum. Logins by key need /etc/pve.
+REACHABLE = """
+systemctl is-active --quiet ssh && [ -z "$(systemctl show --property=Job --value pve-cluster)" ]
+"""
+
+
 def wait_reachable(lab: Lab, node: Node) -> None:
-    """Wait until a node that may be half broken, as a member of a cluster may be, at least runs sshd."""
+    """Wait until a node that was in use can be logged in to, or never will by itself."""
     def answers() -> bool:
         _require_on(lab, node)
-        return leader(lab, node) is not None and inside(lab, node, "systemctl is-active ssh").returncode == 0
+        return leader(lab, node) is not None and inside(lab, node, REACHABLE).returncode == 0
 
     wait_for(answers, BOOT_SECONDS, f"boot node '{node.name}'")
 
