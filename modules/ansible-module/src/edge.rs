@@ -36,7 +36,8 @@ pub fn main<A: DeserializeOwned>(
         // Without unwinding: the module may be in any state.
         std::process::exit(1);
     }));
-    // A handler rather than ignoring it: an ignored signal would be inherited by what the module starts.
+    host::leave_terminal();
+    // Should that not have worked. A handler rather than ignoring it: an ignored signal would be inherited by what the module starts.
     let _ = signal_hook::flag::register(signal_hook::consts::SIGHUP, Arc::new(AtomicBool::new(false)));
 
     let given = arguments();

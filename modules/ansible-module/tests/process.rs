@@ -310,3 +310,22 @@ fn a_hang_up_is_not_blocked_in_what_a_module_starts() {
     let answer = answer(&current(json!({"name": "x", "act": "run", "s": "kill -HUP $$; echo still here"})));
     assert_eq!(answer["stdout"], "");
 }
+
+#[test]
+fn what_a_module_starts_has_no_terminal() {
+    let args = tempfile::NamedTempFile::new().unwrap();
+    let script = "(: </dev/tty) 2>/dev/null && echo terminal || echo none";
+    fs::write(args.path(), json!({"name": "x", "act": "run", "s": script}).to_string()).unwrap();
+    // As over ssh: below a shell that waits, on a terminal.
+    let line = format!(
+        "(: </dev/tty) && echo begun on a terminal; {} {}; true",
+        echo().display(),
+        args.path().display()
+    );
+    let output = Command::new("script").args(["-qec", &line, "/dev/null"]).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let mut lines = text.lines();
+    assert_eq!(lines.next(), Some("begun on a terminal"));
+    let answer: Value = serde_json::from_str(lines.next().unwrap()).unwrap();
+    assert_eq!(answer["stdout"], "none\n");
+}

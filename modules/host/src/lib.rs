@@ -13,6 +13,7 @@ mod process;
 mod real;
 mod replace;
 mod rights;
+mod session;
 mod there;
 mod wait;
 
@@ -23,6 +24,7 @@ pub use mount::is_mount_point;
 pub use network::LocalAddress;
 pub use real::RealHost;
 pub use replace::{Attributes, replace_file};
+pub use session::leave_terminal;
 pub use there::{if_there, is_there, read_text};
 pub use wait::{Waited, wait_until};
 
