@@ -2,7 +2,7 @@
 //! The module as a process: bad arguments, and real files on a small machine of its own (see `support/machine.sh`;
 //! needs root).
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 #![expect(clippy::disallowed_methods, reason = "the tests run the module as a process")]
 
 use std::path::Path;
