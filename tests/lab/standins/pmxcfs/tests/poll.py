@@ -1,11 +1,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Prints, for a number of seconds, each change of what a node shows, as the recorded timelines do."""
+"""Prints each change of what a node shows, as the recorded timelines do.
+
+Ends after a number of seconds, or when somebody creates /run/poll.stop.
+"""
 
 import os
 import re
 import subprocess
 import sys
 import time
+
+STOP = "/run/poll.stop"
 
 
 def output(*command):
@@ -49,7 +54,9 @@ def look():
 def main():
     begun = time.monotonic()
     last = None
-    while time.monotonic() - begun < float(sys.argv[1]):
+    if os.path.exists(STOP):
+        os.unlink(STOP)
+    while time.monotonic() - begun < float(sys.argv[1]) and not os.path.exists(STOP):
         line = look()
         if line != last:
             print(f"t={time.monotonic() - begun:+.2f} {line}", flush=True)
