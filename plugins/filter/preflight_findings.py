@@ -155,7 +155,8 @@ def _of_membership(host, cluster_name):
             f"it has guests ({vmids}), and joining would drop their configurations",
             "back them up and remove them, or make this node the one that creates the cluster",
         )
-    leftovers = (facts["leftovers"] or {}).get("files") or []
+    # what corosync remembers of its runs (/var/lib/corosync) stays after the documented clean-up and does not hinder a join
+    leftovers = [path for path in (facts["leftovers"] or {}).get("files") or [] if path.startswith("/etc/")]
     if leftovers:
         yield _finding(
             "leftovers",

@@ -135,12 +135,11 @@ _LEFT_OUT = r"/etc/pve/\.|/etc/mtab|/etc/resolv|/etc/machine-id|/var/lib/pve-clu
 
 
 def state(node):
-    """A digest line for every file of a node that the collection might change."""
-    return on(
-        node,
-        f"find {_TREES} ! -type d -printf '%p %m %u %g %l ' \\( -type f -exec sha256sum '{{}}' ';' -o -printf '\\n' \\)"
-        f" 2>/dev/null | grep -vE '{_LEFT_OUT}' | sort; systemctl show -p ActiveState,MainPID corosync pve-cluster ssh",
-    )
+    """A line for every file of a node that the collection might change, and for the services it might restart."""
+    services = "for s in corosync pve-cluster ssh; do echo $s $(systemctl show -p ActiveState,MainPID $s); done"
+    files = f"find {_TREES} ! -type d -printf '%p %m %u %g %l\\n' 2>/dev/null"
+    digests = f"find {_TREES} -type f -print0 2>/dev/null | xargs -0 sha256sum"
+    return [line for line in on(node, f"{files}; {digests}; {services}").splitlines() if not re.search(_LEFT_OUT, line)]
 
 
 def nodes_agree(names):

@@ -108,7 +108,10 @@ class PreflightFindings(unittest.TestCase):
         self.one(
             "leftovers", "files of an earlier cluster are left (/etc/corosync/authkey)",
             "remove them if the node is in no cluster any more",
-            host(leftovers={"files": ["/etc/corosync/authkey"], "nodes": []}),
+            host(leftovers={"files": ["/etc/corosync/authkey", "/var/lib/corosync/ringid_1"], "nodes": []}),
+        )
+        self.assertEqual(
+            preflight_findings([host(leftovers={"files": ["/var/lib/corosync/ringid_1"], "nodes": []})], "lab"), []
         )
 
     def test_link_address(self):
