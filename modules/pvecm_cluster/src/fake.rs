@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use testkit::{Answer, FakeHost, Machine};
 
+use crate::probe::{Errand, LOCK};
+
 pub(crate) const ADD: &str = "pvecm add 10.77.0.11 --use_ssh --link0 10.77.1.12";
 pub(crate) const CREATE: &str = "pvecm create prod --link0 10.77.1.12";
 pub(crate) const CERTIFICATE: &str = "/etc/pve/nodes/pve2/pve-ssl.pem";
@@ -97,13 +99,26 @@ pub(crate) fn peer(version: u64, nodes: &[(u32, &str)], running: &[(u32, u64)]) 
     let quorate = online.len() > nodes.len() / 2;
     let mode = if quorate { "755" } else { "555" };
     format!(
-        "\n@@ node\npve1\n\n@@ local\n{mode}\n\n@@ members\n{}\n@@ corosync.conf\n{}\n@@ cmap\n{}\n@@ quorum\n{}\n@@ \
+        "\n@@ joining\n\n@@ node\npve1\n\n@@ local\n{mode}\n\n@@ members\n{}\n@@ corosync.conf\n{}\n@@ cmap\n{}\n@@ quorum\n{}\n@@ \
          lock\n\n@@ rsync\n/usr/bin/rsync\n\n@@ api\n1\n\n@@ version\npve-manager/9.1.6/5d1f9a0c6e2b4713 (running \
          kernel: 6.17.2-1-pve)\n\n@@ end\n",
         members("pve1", version, nodes, quorate),
         conf(version, nodes),
         cmap(1, running),
         quorum(1, &online, nodes.len()),
+    )
+}
+
+/// The command line that sends the cluster node on an errand.
+pub(crate) fn ssh(errand: Errand) -> String {
+    crate::probe::command("10.77.0.11", errand).line()
+}
+
+/// An answer of a cluster node that this node has locked.
+pub(crate) fn claimed(peer: &str) -> String {
+    format!(
+        "\n@@ claim\nours\n{}",
+        peer.replace("@@ joining\n", "@@ joining\n/etc/pve/priv/lock/pvecm_cluster-join\n")
     )
 }
 
@@ -200,13 +215,18 @@ pub(crate) const CREATED: &str = "Corosync Cluster Engine Authentication key gen
 
 /// A pve2 whose join through pve1 works, as recorded: 14 s.
 pub(crate) fn joinable() -> FakeHost {
-    standalone().query_prefix("ssh ", peer(1, ALONE, &[(1, 1)])).action(
-        ADD,
-        Answer::ok(JOINED).taking(Duration::from_secs(14)).doing(|machine| {
-            become_member(machine, 2, PAIR, &[(1, 2), (2, 2)]);
-            machine.query("corosync-quorumtool -siH", quorum(2, &[1, 2], 2));
-        }),
-    )
+    let before = peer(1, ALONE, &[(1, 1)]);
+    standalone()
+        .query(&ssh(Errand::Look), before.clone())
+        .action(&ssh(Errand::Claim), claimed(&before))
+        .action(&ssh(Errand::Release), "")
+        .action(
+            ADD,
+            Answer::ok(JOINED).taking(Duration::from_secs(14)).doing(|machine| {
+                become_member(machine, 2, PAIR, &[(1, 2), (2, 2)]);
+                machine.make_dir(LOCK);
+            }),
+        )
 }
 
 /// A pve2 on which `pvecm create` works, as recorded: back after 2.4 s, read-only for 5 s more.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! From the task to the answer: look, decide, act, look again.
 
+use std::path::Path;
 use std::time::Duration;
 
 use ansible_module::{Context, Diff, Failure, Outcome};
@@ -12,8 +13,8 @@ use crate::args::{Args, State};
 use crate::explain;
 use crate::observe;
 use crate::plan::{self, Deed, Forecast, Plan, Refusal};
-use crate::probe;
-use crate::seen::{Candidate, Here, There, quoted};
+use crate::probe::{self, Errand};
+use crate::seen::{Candidate, Here, Joining, There, quoted};
 use crate::verify::{self, Membership, Unconfirmed};
 use crate::wanted::Wanted;
 
@@ -34,7 +35,7 @@ pub(crate) fn run(args: Args, context: &Context, host: &dyn Host) -> Result<Outc
         Failure::new(sentence(deed, &args.cluster_name, &reasons.join("; "))).with("reasons", reasons)
     })?;
     let deadline = Duration::from_secs(wanted.timeout);
-    let (plan, seen) = settle(host, &wanted, deadline)?;
+    let (plan, seen) = settle(host, &wanted, deadline, Errand::Look)?;
     let outcome = match &plan {
         Plan::Confirm => match confirm(host, &wanted, deadline)? {
             Standing::Confirmed(membership) => return Ok(confirmed(&membership)),
@@ -47,7 +48,8 @@ pub(crate) fn run(args: Args, context: &Context, host: &dyn Host) -> Result<Outc
     }
     let done = match &plan {
         Plan::Confirm => finish(host, &wanted, deadline)?,
-        Plan::Create(_) | Plan::Join(_) => carry_out(host, &plan, &wanted, &seen, deadline)?,
+        Plan::Create(_) => carry_out(host, &plan, &wanted, &seen, deadline)?,
+        Plan::Join(_) => join(host, &wanted, deadline)?,
     };
     let mut outcome = report(outcome, &done.membership).with("pvecm", &done.pvecm);
     if let Some(backup) = explain::backup(&done.pvecm.stdout) {
@@ -56,27 +58,73 @@ pub(crate) fn run(args: Args, context: &Context, host: &dyn Host) -> Result<Outc
     Ok(done.warnings.into_iter().fold(outcome, Outcome::warn))
 }
 
-/// Looks and decides. While every reason against it may pass by itself, it looks again, for a quarter of the time.
-fn settle(host: &dyn Host, wanted: &Wanted, deadline: Duration) -> Result<(Plan, Seen), Failure> {
-    let until = (deadline / 4).min(Duration::from_secs(30));
-    let outcome = wait_until(host, until, PAUSE, || {
-        let seen = match see(host, wanted) {
+/// Looks and decides. While every reason against it may pass by itself, it looks again: for a quarter of the time, or,
+/// while another node is known to join, for half of it.
+fn settle(
+    host: &dyn Host,
+    wanted: &Wanted,
+    deadline: Duration,
+    errand: Errand,
+) -> Result<(Plan, Seen), Failure> {
+    let began = host.elapsed();
+    let short = began + (deadline / 4).min(Duration::from_secs(30));
+    let outcome = wait_until(host, began.max(deadline / 2), PAUSE, || {
+        let seen = match see(host, wanted, errand) {
             Ok(seen) => seen,
             Err(failure) => return Ok(Err(failure)),
         };
-        match plan::plan(wanted, &seen.here, &seen.candidate, &seen.there) {
-            Ok(plan) => Ok(Ok((plan, seen))),
-            Err(refusal) if refusal.is_passing() => Err(refusal),
-            Err(refusal) => Ok(Err(refused(wanted, &refusal, Duration::ZERO))),
+        let joining = seen.there.peer().map(|peer| peer.joining);
+        let refusal = match plan::plan(wanted, &seen.here, &seen.candidate, &seen.there) {
+            Ok(plan) => return Ok(Ok((plan, seen))),
+            Err(refusal) => refusal,
+        };
+        if joining == Some(Joining::ThisNode)
+            && let Some(target) = &wanted.cluster_node
+        {
+            probe::release(host, target);
         }
+        let enough = host.elapsed() >= short && joining != Some(Joining::AnotherNode);
+        if refusal.is_passing() && !enough {
+            return Err(refusal);
+        }
+        Ok(Err(refused(wanted, &refusal, host.elapsed().saturating_sub(began))))
     });
     match outcome {
         Waited::Done(decided) => decided,
-        Waited::Pending(refusal) => Err(refused(wanted, &refusal, host.elapsed())),
+        Waited::Pending(refusal) => Err(refused(wanted, &refusal, host.elapsed().saturating_sub(began))),
     }
 }
 
-fn see(host: &dyn Host, wanted: &Wanted) -> Result<Seen, Failure> {
+/// Locks the cluster for this node, looks once more, and joins.
+fn join(host: &dyn Host, wanted: &Wanted, deadline: Duration) -> Result<Done, Failure> {
+    let (plan, seen) = settle(host, wanted, deadline, Errand::Claim)?;
+    let done = match plan {
+        Plan::Join(_) => carry_out(host, &plan, wanted, &seen, deadline),
+        // Another run was faster, here, between the two looks.
+        Plan::Confirm | Plan::Create(_) => {
+            let why = "another run has joined this node meanwhile: run this task again";
+            Err(Failure::new(sentence(Deed::Join, &wanted.cluster_name, why)))
+        }
+    };
+    match done {
+        Ok(mut done) => {
+            // This node's /etc/pve is the cluster's now.
+            match host.remove_dir(Path::new(probe::LOCK)) {
+                Err(error) if !error.is_not_found() => done.warnings.push(error.to_string()),
+                _ => {}
+            }
+            Ok(done)
+        }
+        Err(failure) => {
+            if let Some(target) = &wanted.cluster_node {
+                probe::release(host, target);
+            }
+            Err(failure)
+        }
+    }
+}
+
+fn see(host: &dyn Host, wanted: &Wanted, errand: Errand) -> Result<Seen, Failure> {
     let here = observe::here(host).map_err(|error| Failure::new(error.to_string()))?;
     let candidate = if here.view.is_standalone() {
         observe::candidate(host, wanted).map_err(|error| Failure::new(error.to_string()))?
@@ -84,7 +132,7 @@ fn see(host: &dyn Host, wanted: &Wanted) -> Result<Seen, Failure> {
         Candidate::default()
     };
     let there = match &wanted.cluster_node {
-        Some(target) if plan::asks_cluster_node(wanted, &here.view) => probe::ask(host, target),
+        Some(target) if plan::asks_cluster_node(wanted, &here.view) => probe::ask(host, target, errand),
         _ => There::NotAsked,
     };
     Ok(Seen { here, candidate, there })
@@ -103,7 +151,7 @@ fn sentence(deed: Deed, cluster_name: &str, why: &str) -> String {
 fn refused(wanted: &Wanted, refusal: &Refusal, waited: Duration) -> Failure {
     let reasons: Vec<&str> = refusal.reasons.iter().map(|reason| reason.text.as_str()).collect();
     let mut why = reasons.join("; ");
-    if !waited.is_zero() {
+    if waited >= Duration::from_secs(1) {
         why.push_str(&format!(" (for {} s)", waited.as_secs()));
     }
     Failure::new(sentence(refusal.deed, &wanted.cluster_name, &why)).with("reasons", reasons)
@@ -330,7 +378,10 @@ impl Left {
             Some(here) => Ok(here),
             None => observe::here(host).map_err(|error| error.to_string()),
         };
-        let there = wanted.cluster_node.as_ref().map_or(There::NotAsked, |target| probe::ask(host, target));
+        let there = wanted
+            .cluster_node
+            .as_ref()
+            .map_or(There::NotAsked, |target| probe::ask(host, target, Errand::Look));
         Self { here, there }
     }
 

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use testkit::{Answer, FakeHost, Step, at_every_effect};
 
 use crate::fake::*;
+use crate::probe::{Errand, LOCK};
 use crate::{args, module};
 
 fn answer(host: &FakeHost, given: &Value) -> Value {
@@ -41,7 +42,8 @@ const PROBE: [&str; 2] =
 fn a_join_is_reported_when_the_cluster_confirms_it() {
     let host = joinable();
     let answer = answer(&host, &join());
-    assert_eq!(host.effects(), [&format!("run {ADD}"), PROBE[0], PROBE[1]]);
+    let claim = format!("run {}", ssh(Errand::Claim));
+    assert_eq!(host.effects(), [&claim, &format!("run {ADD}"), PROBE[0], PROBE[1], &format!("rmdir {LOCK}")]);
     assert_eq!(
         (&answer["changed"], &answer["nodeid"], &answer["members"], &answer["config_version"]),
         (&json!(true), &json!(2), &json!(["pve1", "pve2"]), &json!(2)),
@@ -155,8 +157,8 @@ fn another_join_under_way_is_waited_for() {
     let busy = peer(2, &[(1, "pve1"), (3, "pve3")], &[(1, 2)]);
     host.change(move |machine| {
         let free = peer(2, &[(1, "pve1"), (3, "pve3")], &[(1, 2), (3, 2)]);
-        machine.after(Duration::from_secs(8), move |machine| machine.query(&ssh(), free));
-        machine.query(&ssh(), busy);
+        machine.after(Duration::from_secs(8), move |machine| machine.query(&ssh(Errand::Look), free));
+        machine.query(&ssh(Errand::Look), busy);
     });
     // the fake join makes a cluster of two; what matters here is when it begins
     let _ = answer(&host, &join());
@@ -169,14 +171,10 @@ fn another_join_under_way_is_waited_for() {
     assert_eq!(slept, Duration::from_secs(8));
 }
 
-fn ssh() -> String {
-    crate::probe::command("10.77.0.11").line()
-}
-
 #[test]
 fn a_cluster_that_does_not_become_ready_is_refused_in_a_quarter_of_the_time() {
     let host = joinable();
-    host.change(|machine| machine.query(&ssh(), peer(2, &[(1, "pve1"), (3, "pve3")], &[(1, 2)])));
+    host.change(|machine| machine.query(&ssh(Errand::Look), peer(2, &[(1, "pve1"), (3, "pve3")], &[(1, 2)])));
     let answer = answer(&host, &with(join(), "timeout", 40));
     assert_eq!(
         msg(&answer),
@@ -189,7 +187,7 @@ fn a_cluster_that_does_not_become_ready_is_refused_in_a_quarter_of_the_time() {
 
 /// A join that never reaches quorum; pve1 has listed pve2 and lost quorum by it.
 fn partitioned() -> FakeHost {
-    let host = standalone().queries(&ssh(), [peer(1, ALONE, &[(1, 1)]), peer(2, PAIR, &[(1, 2)])]);
+    let host = joinable().queries(&ssh(Errand::Look), [peer(1, ALONE, &[(1, 1)]), peer(2, PAIR, &[(1, 2)])]);
     host.action(ADD, Answer::ok(WAITING).taking(Duration::MAX)).at(Duration::from_secs(6), |machine| {
         become_member(machine, 2, PAIR, &[(2, 2)]);
         machine.remove(CERTIFICATE);
@@ -230,7 +228,7 @@ fn a_stranded_node_is_named_on_the_next_run() {
     host.revive();
     host.change(|machine| {
         set_services(machine, "failed");
-        machine.query(&ssh(), peer(3, &[(1, "pve1"), (2, "pve2"), (3, "pve3")], &[(1, 3), (3, 3)]));
+        machine.query(&ssh(Errand::Look), peer(3, &[(1, "pve1"), (2, "pve2"), (3, "pve3")], &[(1, 3), (3, 3)]));
         machine.query(
             "journalctl --unit=corosync.service --boot --lines=60 --output=cat --no-pager --quiet",
             "Starting corosync.service - Corosync Cluster Engine...\n[CMAP  ] Received config version (3) is different \
@@ -268,7 +266,7 @@ fn unfinished() -> FakeHost {
             .doing(|machine| machine.write(CERTIFICATE, "-----BEGIN CERTIFICATE-----\n")),
     )
     .action("systemctl restart pveproxy pvedaemon", "")
-    .query(&ssh(), peer(2, PAIR, &[(1, 2), (2, 2)]))
+    .query(&ssh(Errand::Look), peer(2, PAIR, &[(1, 2), (2, 2)]))
 }
 
 #[test]
@@ -339,10 +337,11 @@ fn a_pvecm_that_gives_up_at_once_changed_nothing() {
 /// pvecm has the node listed and then cannot fetch the key.
 #[test]
 fn a_pvecm_that_gives_up_after_the_cluster_listed_the_node_says_so() {
-    let host = standalone().queries(&ssh(), [peer(1, ALONE, &[(1, 1)]), peer(2, PAIR, &[(1, 2)])]).action(
-        ADD,
-        Answer::exit(0, "copy corosync auth key\n", "can't rsync data from host '10.77.0.11'\n"),
-    );
+    let host =
+        joinable().queries(&ssh(Errand::Look), [peer(1, ALONE, &[(1, 1)]), peer(2, PAIR, &[(1, 2)])]).action(
+            ADD,
+            Answer::exit(0, "copy corosync auth key\n", "can't rsync data from host '10.77.0.11'\n"),
+        );
     let answer = answer(&host, &join());
     assert_eq!(answer["changed"], true);
     assert!(msg(&answer).starts_with(
@@ -402,22 +401,79 @@ fn a_fault_at_every_effect_is_told() {
     for (build, given) in [(joinable as fn() -> FakeHost, join()), (creatable, create())] {
         at_every_effect(build, 13, |host, number| {
             let answer = answer(host, &with(given.clone(), "timeout", 60));
-            if number == 0 {
-                assert_eq!(
-                    (&answer["failed"], &answer["changed"]),
-                    (&json!(true), &json!(false)),
-                    "{answer}"
-                );
-                assert!(
-                    msg(&answer).ends_with(": cannot run 'pvecm': Permission denied (os error 13)"),
-                    "{answer}"
-                );
-            } else {
-                // one refused write is tried again
-                assert_eq!((answer.get("failed"), &answer["changed"]), (None, &json!(true)), "{answer}");
-            }
+            let changed = host.effects().iter().any(|effect| effect.starts_with("run pvecm"));
+            assert_eq!(answer["changed"], changed, "{number}: {answer}");
+            // one refused write is tried again, a lock that stays behind is told
+            assert_eq!(answer.get("failed").is_none(), changed, "{number}: {answer}");
+            let stays = format!("cannot remove the directory '{LOCK}': Permission denied (os error 13)");
+            let warned = answer["warnings"].as_array().is_some_and(|all| all.contains(&json!(stays)));
+            assert_eq!(host.exists(LOCK), warned, "{number}: {answer}");
         });
     }
+}
+
+#[test]
+fn the_lock_of_a_join_is_released_whatever_comes_of_it() {
+    let release = format!("run {}", ssh(Errand::Release));
+    for host in [
+        partitioned(),
+        joinable().action(ADD, Answer::exit(0, "", "unable to copy ssh ID: exit code 1\n")),
+        joinable().action(ADD, Answer::not_installed()),
+    ] {
+        let answer = answer(&host, &with(join(), "timeout", 60));
+        assert_eq!(answer["failed"], true);
+        assert_eq!(host.effects().last(), Some(&release), "{answer}");
+    }
+}
+
+/// Two nodes look at the same moment; the other one locks the cluster first.
+#[test]
+fn a_node_that_comes_second_waits_for_the_first() {
+    let host = joinable();
+    let held = peer(1, ALONE, &[(1, 1)]).replace("@@ joining\n", &format!("@@ joining\n{LOCK}\n"));
+    let claim = ssh(Errand::Claim);
+    let held = format!("\n@@ claim\n{held}");
+    host.change(|machine| {
+        machine.action(&claim, held.clone());
+        let free = claimed(&peer(2, &[(1, "pve1"), (3, "pve3")], &[(1, 2), (3, 2)]));
+        let claim = claim.clone();
+        machine.after(Duration::from_secs(25), move |machine| machine.action(&claim, free));
+    });
+    let _ = answer(&host, &join());
+    let effects = host.effects();
+    let added = effects.iter().position(|effect| *effect == format!("run {ADD}")).unwrap();
+    assert!(
+        added > 20 && effects[..added].iter().all(|effect| *effect == format!("run {claim}")),
+        "{effects:?}"
+    );
+
+    let host = joinable();
+    host.change(|machine| machine.action(&claim, held));
+    let answer = answer(&host, &join());
+    assert_eq!(
+        msg(&answer),
+        "cannot join cluster 'prod': another node is joining the cluster ('/etc/pve/priv/lock/pvecm_cluster-join', which \
+         falls 120 s after an interrupted join) (for 60 s)"
+    );
+    assert_eq!(answer["changed"], false);
+    assert!(
+        host.effects().iter().all(|effect| *effect == format!("run {claim}")),
+        "another's lock is left alone"
+    );
+}
+
+/// Between the look and the lock another node has taken the nodeid.
+#[test]
+fn what_changed_before_the_lock_is_seen_behind_it() {
+    let host = joinable();
+    let after = claimed(&peer(2, &[(1, "pve1"), (3, "pve3")], &[(1, 2), (3, 2)]));
+    host.change(|machine| machine.action(&ssh(Errand::Claim), after));
+    let answer = answer(&host, &with(join(), "nodeid", 3));
+    assert_eq!(msg(&answer), "cannot join cluster 'prod': nodeid 3 belongs to node 'pve3' of the cluster");
+    assert_eq!(
+        host.effects(),
+        [format!("run {}", ssh(Errand::Claim)), format!("run {}", ssh(Errand::Release))]
+    );
 }
 
 #[test]
@@ -437,7 +493,7 @@ fn a_filesystem_that_shows_write_bits_and_refuses_writes_is_no_success() {
 #[test]
 fn a_run_that_dies_anywhere_is_taken_up_by_the_next() {
     for (build, given) in [(joinable as fn() -> FakeHost, join()), (creatable, create())] {
-        for effect in 0..3 {
+        for effect in 0..5 {
             let host = build().dies_at(effect);
             let _ = answer(&host, &with(given.clone(), "timeout", 60));
             host.revive();

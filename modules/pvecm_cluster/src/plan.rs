@@ -10,7 +10,7 @@ use host::Command;
 
 use crate::args::State;
 use crate::reason::{self, Reason};
-use crate::seen::{Candidate, Conf, ConfFile, Here, Peer, There, View, quoted, same_address};
+use crate::seen::{Candidate, Conf, ConfFile, Here, Joining, Peer, There, View, quoted, same_address};
 use crate::wanted::Wanted;
 
 /// What the module is going to do.
@@ -283,13 +283,18 @@ fn health(peer: &Peer, conf: &Conf, joining: &str) -> Vec<Reason> {
     if peer.locked {
         reasons.push(reason::locked());
     }
+    match peer.joining {
+        Joining::Nobody | Joining::ThisNode => {}
+        Joining::AnotherNode => reasons.push(reason::another_joins()),
+        Joining::Refused => reasons.push(reason::peer_read_only(name)),
+    }
     let Some(running) = &peer.view.corosync else {
         reasons.push(reason::peer_without_corosync(name));
         return reasons;
     };
     if !running.quorate {
         reasons.push(reason::not_quorate(running.votes, running.expected_votes));
-    } else if peer.view.mount != Mount::Writable {
+    } else if peer.view.mount != Mount::Writable && peer.joining != Joining::Refused {
         reasons.push(reason::peer_read_only(name));
     }
     let offline: Vec<&str> = conf

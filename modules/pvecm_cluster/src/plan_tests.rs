@@ -95,6 +95,7 @@ fn peer(conf: Conf) -> Peer {
             corosync: Some(running(1, &versions)),
         },
         locked: false,
+        joining: Joining::Nobody,
         tools: tools(),
     }
 }
@@ -393,6 +394,18 @@ fn each_reason_in_the_cluster_not_to_join() {
                 "the cluster's corosync.conf is locked ('/etc/pve/priv/lock/file-corosync_conf'): another join or \
                  change is under way",
             ),
+            (
+                |c| c.peer().joining = Joining::AnotherNode,
+                "another node is joining the cluster ('/etc/pve/priv/lock/pvecm_cluster-join', which falls 120 s \
+                 after an interrupted join)",
+            ),
+            (
+                |c| {
+                    c.peer().joining = Joining::Refused;
+                    c.peer().view.mount = Mount::ReadOnly;
+                },
+                "'/etc/pve' on 'pve1' takes no writes yet",
+            ),
             (|c| c.peer().view.corosync = None, "corosync is not running on 'pve1'"),
             (|c| c.peer().view.mount = Mount::ReadOnly, "'/etc/pve' on 'pve1' takes no writes yet"),
             (
@@ -632,7 +645,8 @@ fn all_reasons_at_once() {
 
 #[test]
 fn only_what_another_join_causes_may_pass() {
-    let passing: [Change; 6] = [
+    let passing: [Change; 7] = [
+        |c| c.peer().joining = Joining::AnotherNode,
         |c| c.peer().locked = true,
         |c| c.peer().view.corosync = Some(running(1, &[(1, 3)])),
         |c| c.peer().view.corosync = Some(running(1, &[(1, 3), (3, 2)])),

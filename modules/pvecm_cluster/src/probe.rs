@@ -2,8 +2,11 @@
 //! One look at the cluster from the cluster node, over the very ssh login that `pvecm add --use_ssh` needs.
 //!
 //! pvecm hides what ssh says ("unable to copy ssh ID: exit code 1"), and begins to change things before it has seen
-//! everything. So the module logs in once before, with the same host argument and the same rules, and reads all it
-//! needs in one go.
+//! everything. So the module logs in before, with the same host argument and the same rules, and reads all it needs in
+//! one go.
+//!
+//! Two nodes that join at the same moment strand one of them (`captures/timeline--two_nodes_join_at_the_same_moment`),
+//! so the one that is about to join makes a lock directory in the cluster and looks once more behind it.
 
 use std::time::Duration;
 
@@ -12,7 +15,7 @@ use cluster_state::{cmap, members, quorumtool, versions};
 use corosync_document::Document;
 use host::{Command, Ending, Host, Output};
 
-use crate::seen::{ConfFile, NoAnswer, Peer, Running, There, Tools, View};
+use crate::seen::{ConfFile, Joining, NoAnswer, Peer, Running, There, Tools, View};
 
 /// Seconds that the network and sshd may take.
 const CONNECT: u64 = 10;
@@ -20,10 +23,19 @@ const CONNECT: u64 = 10;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Reads only. Each part begins with a line `@@ name`; the last one says that nothing is missing.
+///
+/// Only when it is asked to, it makes or removes the lock of a join. A lock that is in the way is offered to pmxcfs for
+/// removal by setting its time to 0, as PVE does: pmxcfs removes it when it is older than 120 s.
 const SCRIPT: &str = r#"exec 2>/dev/null
+joining=/etc/pve/priv/lock/pvecm_cluster-join
 PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C
 export PATH LC_ALL
 part() { printf '\n@@ %s\n' "$1"; }
+case "$1" in
+release) rmdir "$joining"; exit ;;
+claim) part claim; if mkdir "$joining"; then echo ours; else touch -c -d @0 "$joining"; fi ;;
+esac
+part joining; ls -d "$joining"
 part node; uname -n
 part local; stat -c %a /etc/pve/local
 part members; cat /etc/pve/.members
@@ -38,9 +50,28 @@ part end
 exit 0
 "#;
 
+/// The lock of a join, in the cluster.
+pub(crate) const LOCK: &str = "/etc/pve/priv/lock/pvecm_cluster-join";
+
+/// What the cluster node is asked to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Errand {
+    /// To tell how the cluster is.
+    Look,
+    /// To lock the cluster for this node's join, and to tell how it is then.
+    Claim,
+    /// To unlock it.
+    Release,
+}
+
+/// Unlocks the cluster after a failed join. When that fails too, the lock falls by itself.
+pub(crate) fn release(host: &dyn Host, target: &str) {
+    let _ = host.run(&command(target, Errand::Release));
+}
+
 /// Asks the cluster node.
-pub(crate) fn ask(host: &dyn Host, target: &str) -> There {
-    let command = command(target);
+pub(crate) fn ask(host: &dyn Host, target: &str, errand: Errand) -> There {
+    let command = command(target, errand);
     match host.run(&command) {
         Ok(output) => read(&output),
         Err(error) => There::NoAnswer(NoAnswer::Other(error.to_string())),
@@ -48,12 +79,17 @@ pub(crate) fn ask(host: &dyn Host, target: &str) -> There {
 }
 
 /// The login that pvecm will use: root's own keys, no questions, only known hosts.
-pub(crate) fn command(target: &str) -> Command {
+pub(crate) fn command(target: &str, errand: Errand) -> Command {
+    let word = match errand {
+        Errand::Look => "look",
+        Errand::Claim => "claim",
+        Errand::Release => "release",
+    };
     Command::new("ssh")
         .args(["-T", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", "-o"])
         .arg(format!("ConnectTimeout={CONNECT}"))
         .arg(format!("root@{target}"))
-        .arg("/bin/sh")
+        .args(["/bin/sh", "-s", word])
         .stdin(SCRIPT)
         .timeout(PATIENCE)
 }
@@ -122,6 +158,12 @@ fn peer(text: &str) -> Result<Peer, String> {
     Ok(Peer {
         view: View { node, mount, members: table, conf, corosync: running(of("cmap"), of("quorum"))? },
         locked: word("lock").is_some(),
+        joining: match (part(text, "claim").map(str::trim), word("joining")) {
+            (Some("ours"), _) => Joining::ThisNode,
+            (_, Some(_)) => Joining::AnotherNode,
+            (Some(_), None) => Joining::Refused,
+            (None, None) => Joining::Nobody,
+        },
         tools: Tools {
             rsync: word("rsync").is_some(),
             join_api: word("api")
@@ -243,6 +285,47 @@ mod tests {
         assert!(peer.locked);
     }
 
+    #[test]
+    fn whose_lock_it_is() {
+        let none = fake::peer(1, fake::ALONE, &[(1, 1)]);
+        let taken = none.replace("@@ joining\n", &format!("@@ joining\n{LOCK}\n"));
+        let claimed = |said: &str, text: &str| format!("\n@@ claim\n{said}\n{text}");
+        for (text, expected) in [
+            (none.clone(), Joining::Nobody),
+            (taken.clone(), Joining::AnotherNode),
+            (claimed("ours", &taken), Joining::ThisNode),
+            (claimed("", &taken), Joining::AnotherNode),
+            (claimed("", &none), Joining::Refused),
+        ] {
+            let There::Answered(peer) = said(0, &text, "") else { panic!("{text}") };
+            assert_eq!(peer.joining, expected, "{text}");
+        }
+    }
+
+    /// The script itself, on directories of this machine.
+    #[test]
+    fn the_script_makes_and_removes_the_lock() {
+        let dir = tempfile::tempdir().unwrap();
+        let lock = dir.path().join("lock");
+        let script = SCRIPT.replace(LOCK, lock.to_str().unwrap());
+        let run = |errand: Errand| {
+            let remote = command("pve1", errand);
+            let args = remote.args.iter().skip_while(|arg| *arg != "-s");
+            let local = Command::new("/bin/sh").args(args.cloned()).stdin(script.clone());
+            let output = host::RealHost::new().run(&local).unwrap();
+            assert_eq!((output.ending, output.stderr.as_str()), (Ending::Exited(0), ""));
+            output.stdout
+        };
+        let joining = |text: &str| peer(text).unwrap().joining;
+        assert_eq!(joining(&run(Errand::Look)), Joining::Nobody);
+        assert!(!lock.exists(), "a look changes nothing");
+        assert_eq!(joining(&run(Errand::Claim)), Joining::ThisNode);
+        assert_eq!(joining(&run(Errand::Look)), Joining::AnotherNode);
+        assert_eq!(joining(&run(Errand::Claim)), Joining::AnotherNode);
+        assert_eq!(run(Errand::Release), "");
+        assert!(!lock.exists());
+    }
+
     /// A login shell may print before the script does; whatever does not print, is not there.
     #[test]
     fn parts_may_be_empty() {
@@ -279,8 +362,9 @@ mod tests {
     #[test]
     fn the_login_is_the_one_that_pvecm_makes() {
         assert_eq!(
-            command("pve1.example.org").line(),
-            "ssh -T -o BatchMode=yes -o StrictHostKeyChecking=yes -o ConnectTimeout=10 root@pve1.example.org /bin/sh"
+            command("pve1.example.org", Errand::Look).line(),
+            "ssh -T -o BatchMode=yes -o StrictHostKeyChecking=yes -o ConnectTimeout=10 root@pve1.example.org /bin/sh \
+             -s look"
         );
     }
 }

@@ -199,6 +199,13 @@ pub(crate) fn locked() -> Reason {
     )
 }
 
+pub(crate) fn another_joins() -> Reason {
+    passing(
+        "another node is joining the cluster ('/etc/pve/priv/lock/pvecm_cluster-join', which falls 120 s after an \
+         interrupted join)",
+    )
+}
+
 pub(crate) fn not_quorate(votes: u32, expected: u32) -> Reason {
     passing(format!("the cluster is not quorate ({votes} of {expected} votes)"))
 }

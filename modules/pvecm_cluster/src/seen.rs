@@ -167,8 +167,20 @@ impl Tools {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Peer {
     pub(crate) view: View,
+    /// Whether pvecm, or another, is changing corosync.conf.
     pub(crate) locked: bool,
+    pub(crate) joining: Joining,
     pub(crate) tools: Tools,
+}
+
+/// Who has locked the cluster for a join.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Joining {
+    Nobody,
+    ThisNode,
+    AnotherNode,
+    /// Nobody, and this node was not let to.
+    Refused,
 }
 
 /// What asking the cluster node gave.
