@@ -13,6 +13,8 @@ use crate::{Document, Effect};
 const LINKS: u8 = 8;
 /// knet's clock ticks every 200 ms; it refuses a link that should be declared dead sooner.
 const KNET_TICK: u64 = 200;
+/// The smallest packet every IPv4 network carries; corosync takes less and then has no room for data.
+const LEAST_MTU: u64 = 576;
 
 /// A rule that a document breaks.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -81,6 +83,8 @@ pub enum Violation {
     },
     /// A token so short that knet cannot time its links.
     ShortToken(u64),
+    /// A packet size that leaves no room for data.
+    SmallMtu(u64),
     /// Log settings that name no subsystem.
     NoSubsys,
 }
@@ -123,6 +127,12 @@ impl fmt::Display for Violation {
             }
             Self::ShortToken(token) => {
                 write!(f, "a token of {token} ms is too short for knet to tell a dead link (400 ms at least)")
+            }
+            Self::SmallMtu(bytes) => {
+                write!(
+                    f,
+                    "'knet_mtu' is {bytes} bytes: it must be 0, which finds the size out, or at least {LEAST_MTU}"
+                )
             }
             Self::NoSubsys => f.write_str("a logger_subsys section has no 'subsys'"),
         }
@@ -290,6 +300,9 @@ fn timing(document: &Document, broken: &mut Vec<Violation>) {
             broken.push(Violation::Consensus { consensus, join });
         }
     }
+    if let Some(bytes) = time("knet_mtu").filter(|bytes| *bytes < LEAST_MTU) {
+        broken.push(Violation::SmallMtu(bytes));
+    }
     for interface in document.interfaces() {
         let has = |key: &str| interface.keys.contains_key(key);
         for (there, missing) in
@@ -381,6 +394,11 @@ mod tests {
                 "secauth: on",
                 "token: 300",
                 "a token of 300 ms is too short for knet to tell a dead link (400 ms at least)",
+            ),
+            (
+                "secauth: on",
+                "knet_mtu: 100",
+                "'knet_mtu' is 100 bytes: it must be 0, which finds the size out, or at least 576",
             ),
             ("secauth: on", "consensus: 40", "'consensus' is 40 ms, shorter than 'join' with 50 ms"),
             (

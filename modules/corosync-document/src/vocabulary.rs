@@ -93,6 +93,9 @@ const LIVE: Effect = Effect::Live;
 const LOGGED: Effect = Effect::Restart("corosync logs that it cannot be changed at run-time");
 const VOTEQUORUM: Effect = Effect::Restart("votequorum(5) says that it is only read when corosync starts");
 const CRYPTO: Effect = Effect::Unproven("every node must change its encryption at the same moment");
+const COMPRESSION: Effect = Effect::Unproven(
+    "a node that lacks the plug-in for it can no longer be heard, and nothing tells so beforehand",
+);
 const UDP_ONLY: Effect = Effect::Restart("it is for the transport udp, which is not changed at run-time");
 const AT_START: Effect = Effect::Restart("it is only read when corosync starts");
 const REFUSED: Effect =
@@ -150,7 +153,7 @@ static KEYS: &[Key] = &[
     entry("totem", "knet_pmtud_interval", number(1, 86400), LIVE),
     entry("totem", "knet_mtu", number(0, 65535), LIVE),
     // corosync refuses the word none, which is what having no such key means
-    entry("totem", "knet_compression_model", ValueKind::OneOf(&["zlib", "lz4", "lz4hc", "lzo2", "lzma", "bzip2", "zstd"]), LIVE),
+    entry("totem", "knet_compression_model", ValueKind::OneOf(&["zlib", "lz4", "lz4hc", "lzo2", "lzma", "bzip2", "zstd"]), COMPRESSION),
     entry("totem", "knet_compression_threshold", number(0, U32), LIVE),
     entry("totem", "knet_compression_level", number(i32::MIN as i64, i32::MAX as i64), LIVE),
     entry("totem", "block_unlisted_ips", YES_NO, LIVE),

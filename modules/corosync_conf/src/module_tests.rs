@@ -8,7 +8,7 @@ use host::Host;
 use serde_json::{Value, json};
 use testkit::{Answer, FakeHost, at_every_effect};
 
-use crate::fake::{CLUSTER, LOCAL, Trouble, conf, node};
+use crate::fake::{CLUSTER, LOCAL, Trouble, conf, node, process};
 use crate::lock::LOCK;
 use crate::observe::NEW;
 use crate::{args, module};
@@ -52,6 +52,8 @@ fn a_change_is_made_and_found_in_use() {
         host.effects(),
         [
             "mkdir /etc/pve/priv/lock/file-corosync_conf 0700".to_owned(),
+            "mkdir /run/pve-cluster-collection 0700".to_owned(),
+            "create /run/pve-cluster-collection/corosync_conf.lock 0600 (20 bytes)".to_owned(),
             "mkdir /var/backups/pve-cluster-collection 0700".to_owned(),
             format!("create {COPY} 0600 ({} bytes)", conf(6).len()),
             format!("create {NEW} 0640 ({} bytes)", changed(7).len()),
@@ -59,6 +61,7 @@ fn a_change_is_made_and_found_in_use() {
             // the timing of the links follows the token with a second reload only
             "run corosync-cfgtool -R".to_owned(),
             "rmdir /etc/pve/priv/lock/file-corosync_conf".to_owned(),
+            "remove /run/pve-cluster-collection/corosync_conf.lock".to_owned(),
         ]
     );
     assert!(host.elapsed() < Duration::from_millis(1300), "{:?}", host.elapsed());
@@ -66,7 +69,7 @@ fn a_change_is_made_and_found_in_use() {
     let again = token(&host);
     assert_eq!((&again["changed"], &again["config_version"]), (&json!(false), &json!(7)), "{again}");
     assert_eq!(again["changes"], json!([]));
-    assert_eq!(host.effects().len(), 7);
+    assert_eq!(host.effects().len(), 10);
 }
 
 #[test]
@@ -361,28 +364,45 @@ fn a_fault_at_every_step() {
     }
 }
 
-/// Killed at any step, the next run completes what was begun.
+/// Killed at any step, the next run completes what was begun, without waiting for the lock of the dead one.
 #[test]
 fn a_run_that_dies_at_every_step_is_completed_by_the_next() {
     for number in 0.. {
         let host = healthy().dies_at(number);
-        let _ = answer(
-            &args::spec(),
-            json!({"totem": {"token": 5000}, "timeout": 5}).to_string().as_bytes(),
-            &host,
-            module::run,
-        );
+        token(&host);
         if !host.faulted() {
-            assert!(number > 4);
+            assert!(number > 8);
             break;
         }
         host.revive();
+        host.change(|machine| {
+            machine.remove("/proc/100");
+            process(machine, 101);
+            // before the note is written, there is only the lock's own expiry
+            machine.advance(Duration::from_secs(if number < 3 { 130 } else { 5 }));
+        });
         let text = host.text(CLUSTER);
         assert!(text == conf(6) || text == changed(7), "step {number}: {text}");
-        // the lock of the dead run expires
-        host.change(|machine| machine.advance(Duration::from_secs(130)));
         let again = token(&host);
         assert_eq!(again["failed"], Value::Null, "step {number}: {again}");
         assert_eq!((host.text(CLUSTER), host.text(LOCAL)), (changed(7), changed(7)), "step {number}");
+    }
+}
+
+#[test]
+fn the_lock_of_a_living_process_is_respected() {
+    for (pid, began, time) in [("100", "5100", 0), ("99", "1", 1)] {
+        let host = healthy();
+        host.change(|machine| {
+            machine.make_dir(LOCK);
+            let time = i64::try_from(machine.unix_time()).unwrap() + time;
+            machine
+                .write("/run/pve-cluster-collection/corosync_conf.lock", format!("{pid} {began} {time}\n"));
+        });
+        let answer = token(&host);
+        assert!(
+            answer["msg"].as_str().unwrap().contains("another program is changing the cluster"),
+            "{answer}"
+        );
     }
 }

@@ -37,6 +37,8 @@ impl Setting {
                     "'{path}' is counted from the nodelist; a fixed number is wrong as soon as a node joins or leaves"
                 ));
             }
+            // what no node uses any more, every node can do without
+            "totem.knet_compression_model" if self.value.is_none() => return None,
             _ => {}
         }
         match key(self.section, &self.key)?.effect {
@@ -252,5 +254,11 @@ mod tests {
             "'quorum.expected_votes' is counted from the nodelist; a fixed number is wrong as soon as a node joins or leaves"
         );
         assert_eq!(obstacle("quorum", "expected_votes", None), None);
+        assert_eq!(
+            obstacle("totem", "knet_compression_model", Some("zlib")).unwrap(),
+            "'totem.knet_compression_model' is not changed in a running cluster: a node that lacks the plug-in for it can \
+             no longer be heard, and nothing tells so beforehand"
+        );
+        assert_eq!(obstacle("totem", "knet_compression_model", None), None);
     }
 }
