@@ -46,12 +46,15 @@ pub(crate) fn run(args: Args, context: &Context, host: &dyn Host) -> Result<Outc
     if context.check_mode {
         return Ok(outcome);
     }
-    let done = match &plan {
-        Plan::Confirm => finish(host, &wanted, deadline)?,
-        Plan::Create(_) => carry_out(host, &plan, &wanted, &seen, deadline)?,
+    let (outcome, done) = match &plan {
+        Plan::Confirm => (outcome, finish(host, &wanted, deadline)?),
+        Plan::Create(_) => (outcome, carry_out(host, &plan, &wanted, &seen, deadline)?),
         Plan::Join(_) => join(host, &wanted, deadline)?,
     };
     let mut outcome = report(outcome, &done.membership).with("pvecm", &done.pvecm);
+    if let Plan::Join(_) = plan {
+        outcome = outcome.msg(joins(&wanted.cluster_name, done.membership.nodeid));
+    }
     if let Some(backup) = explain::backup(&done.pvecm.stdout) {
         outcome = outcome.with("backup", backup);
     }
@@ -96,10 +99,11 @@ fn settle(
 }
 
 /// Locks the cluster for this node, looks once more, and joins.
-fn join(host: &dyn Host, wanted: &Wanted, deadline: Duration) -> Result<Done, Failure> {
+fn join(host: &dyn Host, wanted: &Wanted, deadline: Duration) -> Result<(Outcome, Done), Failure> {
     let (plan, seen) = settle(host, wanted, deadline, Errand::Claim)?;
-    let done = match plan {
-        Plan::Join(_) => carry_out(host, &plan, wanted, &seen, deadline),
+    let done = match &plan {
+        Plan::Join(forecast) => carry_out(host, &plan, wanted, &seen, deadline)
+            .map(|done| (planned(&plan, wanted, &seen, forecast), done)),
         // Another run was faster, here, between the two looks.
         Plan::Confirm | Plan::Create(_) => {
             let why = "another run has joined this node meanwhile: run this task again";
@@ -107,13 +111,13 @@ fn join(host: &dyn Host, wanted: &Wanted, deadline: Duration) -> Result<Done, Fa
         }
     };
     match done {
-        Ok(mut done) => {
+        Ok((outcome, mut done)) => {
             // This node's /etc/pve is the cluster's now.
             match host.remove_dir(Path::new(probe::LOCK)) {
                 Err(error) if !error.is_not_found() => done.warnings.push(error.to_string()),
                 _ => {}
             }
-            Ok(done)
+            Ok((outcome, done))
         }
         Err(failure) => {
             if let Some(target) = &wanted.cluster_node {
@@ -161,7 +165,7 @@ fn refused(wanted: &Wanted, refusal: &Refusal, waited: Duration) -> Failure {
 fn planned(plan: &Plan, wanted: &Wanted, seen: &Seen, forecast: &Forecast) -> Outcome {
     let name = &wanted.cluster_name;
     let msg = match plan {
-        Plan::Join(_) => format!("this node joins cluster '{name}' as nodeid {}", forecast.nodeid),
+        Plan::Join(_) => joins(name, forecast.nodeid),
         Plan::Create(_) | Plan::Confirm => format!("cluster '{name}' is created on this node"),
     };
     let mut after = format!("cluster: {name}\nnodeid: {}\n", forecast.nodeid);
@@ -182,6 +186,10 @@ fn planned(plan: &Plan, wanted: &Wanted, seen: &Seen, forecast: &Forecast) -> Ou
         outcome = outcome.warn(warning);
     }
     outcome
+}
+
+fn joins(cluster_name: &str, nodeid: u32) -> String {
+    format!("this node joins cluster '{cluster_name}' as nodeid {nodeid}")
 }
 
 /// Puts a confirmed membership into an answer.

@@ -435,12 +435,25 @@ fn a_node_that_comes_second_waits_for_the_first() {
     let held = format!("\n@@ claim\n{held}");
     host.change(|machine| {
         machine.action(&claim, held.clone());
-        let free = claimed(&peer(2, &[(1, "pve1"), (3, "pve3")], &[(1, 2), (3, 2)]));
+        let free = claimed(&peer(2, &[(1, "pve1"), (2, "pve3")], &[(1, 2), (2, 2)]));
         let claim = claim.clone();
+        machine.action(
+            ADD,
+            Answer::ok(JOINED).doing(|machine| {
+                become_member(
+                    machine,
+                    3,
+                    &[(1, "pve1"), (2, "pve3"), (3, "pve2")],
+                    &[(1, 3), (2, 3), (3, 3)],
+                );
+                machine.make_dir(LOCK);
+            }),
+        );
         machine.after(Duration::from_secs(25), move |machine| machine.action(&claim, free));
     });
-    let _ = answer(&host, &join());
+    let joined = answer(&host, &join());
     let effects = host.effects();
+    assert_eq!(msg(&joined), "this node joins cluster 'prod' as nodeid 3");
     let added = effects.iter().position(|effect| *effect == format!("run {ADD}")).unwrap();
     assert!(
         added > 20 && effects[..added].iter().all(|effect| *effect == format!("run {claim}")),
