@@ -67,9 +67,8 @@ class _Vector(Structure):
 
 
 _DELIVER = CFUNCTYPE(None, c_uint64, POINTER(_Name), c_uint32, c_uint32, c_void_p, c_size_t)
-_CHANGE = CFUNCTYPE(
-    None, c_uint64, POINTER(_Name), POINTER(_Address), c_size_t, POINTER(_Address), c_size_t, POINTER(_Address), c_size_t
-)
+_ADDRESSES = (POINTER(_Address), c_size_t)
+_CHANGE = CFUNCTYPE(None, c_uint64, POINTER(_Name), *_ADDRESSES, *_ADDRESSES, *_ADDRESSES)
 _QUORUM = CFUNCTYPE(None, c_uint64, c_uint32, c_uint64, c_uint32, POINTER(c_uint32))
 _MAP = CFUNCTYPE(None, c_uint64, c_uint64, c_int, c_char_p, c_void_p, c_void_p, c_void_p)
 
@@ -178,7 +177,8 @@ class Map(Connection):
 
     def track(self, key):
         tracker = c_uint64(0)
-        self._do("track_add", self.handle, key.encode(), c_int(_MAP_MODIFIED_OR_ADDED), self._callback, None, byref(tracker))
+        kinds = c_int(_MAP_MODIFIED_OR_ADDED)
+        self._do("track_add", self.handle, key.encode(), kinds, self._callback, None, byref(tracker))
 
     def text(self, key):
         value = c_char_p()

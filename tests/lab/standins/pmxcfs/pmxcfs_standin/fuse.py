@@ -256,7 +256,8 @@ class Server:
             self.reply(unique, 0, ATTR_HEAD.pack(TIMEOUT, 0, 0) + self._attr(nodeid, info))
 
     def _setattr(self, unique, nodeid, body, _opcode):
-        (valid, _, _handle, size, _owner, _atime, mtime, _, _, _, _, mode, _, uid, gid, _) = SETATTR_IN.unpack_from(body)
+        fields = SETATTR_IN.unpack_from(body)
+        valid, size, mtime, mode, uid, gid = (fields[index] for index in (0, 3, 6, 11, 13, 14))
         steps = []
         if valid & 1:
             steps.append(lambda path, then: then(self.files.chmod(path, mode)))
@@ -402,7 +403,8 @@ class Server:
 
     def _statfs(self, unique, _nodeid, _body, _opcode):
         blocks, free, inodes, free_inodes = self.files.statistics()
-        self.reply(unique, 0, struct.pack("<QQQQQIIII6I", blocks, free, free, inodes, free_inodes, 4096, MAX_NAME, 4096, 0, *[0] * 6))
+        sizes = (4096, MAX_NAME, 4096)
+        self.reply(unique, 0, struct.pack("<QQQQQIII28x", blocks, free, free, inodes, free_inodes, *sizes))
 
     def _opendir(self, unique, nodeid, _body, _opcode):
         if self._path(nodeid) is None:

@@ -312,18 +312,18 @@ class SyncGroup:
     # --- delivering ---------------------------------------------------------------------
 
     def _deliver_queue(self):
-        if not self.queue:
-            return
-        journal.notice(self.domain, f"dfsm_deliver_queue: queue length {len(self.queue)}")
-        waiting, self.queue = self.queue, []
-        while waiting and self.mode == SYNCED and not self.blocked:
-            nodeid, pid, message = waiting.pop(0)
-            if (nodeid, pid) not in self.members:
+        if self.queue:
+            journal.notice(self.domain, f"dfsm_deliver_queue: queue length {len(self.queue)}")
+            self._deliver_waiting()
+
+    def _deliver_waiting(self):
+        while self.queue and self.mode == SYNCED and self.all_synced and not self.blocked:
+            nodeid, pid, message = self.queue.pop(0)
+            if (nodeid, pid) in self.members:
+                _, header, payload = unpack(message)
+                self._deliver(nodeid, pid, header, payload)
+            else:
                 journal.notice(self.domain, f"remove message from non-member {nodeid}/{pid}")
-                continue
-            _, header, payload = unpack(message)
-            self._deliver(nodeid, pid, header, payload)
-        self.queue = waiting + self.queue
 
     def _deliver(self, nodeid, pid, header, payload):
         own = (nodeid, pid) == (self.nodeid, self.pid)
@@ -336,13 +336,7 @@ class SyncGroup:
 
     def unblock(self):
         self.blocked = False
-        if self.mode == SYNCED and self.all_synced and self.queue:
-            waiting, self.queue = self.queue, []
-            while waiting and self.mode == SYNCED and not self.blocked:
-                nodeid, pid, message = waiting.pop(0)
-                _, header, payload = unpack(message)
-                self._deliver(nodeid, pid, header, payload)
-            self.queue = waiting + self.queue
+        self._deliver_waiting()
 
     def fail(self):
         """Gives up the connection; it is made anew, and the state agreed on again."""

@@ -63,10 +63,11 @@ def show_as(arguments):
 
 def parse(arguments):
     options = {"foreground": False, "local": False}
-    names = {"-f": "foreground", "--foreground": "foreground", "-l": "local", "--local": "local", "-d": "debug", "--debug": "debug"}
     for argument in arguments:
-        if argument in names:
-            options[names[argument]] = True
+        if argument in ("-f", "--foreground"):
+            options["foreground"] = True
+        elif argument in ("-l", "--local"):
+            options["local"] = True
         elif argument.startswith("-"):
             journal.crit("main", f"option parsing failed: Unknown option {argument}")
             raise Quit(1)
@@ -89,7 +90,8 @@ def resolve(node_name):
             return text
     journal.crit(
         "main",
-        f"Unable to resolve node name '{node_name}' to a non-loopback IP address - missing entry in '/etc/hosts' or DNS?",
+        f"Unable to resolve node name '{node_name}' to a non-loopback IP address"
+        " - missing entry in '/etc/hosts' or DNS?",
     )
     raise Quit
 
@@ -132,7 +134,8 @@ class Daemon:
         else:
             self.clustered = True
             if corosync_conf.copy(content):
-                corosync_conf.report_reload(os.waitstatus_to_exitcode(os.system(corosync_conf.RELOAD_COMMAND + " >/dev/null 2>&1")))
+                status = os.system(f"({corosync_conf.RELOAD_COMMAND}) >/dev/null 2>&1")
+                corosync_conf.report_reload(os.waitstatus_to_exitcode(status))
         self._mount()
 
     def _take_lock(self):
@@ -167,7 +170,8 @@ class Daemon:
         try:
             if os.listdir(paths.MOUNT_POINT):
                 print("fuse: mountpoint is not empty", file=sys.stderr)
-                print("fuse: if you are sure this is safe, use the 'nonempty' mount option", file=sys.stderr, flush=True)
+                print("fuse: if you are sure this is safe, use the 'nonempty' mount option", file=sys.stderr)
+                sys.stderr.flush()
                 raise OSError(errno.EEXIST, os.strerror(errno.EEXIST))
             self.fuse_fd = fuse.mount(paths.MOUNT_POINT)
         except OSError as failure:
@@ -313,7 +317,9 @@ class Runtime:
             message = json.loads(self.ipc.recv(65536))
             if "log" in message:
                 told = message["log"]
-                entry = self.status.new_log_entry(int(told["pri"]), told["tag"], int(told["pid"]), told["user"], told["msg"])
+                entry = self.status.new_log_entry(
+                    int(told["pri"]), told["tag"], int(told["pid"]), told["user"], told["msg"]
+                )
                 self.status.add_log_entries([entry])
                 self._tell({"do": "log", "entry": entry})
             if "value" in message:

@@ -117,8 +117,8 @@ class MapService:
 
 
 def describe(failure):
-    hint = " (failed to connect to corosync)" if failure.call.endswith("_initialize") and failure.number == corosync.LIBRARY else ""
-    return f"{failure.call} failed: {failure.name}{hint}"
+    unreachable = failure.call.endswith("_initialize") and failure.number == corosync.LIBRARY
+    return f"{failure.call} failed: {failure.name}" + (" (failed to connect to corosync)" if unreachable else "")
 
 
 class Services:

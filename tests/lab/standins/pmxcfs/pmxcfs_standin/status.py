@@ -149,10 +149,10 @@ class Status:
         )
 
     def version_text(self):
-        lines = [f'"starttime": {self.start_time},', f'"clinfo": {self.cluster_version},', f'"vmlist": {self.guests_version},']
-        lines += [f'"{path}": {version},' for path, version in self.file_versions.items()]
-        stores = [(self.node_name, self.kv)]
-        stores += [(node["name"], node["kv"]) for node in self.nodes.values() if node["name"] != self.node_name and node["kv"]]
+        counters = {"starttime": self.start_time, "clinfo": self.cluster_version, "vmlist": self.guests_version}
+        lines = [f'"{name}": {version},' for name, version in {**counters, **self.file_versions}.items()]
+        others = [node for node in self.nodes.values() if node["name"] != self.node_name and node["kv"]]
+        stores = [(self.node_name, self.kv)] + [(node["name"], node["kv"]) for node in others]
         texts = []
         for name, values in stores:
             inner = ",\n".join(f'"{key}": {version}' for key, version in values.items())

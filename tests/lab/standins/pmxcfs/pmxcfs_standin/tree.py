@@ -32,7 +32,8 @@ CREATE TABLE IF NOT EXISTS tree (
   data BLOB);
 """
 
-_GUEST_CONFIG = re.compile(r"^nodes/([A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)/(qemu-server|openvz|lxc)/([1-9][0-9]*)\.conf$")
+_NODE_NAME = "[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
+_GUEST_CONFIG = re.compile(rf"^nodes/({_NODE_NAME})/(qemu-server|openvz|lxc)/([1-9][0-9]*)\.conf$")
 _GUEST_TYPES = {"qemu-server": "qemu", "openvz": "openvz", "lxc": "lxc"}
 
 
@@ -62,9 +63,8 @@ class Entry:
 
     def digest(self):
         if self._digest is None:
-            total = hashlib.sha256(
-                struct.pack("<QQQIIIB", self.inode, self.parent, self.version, self.writer, self.mtime, len(self.data), self.type)
-            )
+            numbers = (self.inode, self.parent, self.version, self.writer, self.mtime, len(self.data), self.type)
+            total = hashlib.sha256(struct.pack("<QQQIIIB", *numbers))
             total.update(self.name.encode("utf-8", "surrogateescape"))
             total.update(self.data)
             self._digest = total.hexdigest()

@@ -43,8 +43,12 @@ class Node:
 
     def journal(self, cursor):
         """What pmxcfs logged since `mark()`, without the tries to reach a corosync that is down."""
-        lines = self.sh(f"journalctl --no-pager -o cat -u pve-cluster --after-cursor='{cursor}' _COMM=pmxcfs").splitlines()
+        lines = self.whole_journal(cursor)
         return [line for line in lines if "failed to connect" not in line and "can't initialize" not in line]
+
+    def whole_journal(self, cursor):
+        command = f"journalctl --no-pager -o cat -u pve-cluster --after-cursor='{cursor}' _COMM=pmxcfs"
+        return self.sh(command).splitlines()
 
     def mark(self):
         return self.sh("journalctl -n 1 --show-cursor -o cat | sed -n 's/^-- cursor: //p'").strip()
