@@ -77,7 +77,7 @@ options:
     description: Nodeid of this node, at least 1. By default the lowest free one. One that another node has is refused.
     type: int
   votes:
-    description: Votes of this node. At least 1 in a new cluster. By default 1.
+    description: Votes of this node, at least 1, the default. (C(pvecm add) takes 0 and leaves it at 1.)
     type: int
   token_coefficient:
     description:

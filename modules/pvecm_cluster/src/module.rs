@@ -90,7 +90,8 @@ fn settle(
         if refusal.is_passing() && !enough {
             return Err(refusal);
         }
-        Ok(Err(refused(wanted, &refusal, host.elapsed().saturating_sub(began))))
+        let waited = if refusal.is_passing() { host.elapsed().saturating_sub(began) } else { Duration::ZERO };
+        Ok(Err(refused(wanted, &refusal, waited)))
     });
     match outcome {
         Waited::Done(decided) => decided,
@@ -328,7 +329,7 @@ fn carry_out(
     let until = if claims { deadline } else { Duration::ZERO };
     let unconfirmed = match verify::wait(host, &wanted.cluster_name, until, true, |_| false) {
         Ok(membership) if output.ending != Ending::TimedOut => {
-            return Ok(Done { membership, pvecm, warnings: Vec::new() });
+            return as_declared(wanted, deed, Done { membership, pvecm, warnings: Vec::new() });
         }
         Ok(_) => Unconfirmed { missing: Vec::new(), here: None },
         Err(unconfirmed) => unconfirmed,
@@ -342,6 +343,17 @@ fn carry_out(
         None => failure,
     };
     Err(if changed { failure.after_change() } else { failure })
+}
+
+/// A confirmed membership is a success only with the links, nodeid and votes that were declared.
+fn as_declared(wanted: &Wanted, deed: Deed, done: Done) -> Result<Done, Failure> {
+    let reasons = plan::undeclared(wanted, &done.membership.conf, done.membership.nodeid);
+    if reasons.is_empty() {
+        return Ok(done);
+    }
+    let reasons: Vec<&str> = reasons.iter().map(|reason| reason.text.as_str()).collect();
+    let why = format!("this node is a member now, but not as declared: {}", reasons.join("; "));
+    Err(Failure::new(sentence(deed, &wanted.cluster_name, &why)).with("pvecm", &done.pvecm).after_change())
 }
 
 /// Whether pvecm says that it did its work: a join has words for it, `create` is just silent on stderr.

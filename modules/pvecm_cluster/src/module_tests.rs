@@ -388,6 +388,21 @@ fn members_with_two_versions_are_no_success() {
 }
 
 #[test]
+fn a_membership_that_is_not_as_declared_is_no_success() {
+    let host = joinable().action(
+        &format!("{ADD} --votes 2"),
+        Answer::ok(JOINED).doing(|machine| become_member(machine, 2, PAIR, &[(1, 2), (2, 2)])),
+    );
+    let answer = answer(&host, &with(join(), "votes", 2));
+    assert_eq!(
+        msg(&answer),
+        "cannot join cluster 'prod': this node is a member now, but not as declared: quorum_votes of this node is 1, \
+         not 2: joining again does not change it, editing corosync.conf does (module corosync_conf)"
+    );
+    assert_eq!(answer["changed"], true);
+}
+
+#[test]
 fn new_words_of_pvecm_are_no_failure_when_the_cluster_confirms() {
     let host = joinable().action(
         ADD,

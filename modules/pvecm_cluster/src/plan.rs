@@ -138,11 +138,11 @@ fn mount(mount: &Mount, booting: bool) -> Vec<Reason> {
 
 /// A member of the right cluster: what in it is not as the task declares.
 fn membership(wanted: &Wanted, here: &Here, conf: &Conf, there: &There) -> Vec<Reason> {
-    let mut reasons = Vec::new();
     let name = &here.view.node;
-    let Some((nodeid, node)) = conf.node(name) else {
+    let Some((nodeid, _)) = conf.node(name) else {
         return vec![reason::not_in_nodelist(name)];
     };
+    let mut reasons = Vec::new();
     match there {
         There::NotAsked => {}
         There::NoAnswer(why) => {
@@ -159,6 +159,14 @@ fn membership(wanted: &Wanted, here: &Here, conf: &Conf, there: &There) -> Vec<R
             }
         }
     }
+    reasons.extend(undeclared(wanted, conf, nodeid));
+    reasons
+}
+
+/// What of a member is not as the task declares, in the cluster's corosync.conf.
+pub(crate) fn undeclared(wanted: &Wanted, conf: &Conf, nodeid: u32) -> Vec<Reason> {
+    let mut reasons = Vec::new();
+    let Some(node) = conf.nodes.get(&nodeid) else { return reasons };
     for (number, link) in &wanted.links {
         match node.addresses.get(number) {
             None => reasons.push(reason::link_not_in_cluster(*number, &link.address)),

@@ -711,10 +711,10 @@ fn the_commands() {
     let mut case = Case::joining();
     peer_conf(case.peer()).priorities.insert(0, 20);
     case.args.links[0].priority = Some(20);
-    case.args.votes = Some(0);
+    case.args.votes = Some(2);
     case.args.nodeid = Some(4);
     case.args.force = true;
-    assert_eq!(line(&case), "pvecm add 10.77.0.11 --use_ssh --link0 10.77.1.12 --nodeid 4 --votes 0 --force");
+    assert_eq!(line(&case), "pvecm add 10.77.0.11 --use_ssh --link0 10.77.1.12 --nodeid 4 --votes 2 --force");
 }
 
 #[test]

@@ -46,8 +46,8 @@ impl Wanted {
         }
         let links = links(args, &mut wrong);
         let nodeid = number("nodeid", args.nodeid, 1, &mut wrong);
-        let fewest = if args.state == State::Present { 1 } else { 0 };
-        let votes = number("votes", args.votes, fewest, &mut wrong);
+        // `pvecm add` takes 0 and leaves it at 1.
+        let votes = number("votes", args.votes, 1, &mut wrong);
         let token_coefficient = number("token_coefficient", args.token_coefficient, 0, &mut wrong);
         let timeout = number("timeout", Some(args.timeout), 1, &mut wrong);
         match args.state {
@@ -212,7 +212,6 @@ pub(crate) mod tests {
         let wanted = Wanted::check(&two).unwrap();
         assert_eq!(wanted.links.keys().copied().collect::<Vec<_>>(), [0, 3]);
         assert_eq!((wanted.nodeid, wanted.votes, wanted.token_coefficient), (Some(7), Some(2), Some(0)));
-        assert!(Wanted::check(&Args { votes: Some(0), ..join() }).is_ok(), "a joining node may have no vote");
     }
 
     #[test]
