@@ -5,6 +5,7 @@ mod cluster;
 mod docs;
 mod drop_in;
 mod faults;
+mod golden;
 mod local;
 mod refusals;
 mod world;
