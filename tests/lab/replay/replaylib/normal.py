@@ -48,6 +48,10 @@ RULES = [
     (r"(members: )?\b(\d+)/\d+\b(?=,| |$)", r"\1\2/<PID>"),
     (r"\(epoch (\d+)/\d+/[0-9a-f]+\)", r"(epoch \1/<PID>/<COUNT>)"),
     (r"(runtime\.services\.\w+\.\d+\.[rt]x \(u64\)) = \d+", r"\1 = <COUNT>"),
+    (r"\(\((\"[\w-]+\"),pid=\d+,fd=\d+\)\) *$", r"((\1))"),
+    # qnetd answers for the first time some seconds after the connection.
+    (r"^Echo reply received:.*\n", ""),
+    (" \u2192 ", " -> "),  # systemd draws the arrow where the locale has one
     (r"/tasks/[0-9A-F]/UPID", "/tasks/<DIGIT>/UPID"),
     # Which of ssh-copy-id's connections meets sshd's penalty first is a matter of milliseconds.
     (r"unable to copy ssh ID: Connection (?:closed|reset) by [0-9.]+ port <PORT>", "unable to copy ssh ID: exit code 1"),
@@ -131,6 +135,12 @@ def journal_sorted(text):
     lines = [line.rstrip("\n") for line in JOURNAL.findall(text) if "[KNET  ]" not in line]
     rest = JOURNAL.sub("", text)
     return rest + "\n".join(sorted(lines))
+
+
+def journal_of_one_daemon(text):
+    """For a command that shows the last lines there happen to be: what corosync's main part says among them."""
+    lines = [line.rstrip("\n") for line in JOURNAL.findall(text) if "[MAIN  ]" in line]
+    return JOURNAL.sub("", text) + "\n".join(sorted(lines))
 
 
 def journal_dropped(text):

@@ -234,7 +234,8 @@ def stop_pve2():
 
 
 def stale_files():
-    must("pve4", "corosync-keygen -k /etc/corosync/authkey >/dev/null")
+    # The recorded node had served as QNetd host.
+    must("pve4", "mkdir -p /etc/corosync/qnetd/nssdb; corosync-keygen -k /etc/corosync/authkey >/dev/null")
 
 
 def stale_conf():
@@ -253,7 +254,11 @@ def second_corosync_cut(node, networks):
 
 
 def start_qnetd():
-    must("pve4", "corosync-qnetd-certutil -i >/dev/null 2>&1; systemctl start corosync-qnetd")
+    must(
+        "pve4",
+        "corosync-qnetd-certutil -i >/dev/null 2>&1; chgrp -R coroqnetd /etc/corosync/qnetd/nssdb;"
+        " systemctl start corosync-qnetd",
+    )
 
 
 def trust_qnetd():
@@ -341,7 +346,8 @@ SITUATIONS = [
         "3-node_pve-cluster_stopped_on_pve1",
         "three",
         "three",
-        enter=lambda: must("pve1", "systemctl stop pve-cluster"),
+        # Corosync had just been restarted there; it tells of itself whether it was reloaded since.
+        enter=lambda: (must("pve1", "systemctl restart corosync"), after_third()),
         leave=after_third,
         before={"afterwards": lambda: wait_writable("pve1")},
         follows={
@@ -446,6 +452,30 @@ SITUATIONS = [
         "two",
         "spoilt",
         enter=then(lambda: lab("stop", "pve2"), lambda: quorum_is(False, "pve1")),
+    ),
+    Situation(
+        "API_create_and_join",
+        "fresh",
+        "two",
+        before={"GET_cluster_config_join": lambda: wait_members(1, "pve1")},
+        order=(
+            "GET_cluster_config_join_standalone",
+            "GET_cluster_status_standalone",
+            "POST_create_bad_name",
+            "POST_create",
+            "task_of_the_create",
+            "POST_create_again",
+            "GET_cluster_config_join",
+            "POST_join_wrong_password",
+            "task_of_the_join_with_a_wrong_password",
+            "POST_join_wrong_fingerprint",
+            "task_of_the_join_with_a_wrong_fingerprint",
+            "POST_join_without_fingerprint",
+            "POST_join_good",
+            "task_of_the_good_join_polled_with_the_ticket_from_before_the_join",
+            "GET_cluster_status_after_the_join_with_a_new_ticket",
+            "task_of_the_good_join_new_ticket",
+        ),
     ),
     Situation("create_without_link", "fresh", "one on management", leave=lambda: wait_members(1, "pve1")),
     Situation(

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Command lines as PVE takes them apart, and the wording and streams of what it says to a wrong one."""
 
+import os
 import sys
 
 from . import schema
@@ -103,6 +104,7 @@ def report(error, usage=None):
 
 def main_with(function):
     """Run `function`, answering the exit code, and end as the real program would."""
+    os.environ["PATH"] = "/sbin:/bin:/usr/sbin:/usr/bin"
     try:
         code = function() or 0
     except PveError as error:

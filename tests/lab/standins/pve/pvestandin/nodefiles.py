@@ -65,6 +65,8 @@ def make_cluster_wide(force, say):
 
 def after_join():
     make_local()
+    # Quorum comes some milliseconds before the files do. The real program is slower to get here than this one.
+    time.sleep(0.25)
     if not cfs.quorate():
         raise PveError("no quorum - unable to update files\n")
     make_cluster_wide(True, lambda step: print(step, flush=True))

@@ -124,15 +124,12 @@ def remove():
         document.main["quorum"].pop("device", None)
         conf.save(document)
         for name, entry in _members():
-            prefix = _to_member(name) + [entry["ip"]]
-            for words in (
-                ["systemctl", "stop", "corosync-qdevice"],
-                ["systemctl", "disable", "corosync-qdevice"],
-                ["rm", "-rf", BASE],
-            ):
-                _step(prefix + words)
+            _step(_to_member(name) + [entry["ip"], "rm", "-rf", "/etc/corosync/qdevice"])
 
     cfs.locked(admission.CONF_LOCK, 10, change)
+    for name, entry in _members():
+        for verb in ("stop", "disable"):
+            _step(_to_member(name) + [entry["ip"], "systemctl", verb, "corosync-qdevice"])
     _step(["corosync-cfgtool", "-R"])
     say("\nRemoved Qdevice.")
 
