@@ -94,7 +94,11 @@ impl Document {
     /// # Errors
     /// When the section exists more than once, or has no end.
     pub fn remove_section(&mut self, place: &Place) -> Result<bool, EditError> {
-        let Some(section) = self.section_at(place)?.and_then(|index| self.tree.sections.get(index)) else {
+        let sections = self.sections_at(place);
+        if sections.len() > 1 {
+            return Err(EditError::Ambiguous(place.to_string()));
+        }
+        let Some(section) = sections.first().and_then(|index| self.tree.sections.get(*index)) else {
             return Ok(false);
         };
         let (Some(open), Some(close)) = (section.open, section.close) else {
@@ -334,7 +338,8 @@ impl Document {
     fn separate(&mut self, lines: &mut Vec<Line>, ending: &[u8]) {
         let Some(last) = self.lines.last_mut() else { return };
         if last.ending().is_empty() {
-            *last = Line::new([last.bytes.as_slice(), ending].concat());
+            let cut = last.bytes.strip_suffix(b"\r").unwrap_or(&last.bytes);
+            *last = Line::new([cut, ending].concat());
         }
         if last.kind != Kind::Blank {
             lines.insert(0, Line::new(ending.to_vec()));
@@ -460,6 +465,7 @@ mod tests {
     fn a_section_is_created_with_its_key() {
         for (before, expected) in [
             ("", "totem {\n  token: 5000\n}\n"),
+            ("a: 1\r", "a: 1\n\ntotem {\n  token: 5000\n}\n"),
             ("a: 1\n", "a: 1\n\ntotem {\n  token: 5000\n}\n"),
             ("x {\r\n}\r\n\r\n", "x {\r\n}\r\n\r\ntotem {\r\n  token: 5000\r\n}\r\n"),
             ("x {\n\ta: 1\n}", "x {\n\ta: 1\n}\n\ntotem {\n\ttoken: 5000\n}\n"),
@@ -529,6 +535,17 @@ mod tests {
             assert_eq!(document.set(&totem(), "token", "3").unwrap_err().to_string(), message);
             assert_eq!(document.to_text(), text);
         }
+    }
+
+    #[test]
+    fn one_of_two_sections_is_not_removed() {
+        let text = "totem {\n}\ntotem {\n}\n";
+        let mut document = Document::parse(text.as_bytes());
+        assert_eq!(
+            document.remove_section(&totem()).unwrap_err().to_string(),
+            "'totem' is set more than once"
+        );
+        assert_eq!(document.to_text(), text);
     }
 
     #[test]

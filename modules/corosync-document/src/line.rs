@@ -59,6 +59,9 @@ impl Line {
 
     /// The line ending: `\n`, `\r\n`, or nothing at the end of a file.
     pub(crate) fn ending(&self) -> &[u8] {
+        if !self.bytes.ends_with(b"\n") {
+            return b"";
+        }
         self.part(&(content_end(&self.bytes)..self.bytes.len()))
     }
 
