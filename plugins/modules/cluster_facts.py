@@ -20,6 +20,15 @@ description:
   - It never fails for what it cannot read. Such a value is null, and RV(ansible_facts.pve_cluster.problems) says why.
   - It asks corosync's own tools and reads the files of pmxcfs. The slow C(pvecm) and C(pvesh), whose exit codes do not
     tell success from failure, are not used. Every program it starts has a deadline of 5 seconds.
+options:
+  gather:
+    description:
+      - Facts beyond those that are always told, which take more programs to read.
+      - V(health) adds RV(ansible_facts.pve_cluster.health), what tells trouble before it stops the cluster.
+    type: list
+    elements: str
+    choices: [health]
+    default: []
 attributes:
   check_mode:
     description: Can run in check_mode and return changed status prediction without modifying target.
@@ -44,6 +53,10 @@ EXAMPLES = r"""
 ---
 - name: Read the state of the node
   pve.cluster.cluster_facts:
+
+- name: Read what tells trouble before it stops the cluster, too
+  pve.cluster.cluster_facts:
+    gather: [health]
 
 - name: Stop unless the node is a member of a quorate cluster that takes writes
   ansible.builtin.assert:
@@ -455,6 +468,205 @@ ansible_facts:
           returned: always
           type: list
           elements: str
+        health:
+          description: What tells trouble before it stops the cluster.
+          returned: when O(gather) has V(health)
+          type: dict
+          contains:
+            links:
+              description: What knet has measured on every link to every other node since corosync started. Null where it does not run.
+              returned: always
+              type: list
+              elements: dict
+              contains:
+                peer:
+                  description: The other node's name.
+                  returned: always
+                  type: str
+                number:
+                  description: The number of the link.
+                  returned: always
+                  type: int
+                connected:
+                  description: Whether the other node answers on it now.
+                  returned: always
+                  type: bool
+                latency:
+                  description: Round trips in microseconds. Null before the first.
+                  returned: always
+                  type: dict
+                  contains:
+                    average:
+                      description: Their average.
+                      returned: always
+                      type: int
+                    min:
+                      description: The shortest.
+                      returned: always
+                      type: int
+                    max:
+                      description: The longest.
+                      returned: always
+                      type: int
+                    samples:
+                      description: How many were measured.
+                      returned: always
+                      type: int
+                mtu:
+                  description: The largest piece of data that passes, in bytes. Null before it is known.
+                  returned: always
+                  type: int
+                down_count:
+                  description: How often the link was found down. Corosync counts once at its own start.
+                  returned: always
+                  type: int
+                pings:
+                  description: Packets that were sent to find out whether the other node answers.
+                  returned: always
+                  type: int
+                pongs:
+                  description: Answers to them.
+                  returned: always
+                  type: int
+                send_errors:
+                  description: Packets that the system would not send.
+                  returned: always
+                  type: int
+            totem:
+              description: What corosync as a whole has counted since it started. Null where it does not run.
+              returned: always
+              type: dict
+              contains:
+                retransmits:
+                  description: Messages that were sent again because a node had not received them.
+                  returned: always
+                  type: int
+                token_losses:
+                  description: Tokens that did not come in time.
+                  returned: always
+                  type: int
+                consensus_timeouts:
+                  description: Memberships that did not come about in time.
+                  returned: always
+                  type: int
+            events:
+              description: How often corosync reported trouble to the journal since the machine booted.
+              returned: always
+              type: dict
+              contains:
+                link_down:
+                  description: A link to a node was found down.
+                  returned: always
+                  type: int
+                unreachable:
+                  description: A node was not reached on any link. This is counted once a node when corosync starts, too.
+                  returned: always
+                  type: int
+                token_late:
+                  description: A token was late.
+                  returned: always
+                  type: int
+                token_lost:
+                  description: A token was lost, and the membership was formed anew.
+                  returned: always
+                  type: int
+                retransmits:
+                  description: Messages had to be sent again.
+                  returned: always
+                  type: int
+                quorum_lost:
+                  description: The node was in a part of the cluster that may not work.
+                  returned: always
+                  type: int
+                failures:
+                  description: Corosync failed as a service.
+                  returned: always
+                  type: int
+                last:
+                  description: When the last of these was, in seconds since 1970-01-01 UTC. Null when there was none.
+                  returned: always
+                  type: int
+                last_said:
+                  description: Its words.
+                  returned: always
+                  type: str
+                  sample: "link: host: 3 link: 0 is down"
+            clock:
+              description: The clock.
+              returned: always
+              type: dict
+              contains:
+                synchronised:
+                  description: Whether a service has brought it in step with a source of time, and still does.
+                  returned: always
+                  type: bool
+                service_enabled:
+                  description: Whether a service is enabled that does so.
+                  returned: always
+                  type: bool
+            certificates:
+              description: How long the certificates are valid that are there.
+              returned: always
+              type: list
+              elements: dict
+              contains:
+                file:
+                  description: The file.
+                  returned: always
+                  type: str
+                  sample: /etc/pve/local/pve-ssl.pem
+                not_before:
+                  description: Valid from then on, in seconds since 1970-01-01 UTC.
+                  returned: always
+                  type: int
+                not_after:
+                  description: Valid until then.
+                  returned: always
+                  type: int
+                days_left:
+                  description: Whole days until then. Negative when it is no longer valid.
+                  returned: always
+                  type: int
+            qdevice:
+              description:
+                - The QDevice as this node sees it, by C(connected), C(state), C(server) and C(algorithm). Null where the cluster
+                  has none.
+              returned: always
+              type: dict
+              sample: {"connected": true, "state": "Connected", "server": "10.0.0.9:5403", "algorithm": "Fifty-Fifty split"}
+            ha:
+              description: High availability.
+              returned: always
+              type: dict
+              contains:
+                resources:
+                  description: The guests that it keeps running.
+                  returned: always
+                  type: list
+                  elements: str
+                  sample: ["vm:100"]
+                master:
+                  description: The node that manages it. Null where it was never used.
+                  returned: always
+                  type: str
+                lrm:
+                  description: The state of this node's local resource manager. With V(active), losing quorum for a minute resets the node.
+                  returned: always
+                  type: str
+            pmxcfs_online:
+              description: The nodes that pmxcfs has in its group. It keeps the last ones while corosync does not run.
+              returned: always
+              type: list
+              elements: str
+            unix_time:
+              description: The node's time when it was asked, in seconds since 1970-01-01 UTC.
+              returned: always
+              type: int
+            problems:
+              description: What of this could not be read, and why, as sentences.
+              returned: always
+              type: list
+              elements: str
 """
 
 from ansible.module_utils.basic import AnsibleModule
@@ -462,7 +674,10 @@ from ansible.module_utils.basic import AnsibleModule
 
 def main() -> None:
     """Say that the compiled module, which takes this file's place, is missing."""
-    module = AnsibleModule(argument_spec={}, supports_check_mode=True)
+    module = AnsibleModule(
+        argument_spec={"gather": {"type": "list", "elements": "str", "choices": ["health"], "default": []}},
+        supports_check_mode=True,
+    )
     module.fail_json(msg="compiled module missing: run make build")
 
 

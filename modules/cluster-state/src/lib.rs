@@ -17,16 +17,22 @@ mod situations;
 
 pub mod certificates;
 pub mod cfgtool;
+pub mod clock;
 pub mod cmap;
 pub mod corosync_conf;
+pub mod corosync_events;
+pub mod ha;
 pub mod journal;
+pub mod knet;
 pub mod leftovers;
 pub mod members;
 pub mod pmxcfs;
+pub mod qdevice;
 pub mod quorumtool;
 pub mod services;
 pub mod situation;
 pub mod ssh;
+pub mod validity;
 pub mod versions;
 pub mod vmlist;
 

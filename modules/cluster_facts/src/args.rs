@@ -1,16 +1,31 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! What the playbook asks: there is nothing to ask.
+//! What the playbook asks: which facts beyond those that are always told.
 
-use ansible_module::Spec;
+use ansible_module::{Kind, Opt, Spec};
 use serde::Deserialize;
 
-/// No options.
+/// The checked options.
 #[derive(Debug, Deserialize)]
-pub(crate) struct Args {}
+pub(crate) struct Args {
+    /// Facts that take more programs to read.
+    pub(crate) gather: Vec<Part>,
+}
 
-/// No options.
+/// Facts beyond those that are always told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Part {
+    /// What tells trouble before it stops the cluster.
+    Health,
+}
+
+/// The options, as the documentation lists them.
 pub(crate) fn spec() -> Spec {
-    Spec { name: "cluster_facts", ..Spec::default() }
+    Spec {
+        name: "cluster_facts",
+        options: vec![Opt::list("gather", Kind::Str).default(serde_json::json!([])).choices(&["health"])],
+        ..Spec::default()
+    }
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::golden::facts;
+use crate::health_tests::with_health;
 use crate::situations as nodes;
 
 const STUB: &str = include_str!("../../../plugins/modules/cluster_facts.py");
@@ -55,7 +56,8 @@ fn answered(value: &Value, path: &str, documented: &BTreeSet<String>, found: &mu
 fn every_fact_is_documented_and_every_documented_fact_is_there() {
     let documented = documented();
     let vmlist = r#"{"version": 2, "ids": {"100": {"node": "pve1", "type": "qemu", "version": 1}}}"#;
-    let facts = facts(&nodes::two_links().file("/etc/pve/.vmlist", vmlist), &serde_json::json!({}));
+    let host = with_health(nodes::two_links()).file("/etc/pve/.vmlist", vmlist);
+    let facts = facts(&host, &serde_json::json!({"gather": ["health"]}));
     let mut found = BTreeSet::from(["ansible_facts".to_owned(), "ansible_facts.pve_cluster".to_owned()]);
     answered(&facts, "ansible_facts.pve_cluster", &documented, &mut found);
     assert_eq!(found.difference(&documented).collect::<Vec<_>>(), Vec::<&String>::new(), "not documented");

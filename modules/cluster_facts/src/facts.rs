@@ -17,6 +17,7 @@ use corosync_document::Document;
 use host::LocalAddress;
 use serde::Serialize;
 
+use crate::health::{self, HealthFacts};
 use crate::links::{Link, links};
 use crate::nodes::{Listed, Member, listed, members, names};
 use crate::observe::Observed;
@@ -44,6 +45,9 @@ pub(crate) struct Facts {
     ssh: Option<SshFacts>,
     leftovers: Option<Leftovers>,
     problems: Vec<String>,
+    /// Only when it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    health: Option<HealthFacts>,
 }
 
 /// Always a dictionary, so that `quorum.quorate` can be asked for in every situation.
@@ -101,7 +105,13 @@ struct Leftovers {
 }
 
 /// Puts the facts together.
-pub(crate) fn facts(observed: Observed) -> Facts {
+pub(crate) fn facts(mut observed: Observed) -> Facts {
+    let health = observed.health.take();
+    let health = health.map(|health| {
+        let names = names(&observed);
+        let name = |nodeid: u32| names.get(&nodeid).cloned().unwrap_or_else(|| nodeid.to_string());
+        health::facts(health, &observed.evidence, name)
+    });
     let evidence = &observed.evidence;
     let judgement = evidence.judge();
     let conf = evidence.conf();
@@ -124,6 +134,7 @@ pub(crate) fn facts(observed: Observed) -> Facts {
         services: evidence.services.as_ref().ok().map(|all| all.values().filter_map(service).collect()),
         leftovers: leftovers(&observed, &judgement),
         problems: problems(&observed, &judgement),
+        health,
         situation: judgement.situation,
         reasons: judgement.reasons,
         membership: judgement.membership,

@@ -7,6 +7,9 @@ mod documented;
 mod facts;
 #[cfg(test)]
 mod golden;
+mod health;
+#[cfg(test)]
+mod health_tests;
 mod links;
 mod module;
 mod nodes;

@@ -16,7 +16,7 @@ struct AnsibleFacts {
 
 /// Never fails: what could not be read is said in the facts, so that a playbook can decide on it.
 #[expect(clippy::unnecessary_wraps, reason = "every module has this signature")]
-pub(crate) fn run(_: Args, _: &Context, host: &dyn Host) -> Result<Outcome, Failure> {
-    let facts = AnsibleFacts { pve_cluster: facts(observe(host)) };
+pub(crate) fn run(args: Args, _: &Context, host: &dyn Host) -> Result<Outcome, Failure> {
+    let facts = AnsibleFacts { pve_cluster: facts(observe(host, &args.gather)) };
     Ok(Outcome::unchanged().with("ansible_facts", facts))
 }

@@ -10,6 +10,9 @@ use cluster_state::versions::{self, Versions};
 use cluster_state::vmlist::{self, Guest};
 use host::{Host, HostError, LocalAddress};
 
+use crate::args::Part;
+use crate::health::{self, HealthObserved};
+
 /// All that was read, or why it could not be.
 pub(crate) struct Observed {
     pub(crate) evidence: Evidence,
@@ -21,10 +24,12 @@ pub(crate) struct Observed {
     pub(crate) ssh: Reading<Ssh>,
     pub(crate) versions: Reading<Versions>,
     pub(crate) addresses: Result<Vec<LocalAddress>, HostError>,
+    /// None unless it was asked for.
+    pub(crate) health: Option<HealthObserved>,
 }
 
-/// Reads it all. Two programs are started, five where corosync runs, and the journal's where something is wrong.
-pub(crate) fn observe(host: &dyn Host) -> Observed {
+/// Reads what is always told, and the parts that are asked for. For the first, two programs are started, five where corosync runs, and the journal's where something is wrong.
+pub(crate) fn observe(host: &dyn Host, parts: &[Part]) -> Observed {
     let evidence = Evidence::read(host);
     let links = evidence.quorum.is_ok().then(|| cfgtool::query(host));
     Observed {
@@ -35,6 +40,7 @@ pub(crate) fn observe(host: &dyn Host) -> Observed {
         ssh: ssh::query(host),
         versions: versions::query(host),
         addresses: host.addresses(),
+        health: parts.contains(&Part::Health).then(|| health::observe(host, &evidence)),
         evidence,
     }
 }

@@ -37,8 +37,8 @@ fn this_machine() {
 }
 
 #[test]
-fn an_option_is_refused() {
-    let (answer, success) = answer(r#"{"gather": "all"}"#);
+fn an_option_that_is_not_there_is_refused() {
+    let (answer, success) = answer(r#"{"gathers": "all"}"#);
     assert_eq!((answer["failed"].as_bool(), success), (Some(true), false));
     assert!(answer["msg"].as_str().unwrap().starts_with("Unsupported parameters for"), "{answer}");
 }

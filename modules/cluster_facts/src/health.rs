@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! What tells trouble before it stops the cluster: read and put together only when it is asked for.
+
+use std::path::Path;
+
+use cluster_state::clock::{self, Clock};
+use cluster_state::corosync_events::{self, Events};
+use cluster_state::ha::{self, Ha};
+use cluster_state::knet::{self, Latency, LinkStats, Stats, TotemStats};
+use cluster_state::qdevice::{self, Qdevice};
+use cluster_state::situation::{Evidence, Reading};
+use cluster_state::validity::{self, Validity};
+use cluster_state::{StateError, certificates};
+use corosync_document::Document;
+use host::{Host, if_there};
+use serde::Serialize;
+
+/// The certificate by which every node's is signed.
+const CA: &str = "/etc/pve/pve-root-ca.pem";
+const DAY: i64 = 86_400;
+
+/// All that was read, or why it could not be.
+pub(crate) struct HealthObserved {
+    /// None where corosync does not run.
+    stats: Option<Reading<Stats>>,
+    events: Reading<Events>,
+    clock: Reading<Clock>,
+    ha: Reading<Ha>,
+    /// None where the cluster has none.
+    qdevice: Option<Reading<Qdevice>>,
+    certificates: Vec<(&'static str, Result<Option<Validity>, String>)>,
+    now: i64,
+}
+
+/// Reads it all.
+pub(crate) fn observe(host: &dyn Host, evidence: &Evidence) -> HealthObserved {
+    let own = evidence.quorum.as_ref().ok().map(|quorum| quorum.nodeid);
+    let device = evidence.conf().and_then(Document::device).is_some();
+    let now = i64::try_from(host.unix_time()).unwrap_or(i64::MAX);
+    HealthObserved {
+        stats: own.map(|own| knet::query(host, own)),
+        events: corosync_events::query(host),
+        clock: clock::query(host),
+        ha: ha::query(host),
+        qdevice: device.then(|| qdevice::query(host)),
+        certificates: [certificates::NODE, certificates::CUSTOM, CA]
+            .map(|file| (file, valid(host, file)))
+            .into(),
+        now,
+    }
+}
+
+fn valid(host: &dyn Host, file: &str) -> Result<Option<Validity>, String> {
+    let bytes = if_there(host.read(Path::new(file))).map_err(|error| error.to_string())?;
+    let read = |bytes: Vec<u8>| {
+        validity::of_pem(&String::from_utf8_lossy(&bytes))
+            .map_err(|error| format!("cannot understand '{file}': {error}"))
+    };
+    bytes.map(read).transpose()
+}
+
+/// `ansible_facts.pve_cluster.health`.
+#[derive(Debug, Serialize)]
+pub(crate) struct HealthFacts {
+    links: Option<Vec<LinkHealth>>,
+    totem: Option<TotemStats>,
+    events: Option<Events>,
+    clock: Option<Clock>,
+    certificates: Vec<CertificateFacts>,
+    qdevice: Option<Qdevice>,
+    ha: Option<Ha>,
+    /// The nodes that pmxcfs has in its own group.
+    pmxcfs_online: Option<Vec<String>>,
+    unix_time: i64,
+    problems: Vec<String>,
+}
+
+/// A link to another node, as knet measures it.
+#[derive(Debug, Serialize)]
+struct LinkHealth {
+    peer: String,
+    number: u8,
+    connected: bool,
+    latency: Option<Latency>,
+    mtu: Option<u32>,
+    down_count: u64,
+    pings: u64,
+    pongs: u64,
+    send_errors: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct CertificateFacts {
+    file: &'static str,
+    not_before: i64,
+    not_after: i64,
+    /// Rounded down; negative when it is no longer valid.
+    days_left: i64,
+}
+
+/// Puts it together. `name` gives a node's name by its nodeid.
+pub(crate) fn facts(
+    observed: HealthObserved,
+    evidence: &Evidence,
+    name: impl Fn(u32) -> String,
+) -> HealthFacts {
+    let problems = problems(&observed);
+    let stats = observed.stats.and_then(Result::ok);
+    let link = |stats: &LinkStats| LinkHealth {
+        peer: name(stats.nodeid),
+        number: stats.link,
+        connected: stats.connected,
+        latency: stats.latency,
+        mtu: stats.mtu,
+        down_count: stats.down_count,
+        pings: stats.pings,
+        pongs: stats.pongs,
+        send_errors: stats.send_errors,
+    };
+    let online = |members: &cluster_state::members::Members| {
+        let online = members.nodelist.iter().filter(|(_, node)| node.online);
+        online.map(|(name, _)| name.clone()).collect()
+    };
+    HealthFacts {
+        links: stats.as_ref().map(|stats| stats.links.iter().map(link).collect()),
+        totem: stats.map(|stats| stats.totem),
+        events: observed.events.ok(),
+        clock: observed.clock.ok(),
+        certificates: observed
+            .certificates
+            .into_iter()
+            .filter_map(|(file, valid)| Some((file, valid.ok()??)))
+            .map(|(file, valid)| CertificateFacts {
+                file,
+                not_before: valid.not_before,
+                not_after: valid.not_after,
+                days_left: (valid.not_after - observed.now).div_euclid(DAY),
+            })
+            .collect(),
+        qdevice: observed.qdevice.and_then(Result::ok),
+        ha: observed.ha.ok(),
+        pmxcfs_online: evidence.members.as_ref().ok().and_then(Option::as_ref).map(online),
+        unix_time: observed.now,
+        problems,
+    }
+}
+
+fn problems(observed: &HealthObserved) -> Vec<String> {
+    let certificates = observed.certificates.iter().filter_map(|(_, valid)| valid.as_ref().err().cloned());
+    let readings: [Option<&StateError>; 5] = [
+        observed.stats.as_ref().and_then(|stats| stats.as_ref().err()),
+        observed.events.as_ref().err(),
+        observed.clock.as_ref().err(),
+        observed.ha.as_ref().err(),
+        observed.qdevice.as_ref().and_then(|qdevice| qdevice.as_ref().err()),
+    ];
+    readings.into_iter().flatten().map(ToString::to_string).chain(certificates).collect()
+}
