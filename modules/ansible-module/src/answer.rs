@@ -47,7 +47,8 @@ impl Outcome {
         Self { changed: true, ..Self::default() }
     }
 
-    /// Adds a return value. What cannot be serialized becomes null, which no value of these modules does.
+    /// Adds a return value. What cannot be serialized becomes null, which no value of these modules does. Ansible takes
+    /// an `rc` that is not 0 for a failure.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Serialize) -> Self {
         self.data.insert(name.to_owned(), serde_json::to_value(value).unwrap_or_default());

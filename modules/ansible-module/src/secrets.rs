@@ -145,7 +145,7 @@ fn has_secret(options: &[Opt]) -> bool {
 /// Values out of a list of choices, numbers and texts of one or two characters are not of its own making.
 pub(crate) fn own_texts(options: &[Opt], given: &Map<String, Value>) -> Secrets {
     let mut secrets = Secrets::default();
-    for opt in options.iter().filter(|opt| opt.choices.is_empty()) {
+    for opt in options {
         if let Some(value) = given.get(opt.name) {
             own(opt, value, &mut secrets);
         }
@@ -155,6 +155,7 @@ pub(crate) fn own_texts(options: &[Opt], given: &Map<String, Value>) -> Secrets 
 
 fn own(opt: &Opt, value: &Value, secrets: &mut Secrets) {
     match value {
+        Value::String(text) if opt.choices.contains(&text.as_str()) => {}
         Value::String(text) if text.chars().count() > 2 => secrets.add_text(text),
         Value::Array(list) => list.iter().for_each(|item| own(opt, item, secrets)),
         Value::Object(map) if opt.suboptions.is_empty() => {
@@ -280,18 +281,18 @@ mod tests {
     fn own_texts_leave_the_modules_words() {
         let options = [
             Opt::new("state", Kind::Str).choices(&["present"]),
+            Opt::new("mode", Kind::Str).choices(&["active"]),
             Opt::new("name", Kind::Str),
             Opt::new("id", Kind::Str),
             Opt::list("links", Kind::Dict).suboptions(vec![Opt::new("address", Kind::Str)]),
         ];
-        let Value::Object(given) =
-            json!({"state": "present", "name": "prod", "id": "7", "links": [{"address": "10.0.0.1"}]})
+        let Value::Object(given) = json!({"state": "present", "mode": "mine", "name": "prod", "id": "7", "links": [{"address": "10.0.0.1"}]})
         else {
             panic!()
         };
         assert_eq!(
-            own_texts(&options, &given).scrub_text("cannot have 'prod' present with 7 on 10.0.0.1"),
-            "cannot have '********' present with 7 on ********"
+            own_texts(&options, &given).scrub_text("cannot have 'prod' present and mine with 7 on 10.0.0.1"),
+            "cannot have '********' present and ******** with 7 on ********"
         );
     }
 }
