@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Changing a running cluster's corosync.conf: in use on every node, or as before; with the real corosync.
+
+Takes the module from libexec, or from the path in the variable MODULE.
+"""
+
+import base64
+import json
+import os
+import re
+import subprocess
+import time
+import unittest
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from harness import LAB, ROOT, fresh, lab, nodes_agree, on, state
+
+NODES = ["pve1", "pve2", "pve3"]
+MODULE = Path(os.environ.get("MODULE", ROOT / "libexec/corosync_conf"))
+FILES = "/etc/pve/corosync.conf /etc/corosync/corosync.conf"
+LOCK = "/etc/pve/priv/lock/file-corosync_conf"
+
+
+def wait(node, condition, seconds=60):
+    """Wait until a shell condition holds on a node."""
+    deadline = time.monotonic() + seconds
+    while subprocess.run([LAB, "exec", node, condition], capture_output=True, check=False).returncode != 0:
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{node}: not true after {seconds} s: {condition}")
+        time.sleep(0.2)
+
+
+def install():
+    """Put the module on every node."""
+    if not MODULE.exists():
+        raise AssertionError(f"cannot test '{MODULE}': it does not exist; run make build")
+    packed = base64.b64encode(MODULE.read_bytes())
+    for node in NODES:
+        subprocess.run([LAB, "exec", node, "base64 -d > /root/module && chmod 755 /root/module"], input=packed, check=True)
+
+
+def form():
+    """Make the three nodes one cluster, by hand: it is not what is tested here."""
+    on("pve1", "pvecm create prod --link0 10.77.1.11")
+    wait("pve1", f"mkdir {LOCK}-probe && rmdir {LOCK}-probe")
+    shown = on("pve1", "openssl x509 -noout -fingerprint -sha256 -in /etc/pve/local/pve-ssl.pem")
+    fingerprint = shown.strip().split("=")[1]
+    for number, node in enumerate(NODES[1:], 2):
+        on(node, f"echo labpass1 | pvecm add 10.77.0.11 --link0 10.77.1.{10 + number} --fingerprint {fingerprint}")
+        wait(node, f"mkdir {LOCK}-probe && rmdir {LOCK}-probe")
+        wait(node, rf"test $(corosync-cmapctl | grep -c '^runtime.members.*config_version.* = {number}$') = {number}")
+
+
+def task(node, check=True, prelude="", **options):
+    """Run the module on a node and return its answer."""
+    arguments = json.dumps({"_ansible_diff": True, **options})
+    printed = on(node, f"{prelude} file=$(mktemp); cat > $file <<'END'\n{arguments}\nEND\n/root/module $file; rm -f $file", check=False)
+    answer = json.loads(printed.strip().splitlines()[-1])
+    if check and answer.get("failed"):
+        raise AssertionError(answer["msg"])
+    return answer
+
+
+def running(node, key):
+    """A value of the corosync that runs on a node; none when it has no such key."""
+    found = re.search(r" = (.*)$", on(node, f"corosync-cmapctl {key} 2>/dev/null | grep '^{key} '", check=False))
+    return found and found[1].strip()
+
+
+class Changes(unittest.TestCase):
+    """One story: each test goes on where the one before ended, and ends with a cluster that is whole."""
+
+    maxDiff = None
+
+    @classmethod
+    def setUpClass(cls):
+        fresh(3)
+        install()
+        form()
+
+    def tearDown(self):
+        self.whole()
+
+    def whole(self):
+        """One version in all three places of every node, all links connected, quorate, nothing left behind."""
+        views = nodes_agree(NODES)
+        self.assertEqual({node: views["pve1"] for node in NODES}, views)
+        (version,), members, joined = views["pve1"]
+        self.assertEqual((members, joined), ([version] * 3, ["1", "2", "3"]))
+        for node in NODES:
+            found = on(node, f"grep -h config_version {FILES}; cmp {FILES} && echo same")
+            self.assertEqual(found.split(), ["config_version:", version] * 2 + ["same"], node)
+            self.assertRegex(on(node, "corosync-quorumtool -s", check=False), r"(?m)^Quorate:\s+Yes", node)
+            self.assertEqual(on(node, "corosync-cfgtool -n").count(" connected "), 2, node)
+            self.assertEqual(on(node, "corosync -t 2>&1 >/dev/null | grep -c ' error '; true").strip(), "0", node)
+        self.assertEqual(on("pve1", f"ls /etc/pve | grep '[.]new$'; ls -d {LOCK} 2>/dev/null; true"), "")
+
+    def test_10_check_mode_tells_and_touches_nothing(self):
+        before = {node: state(node) for node in NODES}
+        answer = task("pve1", totem={"token": 5000}, _ansible_check_mode=True)
+        self.assertTrue(answer["changed"])
+        self.assertIn("\n  token: 5000\n", answer["diff"][0]["after"])
+        self.assertEqual({node: state(node) for node in NODES}, before)
+
+    def test_20_a_changed_token_is_in_use_everywhere(self):
+        answer = task("pve1", totem={"token": 5000})
+        self.assertEqual((answer["changed"], answer["config_version"]), (True, 4))
+        self.assertEqual(answer["changes"], [{"key": "totem.token", "before": None, "after": "5000"}])
+        for node in NODES:
+            self.assertEqual(running(node, "totem.token"), "5000", node)
+            self.assertEqual(running(node, "runtime.config.totem.token"), "5125", node)
+            # the links are given up with the token, not with the one before it
+            self.assertEqual(running(node, "runtime.config.totem.interface.0.knet_ping_timeout"), "2562", node)
+        self.assertIn("config_version: 3\n", on("pve1", f"cat {answer['backup']}"))
+
+    def test_30_the_same_again_changes_nothing_from_any_node(self):
+        before = {node: state(node) for node in NODES}
+        for node in NODES:
+            self.assertFalse(task(node, totem={"token": "5000"})["changed"], node)
+        self.assertEqual({node: state(node) for node in NODES}, before)
+
+    def test_40_removed_and_set_in_one_change_keeping_comments(self):
+        on("pve1", "sed -e 's/config_version: .*/config_version: 5/' -e 's/^totem/# mind the latency\\n\\ntotem/' /etc/pve/corosync.conf"
+           " > /etc/pve/corosync.conf.new && mv /etc/pve/corosync.conf.new /etc/pve/corosync.conf")
+        answer = task("pve2", totem={"token": None, "join": 60}, logging={"debug": True})
+        self.assertEqual((answer["changed"], answer["config_version"]), (True, 6))
+        self.assertIn("# mind the latency\n\ntotem {\n", on("pve3", "cat /etc/pve/corosync.conf"))
+        for node in NODES:
+            self.assertEqual((running(node, "totem.token"), running(node, "totem.join")), (None, "60"), node)
+            self.assertEqual(running(node, "logging.debug"), "on", node)
+        task("pve2", totem={"join": None}, logging={"debug": "off"})
+
+    def test_50_what_cannot_be_is_refused_whole(self):
+        before = {node: state(node) for node in NODES}
+        answer = task("pve1", check=False, totem={"tokn": 1, "token": 5})
+        self.assertIn("did you mean 'token'", answer["msg"])
+        answer = task("pve1", check=False, totem={"ip_version": "ipv6", "token": 300}, quorum={"two_node": True})
+        for reason in ("cannot be changed at run-time", "too short for knet", "the nodelist has 3"):
+            self.assertIn(reason, answer["msg"])
+        self.assertEqual({node: state(node) for node in NODES}, before)
+
+    def test_60_a_change_that_a_node_cannot_take_is_undone(self):
+        on("pve3", "mount --bind /etc/corosync /etc/corosync && mount -o remount,bind,ro /etc/corosync;"
+           " (sleep 3; umount /etc/corosync) > /dev/null 2>&1 < /dev/null &")
+        version = int(running("pve1", "totem.config_version"))
+        answer = task("pve1", check=False, totem={"token": 4000}, timeout=4)
+        self.assertEqual((answer["changed"], answer["rolled_back"], answer["config_version"]), (True, True, version + 2), answer)
+        self.assertEqual(answer["reasons"], [f"corosync on 'pve3' runs config_version {version}, not {version + 1}"])
+        wait("pve3", "! mountpoint -q /etc/corosync")
+        self.assertEqual([running(node, "totem.token") for node in NODES], [None] * 3)
+
+    def test_70_of_two_at_once_none_is_lost(self):
+        with ThreadPoolExecutor(2) as pool:
+            first = pool.submit(task, "pve1", check=False, totem={"token": 4000})
+            second = pool.submit(task, "pve2", check=False, totem={"merge": 250})
+            answers = [first.result(), second.result()]
+        for answer in answers:
+            if answer.get("failed"):
+                self.assertIn("was changed by someone else in the meantime; run the task again", answer["msg"])
+                self.assertFalse(answer["changed"])
+        self.assertTrue(any(answer["changed"] for answer in answers), answers)
+        task("pve1", totem={"token": 4000})
+        task("pve2", totem={"merge": 250})
+        self.assertEqual((running("pve3", "totem.token"), running("pve3", "totem.merge")), ("4000", "250"))
+
+    def test_80_a_run_that_is_killed_is_completed_by_the_next(self):
+        for moment in ("0.1", "0.6"):
+            wish = {"totem": {"token": 4100 if moment == "0.1" else 4200}}
+            on("pve1", f"echo '{json.dumps(wish)}' > /tmp/wish; /root/module /tmp/wish > /dev/null & pid=$!; sleep {moment}; kill -9 $pid; true")
+            begun = time.monotonic()
+            task("pve1", **wish)
+            task("pve1", totem={"merge": int(wish["totem"]["token"]) // 10})
+            self.assertLess(time.monotonic() - begun, 10)
+            self.assertEqual(running("pve2", "totem.token"), str(wish["totem"]["token"]))
+
+    def test_90_a_node_that_is_off_is_a_refusal(self):
+        lab("stop", "pve3")
+        try:
+            answer = task("pve1", check=False, totem={"token": 5000})
+            self.assertEqual(answer["reasons"], ["node 'pve3' is offline: it would miss the change; start it, or remove it from the cluster"])
+            self.assertFalse(answer["changed"])
+        finally:
+            lab("start", "pve3")
+        wait("pve3", "corosync-cmapctl | grep -c 'status.*= joined' | grep -qx 3")
+        wait("pve1", "corosync-cmapctl | grep -c 'status.*= joined' | grep -qx 3")
+
+    def test_95_without_quorum_nothing_is_tried(self):
+        lab("partition", "pve1")
+        try:
+            wait("pve1", "stat -c %A /etc/pve/local | grep -qv w")
+            answer = task("pve1", check=False, totem={"token": 5000})
+            self.assertIn("this node is not quorate, so /etc/pve is read-only", answer["msg"])
+            self.assertIn("node 'pve2' is offline", answer["msg"])
+            answer = task("pve2", check=False, totem={"token": 5000})
+            self.assertEqual(len(answer["reasons"]), 1, answer)
+            self.assertIn("node 'pve1' is offline", answer["msg"])
+        finally:
+            lab("heal", "pve1")
+        for node in NODES:
+            wait(node, "corosync-cmapctl | grep -c 'status.*= joined' | grep -qx 3")
+        wait("pve1", f"mkdir {LOCK}-probe && rmdir {LOCK}-probe")
+        self.assertTrue(task("pve1", totem={"token": 5000})["changed"])
+
+
+if __name__ == "__main__":
+    unittest.main()
