@@ -3,6 +3,7 @@
 
 import difflib
 import re
+import threading
 
 from . import api, nodes, situations
 from .normal import journal_dropped, journal_of_one_daemon, journal_sorted, normal
@@ -109,3 +110,38 @@ def differences(recording, result):
                 want.split("\n"), have.split("\n"), f"recorded {label}", f"stand-in's {label}", lineterm="", n=1
             )
     return lines
+
+
+# The reasons by which the slower of two nodes is turned away differ with the millisecond.
+TURNED_AWAY = re.compile(
+    r"An error occurred on the cluster node: (?:unable to create directory '/etc/pve/nodes/\w+' - Permission denied"
+    r"|cluster not ready - no quorum\?)"
+)
+
+
+def _of_some_node(recording, code, stdout, stderr):
+    text = normal(f"exit code {code}\n{stdout}\n--- stderr\n{stderr}").replace(f"'{recording.node}'", "'<NODE>'")
+    return TURNED_AWAY.sub("An error occurred on the cluster node: <REASON>", text).rstrip("\n")
+
+
+def perform_together(recordings):
+    """All at once; how the set of outcomes differs from the recorded one."""
+    found = {}
+
+    def one(recording):
+        found[recording.key] = perform(recording)
+
+    threads = [threading.Thread(target=one, args=(recording,)) for recording in recordings]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    want = sorted(_of_some_node(recording, *_expected(recording)) for recording in recordings)
+    results = [(recording, found[recording.key]) for recording in recordings]
+    have = sorted(
+        _of_some_node(recording, result.exit_code, result.stdout, result.stderr) for recording, result in results
+    )
+    if want == have:
+        return []
+    want, have = "\n======\n".join(want), "\n======\n".join(have)
+    return list(difflib.unified_diff(want.split("\n"), have.split("\n"), "recorded", "stand-ins'", lineterm=""))

@@ -54,7 +54,18 @@ class Counts:
 
 def replay(situation, rules, counts, only, quick):
     done_before = set()
-    for recording in in_order(situation, recordings.load(situation.name)):
+    loaded = in_order(situation, recordings.load(situation.name))
+    parallel = [recording for recording in loaded if _name(recording) in situation.together]
+    if parallel:
+        lines = compare.perform_together(parallel)
+        counts.same += 0 if lines else len(parallel)
+        counts.different += len(parallel) if lines else 0
+        if lines:
+            counts.failed += [recording.key for recording in parallel]
+            print(f"DIFFERENT {situation.name}, at the same moment\n" + "".join(f"    {line}\n" for line in lines), end="")
+    for recording in loaded:
+        if recording in parallel:
+            continue
         reason = reason_against(recording, rules)
         if reason is None and only and not fnmatch.fnmatchcase(recording.key, only):
             continue

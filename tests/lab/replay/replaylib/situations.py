@@ -31,6 +31,8 @@ class Situation:
     # name -> name of the one that comes just before it.
     follows: dict = field(default_factory=dict)
     quick: bool = False
+    # Recordings made at the same moment. Which node wins is chance, so their outcomes are compared as a set.
+    together: tuple = ()
 
 
 def must(node, command, **more):
@@ -272,6 +274,21 @@ def qdevice_votes():
     wait_for("pve2", "corosync-quorumtool -s | grep -q 'Total votes: *3'")
 
 
+def break_configuration():
+    """Without the brace that ends its first section, one version on, renamed over as an editor would do it."""
+    must(
+        "pve1",
+        "v=$(sed -n 's/.*config_version: //p' /etc/pve/corosync.conf); "
+        "sed -e '0,/^}/{/^}/d}' -e \"s/config_version: .*/config_version: $((v + 1))/\" /etc/pve/corosync.conf"
+        " > /etc/pve/corosync.conf.new && mv /etc/pve/corosync.conf.new /etc/pve/corosync.conf",
+    )
+    wait_for("pve3", "! corosync -t")
+
+
+def restart_corosync_on_pve3():
+    run("pve3", "systemctl restart corosync")
+
+
 SITUATIONS = [
     Situation("standalone", "fresh", "fresh", quick=True),
     Situation("create_on_fresh_node", "fresh", "one", quick=True),
@@ -392,6 +409,13 @@ SITUATIONS = [
             "pvecm_status_after_delnode": lambda: wait_writable("pve1"),
         },
     ),
+    Situation(
+        "config_change_broken_syntax_missing_brace_version_8",
+        "three",
+        "spoilt",
+        enter=break_configuration,
+        before={"pvecm_status_on_pve3_whose_corosync_no_longer_starts": restart_corosync_on_pve3},
+    ),
     Situation("two_links_create", "fresh", "two links, one", leave=lambda: wait_members(1, "pve1")),
     Situation(
         "two_links_join",
@@ -506,5 +530,17 @@ SITUATIONS = [
         enter=stale_files,
         order=("pvecm_add_api_with_a_left-over_authkey",),
         before={"left-over_etc_corosync_corosync.conf_pve-cluster_restarted": stale_conf},
+    ),
+    Situation(
+        "parallel_API_joins_of_pve2_and_pve3_into_a_1-node_cluster",
+        "one",
+        "spoilt",
+        together=("parallel_join_of_pve2", "parallel_join_of_pve3"),
+    ),
+    Situation(
+        "parallel_API_joins_of_pve3_and_pve4_into_a_2-node_cluster_second_run",
+        "two",
+        "spoilt",
+        together=("parallel_join_of_pve3", "parallel_join_of_pve4"),
     ),
 ]
