@@ -30,6 +30,9 @@ pub enum EditError {
     /// One of the two readers would misread it.
     #[error("'{0}' cannot be written as a key: only letters, digits and '_' can")]
     Key(String),
+    /// PVE's programs stop at a second section of this name.
+    #[error("there is a section '{0}' already, and PVE refuses a second one")]
+    Second(String),
     /// The section has no end, so that there is no place to write to.
     #[error("the section '{0}' is not closed")]
     Unclosed(String),
@@ -295,6 +298,9 @@ impl Document {
             return Err(EditError::Unclosed(unclosed.name.clone()));
         }
         let sibling = path.get(depth).and_then(|name| self.tree.children(parent, name).last());
+        if let (Place::Logger(_), Some((_, other))) = (place, sibling) {
+            return Err(EditError::Second(other.name.clone()));
+        }
         let at = match (sibling.and_then(|(_, sibling)| sibling.close), parent, section.close) {
             (Some(close), ..) => close + 1,
             (None, 0, _) => self.lines.len(),
@@ -535,6 +541,17 @@ mod tests {
             assert_eq!(document.set(&totem(), "token", "3").unwrap_err().to_string(), message);
             assert_eq!(document.to_text(), text);
         }
+    }
+
+    #[test]
+    fn a_second_logger_is_not_written() {
+        let text = "logging {\n  logger_subsys {\n    subsys: QUORUM\n  }\n}\n";
+        let mut document = Document::parse(text.as_bytes());
+        assert_eq!(
+            document.set(&Place::Logger("TOTEM".into()), "debug", "on").unwrap_err().to_string(),
+            "there is a section 'logger_subsys' already, and PVE refuses a second one"
+        );
+        assert_eq!(document.set(&Place::Logger("QUORUM".into()), "debug", "on"), Ok(true));
     }
 
     #[test]
