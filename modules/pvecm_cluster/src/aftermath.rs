@@ -224,7 +224,7 @@ mod tests {
             .query_prefix("corosync-cmapctl", Answer::exit(1, "", "Failed to initialize the cmap API\n"));
         host.change(change);
         let wanted = Wanted::check(&join()).unwrap();
-        let there = probe::ask(&host, "10.77.0.11", probe::Errand::Look);
+        let there = probe::ask(&host, "10.77.0.11", probe::Errand::Look, "pve2");
         aftermath(&wanted, &observe::here(&host).unwrap(), &there)
     }
 

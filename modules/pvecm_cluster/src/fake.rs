@@ -99,7 +99,7 @@ pub(crate) fn peer(version: u64, nodes: &[(u32, &str)], running: &[(u32, u64)]) 
     let quorate = online.len() > nodes.len() / 2;
     let mode = if quorate { "755" } else { "555" };
     format!(
-        "\n@@ joining\n\n@@ node\npve1\n\n@@ local\n{mode}\n\n@@ members\n{}\n@@ corosync.conf\n{}\n@@ cmap\n{}\n@@ quorum\n{}\n@@ \
+        "\n@@ mine\n\n@@ joining\n\n@@ node\npve1\n\n@@ local\n{mode}\n\n@@ members\n{}\n@@ corosync.conf\n{}\n@@ cmap\n{}\n@@ quorum\n{}\n@@ \
          lock\n\n@@ rsync\n/usr/bin/rsync\n\n@@ api\n1\n\n@@ version\npve-manager/9.1.6/5d1f9a0c6e2b4713 (running \
          kernel: 6.17.2-1-pve)\n\n@@ end\n",
         members("pve1", version, nodes, quorate),
@@ -111,15 +111,18 @@ pub(crate) fn peer(version: u64, nodes: &[(u32, &str)], running: &[(u32, u64)]) 
 
 /// The command line that sends the cluster node on an errand.
 pub(crate) fn ssh(errand: Errand) -> String {
-    crate::probe::command("10.77.0.11", errand).line()
+    crate::probe::command("10.77.0.11", errand, "pve2").line()
 }
 
 /// An answer of a cluster node that this node has locked.
 pub(crate) fn claimed(peer: &str) -> String {
-    format!(
-        "\n@@ claim\nours\n{}",
-        peer.replace("@@ joining\n", "@@ joining\n/etc/pve/priv/lock/pvecm_cluster-join\n")
-    )
+    let mine = format!("@@ mine\n{}\n", crate::probe::owner("pve2"));
+    format!("\n@@ claim\n{}", held(peer).replace("@@ mine\n", &mine))
+}
+
+/// An answer of a cluster node that another node has locked.
+pub(crate) fn held(peer: &str) -> String {
+    peer.replace("@@ joining\n", &format!("@@ joining\n{LOCK}\n"))
 }
 
 /// A fresh pve2: no cluster, nothing in the way. The programs that change something are not yet there.
@@ -225,6 +228,7 @@ pub(crate) fn joinable() -> FakeHost {
             Answer::ok(JOINED).taking(Duration::from_secs(14)).doing(|machine| {
                 become_member(machine, 2, PAIR, &[(1, 2), (2, 2)]);
                 machine.make_dir(LOCK);
+                machine.make_dir(crate::probe::owner("pve2"));
             }),
         )
 }

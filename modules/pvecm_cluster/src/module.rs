@@ -38,7 +38,11 @@ pub(crate) fn run(args: Args, context: &Context, host: &dyn Host) -> Result<Outc
     let (plan, seen) = settle(host, &wanted, deadline, Errand::Look)?;
     let outcome = match &plan {
         Plan::Confirm => match confirm(host, &wanted, deadline)? {
-            Standing::Confirmed(membership) => return Ok(confirmed(&membership)),
+            Standing::Confirmed(membership) => {
+                // Nodes that wait behind a killed run of this one need not wait until its lock falls.
+                let left = if context.check_mode { None } else { unlock(host, &seen.here.view.node) };
+                return Ok(left.into_iter().fold(confirmed(&membership), Outcome::warn));
+            }
             Standing::Unfinished(membership) => finished(&membership),
         },
         Plan::Create(forecast) | Plan::Join(forecast) => planned(&plan, &wanted, &seen, forecast),
@@ -84,7 +88,7 @@ fn settle(
         if joining == Some(Joining::ThisNode)
             && let Some(target) = &wanted.cluster_node
         {
-            probe::release(host, target);
+            probe::release(host, target, &seen.here.view.node);
         }
         let enough = host.elapsed() >= short && joining != Some(Joining::AnotherNode);
         if refusal.is_passing() && !enough {
@@ -111,22 +115,36 @@ fn join(host: &dyn Host, wanted: &Wanted, deadline: Duration) -> Result<(Outcome
             Err(Failure::new(sentence(Deed::Join, &wanted.cluster_name, why)))
         }
     };
+    let node = &seen.here.view.node;
     match done {
         Ok((outcome, mut done)) => {
-            // This node's /etc/pve is the cluster's now.
-            match host.remove_dir(Path::new(probe::LOCK)) {
-                Err(error) if !error.is_not_found() => done.warnings.push(error.to_string()),
-                _ => {}
-            }
+            done.warnings.extend(unlock(host, node));
             Ok((outcome, done))
         }
         Err(failure) => {
             if let Some(target) = &wanted.cluster_node {
-                probe::release(host, target);
+                probe::release(host, target, node);
             }
             Err(failure)
         }
     }
+}
+
+/// Releases this node's lock of a join, if it has one; says why it could not. On a member, /etc/pve is the cluster's.
+fn unlock(host: &dyn Host, node: &str) -> Option<String> {
+    let owner = probe::owner(node);
+    let owner = Path::new(&owner);
+    if host.stat(owner).is_err() {
+        return None;
+    }
+    // The owner's name goes last: a run that is killed in between is taken up by the next.
+    for directory in [Path::new(probe::LOCK), owner] {
+        match host.remove_dir(directory) {
+            Err(error) if !error.is_not_found() => return Some(error.to_string()),
+            _ => {}
+        }
+    }
+    None
 }
 
 fn see(host: &dyn Host, wanted: &Wanted, errand: Errand) -> Result<Seen, Failure> {
@@ -137,7 +155,9 @@ fn see(host: &dyn Host, wanted: &Wanted, errand: Errand) -> Result<Seen, Failure
         Candidate::default()
     };
     let there = match &wanted.cluster_node {
-        Some(target) if plan::asks_cluster_node(wanted, &here.view) => probe::ask(host, target, errand),
+        Some(target) if plan::asks_cluster_node(wanted, &here.view) => {
+            probe::ask(host, target, errand, &here.view.node)
+        }
         _ => There::NotAsked,
     };
     Ok(Seen { here, candidate, there })
@@ -398,10 +418,10 @@ impl Left {
             Some(here) => Ok(here),
             None => observe::here(host).map_err(|error| error.to_string()),
         };
-        let there = wanted
-            .cluster_node
-            .as_ref()
-            .map_or(There::NotAsked, |target| probe::ask(host, target, Errand::Look));
+        let node = here.as_ref().map(|here| here.view.node.as_str()).ok();
+        let there = wanted.cluster_node.as_ref().map_or(There::NotAsked, |target| {
+            probe::ask(host, target, Errand::Look, node.unwrap_or_default())
+        });
         Self { here, there }
     }
 

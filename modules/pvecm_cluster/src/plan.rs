@@ -343,7 +343,8 @@ fn room(wanted: &Wanted, here: &Here, conf: &Conf, peer: &Peer) -> Vec<Reason> {
         if online {
             reasons.push(reason::name_online(name));
         } else if !wanted.force {
-            reasons.push(reason::name_listed(name, &peer.view.node));
+            let short = peer.view.corosync.as_ref().filter(|running| !running.quorate);
+            reasons.push(reason::name_listed(name, &peer.view.node, short.map(|running| running.votes)));
         } else {
             reasons.extend(differences(wanted, name, nodeid, node));
         }

@@ -517,6 +517,18 @@ fn a_node_that_the_cluster_lists_already() {
         ],
     );
     let mut case = reinstalled();
+    let alone = Running { quorate: false, expected_votes: 2, ..running(1, &[(1, 3)]) };
+    case.peer().view.corosync = Some(alone);
+    assert_eq!(
+        case.reasons(),
+        [
+            "the cluster is not quorate (1 of 2 votes)",
+            "the cluster lists a node named 'pve2' already, which is not online: if it is this node, reinstalled or half \
+             joined, use 'force: true' or remove it first with 'pvecm delnode pve2' on 'pve1'; either needs quorum, \
+             which the cluster has again after 'pvecm expected 1' there",
+        ]
+    );
+    let mut case = reinstalled();
     case.args.force = true;
     case.candidate.authkey = true;
     case.candidate.etc_conf = true;

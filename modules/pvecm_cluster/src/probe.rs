@@ -24,22 +24,37 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Reads only. Each part begins with a line `@@ name`; the last one says that nothing is missing.
 ///
-/// Only when it is asked to, it makes or removes the lock of a join. A lock that is in the way is offered to pmxcfs for
+/// A corosync.conf that is being renamed over can be missing for a moment to readers on the same node, so it is looked for
+/// again where corosync has a copy.
+///
+/// Only when it is asked to, it makes or removes the lock of a join, with a directory beside it that names the owner: the
+/// next run of a node takes up the lock that a killed one left behind. Another node's lock that is in the way is offered to pmxcfs for
 /// removal by setting its time to 0, as PVE does: pmxcfs removes it when it is older than 120 s.
 const SCRIPT: &str = r#"exec 2>/dev/null
 joining=/etc/pve/priv/lock/pvecm_cluster-join
 PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C
 export PATH LC_ALL
 part() { printf '\n@@ %s\n' "$1"; }
+mine=$joining-by-$2
 case "$1" in
-release) rmdir "$joining"; exit ;;
-claim) part claim; if mkdir "$joining"; then echo ours; else touch -c -d @0 "$joining"; fi ;;
+release) [ -d "$mine" ] && rmdir "$joining"; rmdir "$mine"; exit 0 ;;
+claim)
+  part claim
+  if mkdir "$joining"; then rmdir "$joining"-by-*; mkdir "$mine"; echo taken
+  elif [ ! -d "$mine" ]; then touch -c -d @0 "$joining"
+  fi ;;
 esac
+part mine; ls -d "$mine"
 part joining; ls -d "$joining"
 part node; uname -n
 part local; stat -c %a /etc/pve/local
 part members; cat /etc/pve/.members
-part corosync.conf; cat /etc/pve/corosync.conf
+part corosync.conf
+tries=0
+until conf=$(cat /etc/pve/corosync.conf) || [ ! -e /etc/corosync/corosync.conf ] || [ $tries -ge 10 ]; do
+  tries=$((tries + 1)); sleep 0.1
+done
+printf '%s\n' "$conf"
 part cmap; corosync-cmapctl
 part quorum; corosync-quorumtool -siH
 part lock; ls -d /etc/pve/priv/lock/file-corosync_conf
@@ -65,21 +80,26 @@ pub(crate) enum Errand {
 }
 
 /// Unlocks the cluster after a failed join. When that fails too, the lock falls by itself.
-pub(crate) fn release(host: &dyn Host, target: &str) {
-    let _ = host.run(&command(target, Errand::Release));
+pub(crate) fn release(host: &dyn Host, target: &str, node: &str) {
+    let _ = host.run(&command(target, Errand::Release, node));
+}
+
+/// The directory that names a node as the owner of the lock.
+pub(crate) fn owner(node: &str) -> String {
+    format!("{LOCK}-by-{node}")
 }
 
 /// Asks the cluster node.
-pub(crate) fn ask(host: &dyn Host, target: &str, errand: Errand) -> There {
-    let command = command(target, errand);
+pub(crate) fn ask(host: &dyn Host, target: &str, errand: Errand, node: &str) -> There {
+    let command = command(target, errand, node);
     match host.run(&command) {
         Ok(output) => read(&output),
         Err(error) => There::NoAnswer(NoAnswer::Other(error.to_string())),
     }
 }
 
-/// The login that pvecm will use: root's own keys, no questions, only known hosts.
-pub(crate) fn command(target: &str, errand: Errand) -> Command {
+/// The login that pvecm will use: root's own keys, no questions, only known hosts. `node` is this node's name.
+pub(crate) fn command(target: &str, errand: Errand, node: &str) -> Command {
     let word = match errand {
         Errand::Look => "look",
         Errand::Claim => "claim",
@@ -89,7 +109,7 @@ pub(crate) fn command(target: &str, errand: Errand) -> Command {
         .args(["-T", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", "-o"])
         .arg(format!("ConnectTimeout={CONNECT}"))
         .arg(format!("root@{target}"))
-        .args(["/bin/sh", "-s", word])
+        .args(["/bin/sh", "-s", word, node])
         .stdin(SCRIPT)
         .timeout(PATIENCE)
 }
@@ -158,11 +178,11 @@ fn peer(text: &str) -> Result<Peer, String> {
     Ok(Peer {
         view: View { node, mount, members: table, conf, corosync: running(of("cmap"), of("quorum"))? },
         locked: word("lock").is_some(),
-        joining: match (part(text, "claim").map(str::trim), word("joining")) {
-            (Some("ours"), _) => Joining::ThisNode,
-            (_, Some(_)) => Joining::AnotherNode,
-            (Some(_), None) => Joining::Refused,
-            (None, None) => Joining::Nobody,
+        joining: match (word("mine"), word("joining")) {
+            (Some(_), Some(_)) => Joining::ThisNode,
+            (None, Some(_)) => Joining::AnotherNode,
+            (_, None) if part(text, "claim").is_some() => Joining::Refused,
+            (_, None) => Joining::Nobody,
         },
         tools: Tools {
             rsync: word("rsync").is_some(),
@@ -288,14 +308,17 @@ mod tests {
     #[test]
     fn whose_lock_it_is() {
         let none = fake::peer(1, fake::ALONE, &[(1, 1)]);
-        let taken = none.replace("@@ joining\n", &format!("@@ joining\n{LOCK}\n"));
-        let claimed = |said: &str, text: &str| format!("\n@@ claim\n{said}\n{text}");
+        let held = none.replace("@@ joining\n", &format!("@@ joining\n{LOCK}\n"));
+        let mine = |text: &str| text.replace("@@ mine\n", &format!("@@ mine\n{}\n", owner("pve2")));
+        let claimed = |text: &str| format!("\n@@ claim\n{text}");
         for (text, expected) in [
             (none.clone(), Joining::Nobody),
-            (taken.clone(), Joining::AnotherNode),
-            (claimed("ours", &taken), Joining::ThisNode),
-            (claimed("", &taken), Joining::AnotherNode),
-            (claimed("", &none), Joining::Refused),
+            (mine(&none), Joining::Nobody),
+            (held.clone(), Joining::AnotherNode),
+            (mine(&held), Joining::ThisNode),
+            (claimed(&mine(&held)), Joining::ThisNode),
+            (claimed(&held), Joining::AnotherNode),
+            (claimed(&none), Joining::Refused),
         ] {
             let There::Answered(peer) = said(0, &text, "") else { panic!("{text}") };
             assert_eq!(peer.joining, expected, "{text}");
@@ -308,22 +331,53 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let lock = dir.path().join("lock");
         let script = SCRIPT.replace(LOCK, lock.to_str().unwrap());
-        let run = |errand: Errand| {
-            let remote = command("pve1", errand);
+        let run = |errand: Errand, node: &str| {
+            let remote = command("pve1", errand, node);
             let args = remote.args.iter().skip_while(|arg| *arg != "-s");
             let local = Command::new("/bin/sh").args(args.cloned()).stdin(script.clone());
             let output = host::RealHost::new().run(&local).unwrap();
             assert_eq!((output.ending, output.stderr.as_str()), (Ending::Exited(0), ""));
             output.stdout
         };
-        let joining = |text: &str| peer(text).unwrap().joining;
-        assert_eq!(joining(&run(Errand::Look)), Joining::Nobody);
-        assert!(!lock.exists(), "a look changes nothing");
-        assert_eq!(joining(&run(Errand::Claim)), Joining::ThisNode);
-        assert_eq!(joining(&run(Errand::Look)), Joining::AnotherNode);
-        assert_eq!(joining(&run(Errand::Claim)), Joining::AnotherNode);
-        assert_eq!(run(Errand::Release), "");
-        assert!(!lock.exists());
+        let joining = |errand, node| peer(&run(errand, node)).unwrap().joining;
+        let made = || host::RealHost::new().list(dir.path()).unwrap();
+
+        assert_eq!(joining(Errand::Look, "pve2"), Joining::Nobody);
+        assert_eq!(made(), Vec::<String>::new(), "a look changes nothing");
+        assert_eq!(joining(Errand::Claim, "pve2"), Joining::ThisNode);
+        assert_eq!(joining(Errand::Claim, "pve3"), Joining::AnotherNode);
+        assert_eq!(joining(Errand::Look, "pve3"), Joining::AnotherNode);
+        assert_eq!(joining(Errand::Claim, "pve2"), Joining::ThisNode, "the next run takes up its own");
+        assert_eq!(run(Errand::Release, "pve3"), "");
+        assert_eq!(made(), ["lock", "lock-by-pve2"], "another's is not released");
+        assert_eq!(run(Errand::Release, "pve2"), "");
+        assert_eq!(made(), Vec::<String>::new());
+
+        // a lock that has fallen leaves its owner's name, which must not open the next one's
+        assert_eq!(joining(Errand::Claim, "pve2"), Joining::ThisNode);
+        host::RealHost::new().remove_dir(&lock).unwrap();
+        assert_eq!(joining(Errand::Look, "pve2"), Joining::Nobody);
+        assert_eq!(joining(Errand::Claim, "pve3"), Joining::ThisNode);
+        assert_eq!(joining(Errand::Claim, "pve2"), Joining::AnotherNode);
+        assert_eq!(made(), ["lock", "lock-by-pve3"]);
+    }
+
+    /// The script itself: the file comes back while it looks.
+    #[test]
+    fn a_corosync_conf_that_is_being_replaced_is_looked_for_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().to_str().unwrap();
+        let script = SCRIPT
+            .replace("/etc/pve/corosync.conf", &format!("{path}/new"))
+            .replace("/etc/corosync/corosync.conf", &format!("{path}/copy"));
+        let run = |before: &str| {
+            let command = Command::new("/bin/sh").args(["-s", "look", "pve2"]);
+            let output = host::RealHost::new().run(&command.stdin(format!("{before}\n{script}"))).unwrap();
+            part(&output.stdout, "corosync.conf").unwrap().trim().to_owned()
+        };
+        assert_eq!(run(""), "", "a node without a cluster is not waited for");
+        host::RealHost::new().create(&dir.path().join("copy"), b"", 0o600).unwrap();
+        assert_eq!(run(&format!("(sleep 0.3; echo totem > {path}/new) &")), "totem");
     }
 
     /// A login shell may print before the script does; whatever does not print, is not there.
@@ -362,9 +416,9 @@ mod tests {
     #[test]
     fn the_login_is_the_one_that_pvecm_makes() {
         assert_eq!(
-            command("pve1.example.org", Errand::Look).line(),
+            command("pve1.example.org", Errand::Look, "pve2").line(),
             "ssh -T -o BatchMode=yes -o StrictHostKeyChecking=yes -o ConnectTimeout=10 root@pve1.example.org /bin/sh \
-             -s look"
+             -s look pve2"
         );
     }
 }

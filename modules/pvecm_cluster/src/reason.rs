@@ -236,10 +236,14 @@ pub(crate) fn name_online(name: &str) -> Reason {
     lasting(format!("the cluster has another node named '{name}', which is online: node names must differ"))
 }
 
-pub(crate) fn name_listed(name: &str, peer: &str) -> Reason {
+/// `votes` are the cluster's when they are too few without this node.
+pub(crate) fn name_listed(name: &str, peer: &str, votes: Option<u32>) -> Reason {
+    let first = votes.map_or_else(String::new, |votes| {
+        format!("; either needs quorum, which the cluster has again after 'pvecm expected {votes}' there")
+    });
     lasting(format!(
         "the cluster lists a node named '{name}' already, which is not online: if it is this node, reinstalled or \
-         half joined, use 'force: true' or remove it first with 'pvecm delnode {name}' on '{peer}'"
+         half joined, use 'force: true' or remove it first with 'pvecm delnode {name}' on '{peer}'{first}"
     ))
 }
 
