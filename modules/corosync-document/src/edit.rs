@@ -6,7 +6,7 @@ use thiserror::Error;
 use crate::line::{Kind, LONGEST, Line};
 use crate::tree::Section;
 use crate::view::number;
-use crate::{Document, Place};
+use crate::{Document, Place, Problem, disagreements};
 
 /// Why an edit was not made. The document is as it was.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -33,6 +33,9 @@ pub enum EditError {
     /// PVE's programs stop at a second section of this name.
     #[error("there is a section '{0}' already, and PVE refuses a second one")]
     Second(String),
+    /// What would be written is read differently by the readers.
+    #[error("it would be misread: {0}")]
+    Misread(Problem),
     /// The section has no end, so that there is no place to write to.
     #[error("the section '{0}' is not closed")]
     Unclosed(String),
@@ -55,6 +58,21 @@ impl Document {
     pub fn set(&mut self, place: &Place, key: &str, value: &str) -> Result<bool, EditError> {
         check_key(key)?;
         check_value(key, value)?;
+        let mut edited = self.clone();
+        let changed = edited.write(place, key, value)?;
+        // whatever else the readers would make of it: what they agreed on before they must agree on after
+        let known = disagreements(self);
+        let found = disagreements(&edited);
+        if found.len() > known.len() {
+            let known = |problem: &Problem| known.iter().any(|finding| finding.problem == *problem);
+            let new = found.into_iter().map(|finding| finding.problem).find(|problem| !known(problem));
+            return Err(EditError::Misread(new.unwrap_or(Problem::Differs)));
+        }
+        *self = edited;
+        Ok(changed)
+    }
+
+    fn write(&mut self, place: &Place, key: &str, value: &str) -> Result<bool, EditError> {
         let Some(index) = self.section_at(place)? else {
             if let Place::Node(name) = place {
                 return Err(EditError::Missing(format!("node '{name}' in the nodelist")));
@@ -539,6 +557,38 @@ mod tests {
         ] {
             let mut document = Document::parse(text.as_bytes());
             assert_eq!(document.set(&totem(), "token", "3").unwrap_err().to_string(), message);
+            assert_eq!(document.to_text(), text);
+        }
+    }
+
+    #[test]
+    fn what_the_readers_would_not_agree_on_is_not_written() {
+        for (text, place, key, value, message) in [
+            (
+                "quorum {\n  device: 1\n}\n",
+                Place::section("quorum.device"),
+                "model",
+                "net",
+                "it would be misread: 'device' is both a key and a section, and PVE takes only one of the two",
+            ),
+            (
+                "totem {\n}\n",
+                totem(),
+                "token",
+                "long",
+                "it would be misread: 'token' must be a number in plain digits, not 'long'; corosync refuses it, PVE does \
+                 not",
+            ),
+            (
+                "quorum {\n}\n",
+                Place::section("quorum"),
+                "config_version",
+                "9",
+                "it would be misread: pmxcfs takes this text for the file's config_version, also in a comment",
+            ),
+        ] {
+            let mut document = Document::parse(text.as_bytes());
+            assert_eq!(document.set(&place, key, value).unwrap_err().to_string(), message);
             assert_eq!(document.to_text(), text);
         }
     }
