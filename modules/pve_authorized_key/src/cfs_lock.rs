@@ -9,7 +9,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use host::{Host, HostError, Waited, wait_until};
+use host::{Host, HostError, Waited, if_there, wait_until};
 
 /// Where the locks are.
 const LOCKS: &str = "/etc/pve/priv/lock";
@@ -73,10 +73,7 @@ impl<'a> CfsLock<'a> {
         if !self.is_fresh() {
             return Ok(());
         }
-        match self.host.remove_dir(&path()) {
-            Err(error) if error.is_not_found() => Ok(()),
-            result => result,
-        }
+        if_there(self.host.remove_dir(&path())).map(|_| ())
     }
 }
 

@@ -10,7 +10,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use host::{Host, HostError, Waited, wait_until};
+use host::{Host, HostError, Waited, if_there, wait_until};
 
 use crate::cfs_lock::{CfsLock, NoLock};
 use crate::edit::Edit;
@@ -106,10 +106,7 @@ fn write(edit: &Edit, host: &dyn Host, lock: &CfsLock<'_>) -> Result<Option<Chan
         if too_large(after.len()).is_some() {
             return Err(Why::TooLarge(after.len()));
         }
-        match host.remove_file(new) {
-            Err(error) if !error.is_not_found() => return Err(error.into()),
-            _ => {}
-        }
+        if_there(host.remove_file(new))?;
         host.create(new, &after, 0o600)?;
         let as_it_was = no_one_writes(host).and_then(|()| read_settled(host, file)).map(|now| now == before);
         let renamed = match as_it_was {

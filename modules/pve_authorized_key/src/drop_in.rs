@@ -3,13 +3,13 @@
 //! does not do what it is for.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use ansible_module::Failure;
-use host::{Host, HostError, User, Waited, wait_until};
+use host::{Attributes, Host, HostError, User, Waited, if_there, replace_file, wait_until};
 
-use crate::observe::{effective, read_if_there};
+use crate::observe::effective;
 use crate::plan::DropIn;
 use crate::sshd;
 
@@ -24,17 +24,9 @@ pub(crate) fn put(drop_in: &DropIn, user: &User, host: &dyn Host) -> Result<(), 
     reload(&ports, host).map_err(|failure| take_back(drop_in, host, failure, true))
 }
 
-/// A new file with another ending, which sshd does not read, and then a rename.
+/// The name that the new file has before it takes this one's place does not end in `.conf`: sshd never reads it.
 fn replace(path: &Path, content: &[u8], host: &dyn Host) -> Result<(), HostError> {
-    let new: PathBuf = path.with_extension("conf.new");
-    match host.remove_file(&new) {
-        Err(error) if !error.is_not_found() => return Err(error),
-        _ => {}
-    }
-    host.create(&new, content, 0o644)?;
-    host.rename(&new, path).inspect_err(|_| {
-        let _ = host.remove_file(&new);
-    })
+    replace_file(host, path, content, Attributes::Exactly { mode: 0o644, uid: 0, gid: 0 })
 }
 
 fn check(host: &dyn Host) -> Result<(), Failure> {
@@ -100,7 +92,7 @@ fn listening(ports: &[u16], host: &dyn Host) -> Result<BTreeSet<u64>, HostError>
     let mut sockets = BTreeSet::new();
     for table in ["/proc/net/tcp", "/proc/net/tcp6"] {
         // without IPv6 there is no second table
-        let bytes = read_if_there(host, Path::new(table))?.unwrap_or_default();
+        let bytes = if_there(host.read(Path::new(table)))?.unwrap_or_default();
         sockets.extend(String::from_utf8_lossy(&bytes).lines().filter_map(|line| socket(line, ports)));
     }
     Ok(sockets)

@@ -6,9 +6,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use host::{Host, HostError, User, Waited, wait_until};
+use host::{Host, HostError, User, Waited, if_there, wait_until};
 
-use crate::observe::{read_if_there, stat_if_there, with_rights};
+use crate::observe::with_rights;
 use crate::plan::LocalChange;
 
 /// A writer that has not finished in this time has died.
@@ -67,7 +67,7 @@ fn make(change: &LocalChange, host: &dyn Host, deadline: Duration) -> Result<Cha
         Waited::Done(written) => written?,
         Waited::Pending(()) => return Err(Why::Busy),
     };
-    let now = read_if_there(host, &change.path)?.unwrap_or_default();
+    let now = if_there(host.read(&change.path))?.unwrap_or_default();
     if change.edit.holds(&now) { Ok((before, after)) } else { Err(Why::NotAsWritten) }
 }
 
@@ -79,7 +79,7 @@ fn new_name(path: &Path) -> PathBuf {
 
 /// Tries once; nothing when another writer was in the way.
 fn write(change: &LocalChange, new: &Path, host: &dyn Host) -> Result<Option<Changed>, Why> {
-    let before = read_if_there(host, &change.path)?;
+    let before = if_there(host.read(&change.path))?;
     let known = before.clone().unwrap_or_default();
     let after = change.edit.apply(&known);
     match host.create(new, &after, change.mode) {
@@ -92,7 +92,7 @@ fn write(change: &LocalChange, new: &Path, host: &dyn Host) -> Result<Option<Cha
     }
     let renamed = dress(change, new, host).and_then(|()| {
         // the file may have changed before this one became the lock
-        if read_if_there(host, &change.path)? != before {
+        if if_there(host.read(&change.path))? != before {
             return Ok(false);
         }
         host.rename(new, &change.path).map(|()| true)
@@ -126,13 +126,10 @@ fn dress(change: &LocalChange, new: &Path, host: &dyn Host) -> Result<(), HostEr
 
 /// Removes what a killed writer left.
 fn remove_if_dead(new: &Path, host: &dyn Host) -> Result<(), HostError> {
-    let Some(stat) = stat_if_there(host, new)? else { return Ok(()) };
+    let Some(stat) = if_there(host.stat(new))? else { return Ok(()) };
     let begun = u64::try_from(stat.mtime).unwrap_or(0);
     if host.unix_time() > begun + DEAD {
-        match host.remove_file(new) {
-            Err(error) if !error.is_not_found() => return Err(error),
-            _ => {}
-        }
+        if_there(host.remove_file(new))?;
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use ansible_module::Failure;
 use authorized_keys_document::{PublicKey, given_keys};
 use cluster_state::pmxcfs::{self, Pmxcfs};
-use host::{Host, HostError, Stat, User, Waited, wait_until};
+use host::{Host, HostError, Stat, User, Waited, if_there, is_there, wait_until};
 
 use crate::args::Args;
 use crate::edit::Nodes;
@@ -109,8 +109,8 @@ pub(crate) fn observe(request: &Request, host: &dyn Host) -> Result<Observed, Fa
     let local = if request.scope.has_local() {
         Some(Local {
             files,
-            drop_in: read_if_there(host, &drop_in_path(&user))?,
-            drop_ins: stat_if_there(host, Path::new(DROP_INS))?.is_some(),
+            drop_in: if_there(host.read(&drop_in_path(&user)))?,
+            drop_ins: is_there(host, Path::new(DROP_INS))?,
         })
     } else {
         None
@@ -182,7 +182,7 @@ fn local_file(
     let is_users = place::is_users(&place, user);
     let content = match &place.end {
         Some(_) if !in_pmxcfs && problem.is_none() => {
-            with_rights(host, is_users.then_some(user), || read_if_there(host, &place.path))?
+            with_rights(host, is_users.then_some(user), || if_there(host.read(&place.path)))?
         }
         _ => None,
     };
@@ -210,14 +210,11 @@ pub(crate) fn with_rights<T>(
 
 /// The nodes' names and root's own public keys here.
 fn nodes(host: &dyn Host) -> Result<Nodes, HostError> {
-    let names = match host.list(Path::new("/etc/pve/nodes")) {
-        // pmxcfs is not mounted, or there is none
-        Err(error) if error.is_not_found() => Vec::new(),
-        names => names?,
-    };
+    // without pmxcfs there is no such directory
+    let names = if_there(host.list(Path::new("/etc/pve/nodes")))?.unwrap_or_default();
     let mut own: Vec<PublicKey> = Vec::new();
     for file in ["/root/.ssh/id_rsa.pub", "/root/.ssh/id_ed25519.pub", "/root/.ssh/id_ecdsa.pub"] {
-        if let Some(bytes) = read_if_there(host, Path::new(file))? {
+        if let Some(bytes) = if_there(host.read(Path::new(file)))? {
             // a damaged file names no key; it is not this module's to judge
             let keys = given_keys(&String::from_utf8_lossy(&bytes)).unwrap_or_default();
             own.extend(keys.into_iter().map(|given| given.key));
@@ -229,28 +226,12 @@ fn nodes(host: &dyn Host) -> Result<Nodes, HostError> {
 /// A file that others rename files over: only when it has been away for a while is it not there.
 pub(crate) fn read_settled(host: &dyn Host, path: &Path) -> Result<Option<Vec<u8>>, HostError> {
     let deadline = host.elapsed() + RENAMING;
-    let look = || match read_if_there(host, path) {
+    let look = || match if_there(host.read(path)) {
         Ok(None) => Err(()),
         found => Ok(found),
     };
     match wait_until(host, deadline, Duration::from_millis(20), look) {
         Waited::Done(found) => found,
         Waited::Pending(()) => Ok(None),
-    }
-}
-
-pub(crate) fn read_if_there(host: &dyn Host, path: &Path) -> Result<Option<Vec<u8>>, HostError> {
-    match host.read(path) {
-        Ok(bytes) => Ok(Some(bytes)),
-        Err(error) if error.is_not_found() => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-pub(crate) fn stat_if_there(host: &dyn Host, path: &Path) -> Result<Option<Stat>, HostError> {
-    match host.stat(path) {
-        Ok(stat) => Ok(Some(stat)),
-        Err(error) if error.is_not_found() => Ok(None),
-        Err(error) => Err(error),
     }
 }

@@ -7,6 +7,7 @@ use testkit::{Answer, FakeHost};
 use super::world::{CLUSTER, LOCAL, MINE, ask, msg, node, run, run_twice_as_said};
 
 const DROP_IN: &str = "/etc/ssh/sshd_config.d/00-pve-authorized-key-root.conf";
+const NEW: &str = "/etc/ssh/sshd_config.d/.00-pve-authorized-key-root.conf.new";
 const CHECK: &str = "/usr/sbin/sshd -t";
 const RELOAD: &str = "systemctl try-reload-or-restart ssh.service";
 const ONE_FILE: &str =
@@ -53,7 +54,7 @@ fn a_drop_in_is_put_checked_and_loaded() {
     assert_eq!(host.text(LOCAL), format!("{MINE}\n"));
     let effects = host.effects();
     assert_eq!(effects.last().unwrap(), &format!("run {RELOAD}"));
-    assert_eq!(effects[effects.len() - 2], format!("rename {DROP_IN}.new -> {DROP_IN}"));
+    assert_eq!(effects[effects.len() - 2], format!("rename {NEW} -> {DROP_IN}"));
     assert_eq!(answer["files"][1], json!({"scope": "sshd", "path": DROP_IN, "changed": true}));
 }
 
