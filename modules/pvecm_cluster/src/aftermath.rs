@@ -41,12 +41,19 @@ pub(crate) fn lists(there: &There, name: &str) -> bool {
 
 fn node_state(here: &Here) -> String {
     let view = &here.view;
-    if !view.is_mounted() {
-        return "'/etc/pve' is not mounted".to_owned();
-    }
     let mut parts = Vec::new();
+    if here.pvecm_busy {
+        parts.push("another pvecm is still at work on it".to_owned());
+    }
+    if !view.is_mounted() {
+        parts.push("'/etc/pve' is not mounted".to_owned());
+        return parts.join(", ");
+    }
     match &view.conf {
-        ConfFile::Absent => return "a member of no cluster".to_owned(),
+        ConfFile::Absent => {
+            parts.push("a member of no cluster".to_owned());
+            return parts.join(", ");
+        }
         ConfFile::Broken(why) => parts.push(format!("'/etc/pve/corosync.conf' cannot be understood ({why})")),
         ConfFile::Read(conf) => parts.push(match conf.node(&view.node) {
             Some((nodeid, _)) => format!(

@@ -66,7 +66,7 @@ pub(crate) fn run(args: Args, context: &Context, host: &dyn Host) -> Result<Outc
 }
 
 /// Looks and decides. While every reason against it may pass by itself, it looks again: for a quarter of the time, or,
-/// while another node is known to join, for half of it.
+/// while another join is known to be under way, for half of it.
 fn settle(
     host: &dyn Host,
     wanted: &Wanted,
@@ -90,7 +90,8 @@ fn settle(
         {
             probe::release(host, target, &seen.here.view.node);
         }
-        let enough = host.elapsed() >= short && joining != Some(Joining::AnotherNode);
+        let patient = seen.here.pvecm_busy || joining == Some(Joining::AnotherNode);
+        let enough = host.elapsed() >= short && !patient;
         if refusal.is_passing() && !enough {
             return Err(refusal);
         }
@@ -245,7 +246,8 @@ enum Standing {
 fn confirm(host: &dyn Host, wanted: &Wanted, deadline: Duration) -> Result<Standing, Failure> {
     let name = &wanted.cluster_name;
     // While another pvecm is at work here, it is its job to finish.
-    let unfinished = |left: &Unconfirmed| left.is_unfinished() && !observe::pvecm_busy(host).unwrap_or(false);
+    let unfinished =
+        |left: &Unconfirmed| left.is_unfinished() && !left.here.as_ref().is_some_and(|here| here.pvecm_busy);
     let left = match verify::wait(host, name, deadline, false, unfinished) {
         Ok(membership) => return Ok(Standing::Confirmed(membership)),
         Err(left) => left,

@@ -125,16 +125,13 @@ fn refusals_come_before_any_change_and_all_at_once() {
         let vmlist = "{\n\"version\": 3,\n\"ids\": {\n\"100\": { \"node\": \"pve2\", \"type\": \"qemu\", \"version\": 4 }}\n\n}\n";
         machine.write("/etc/pve/.vmlist", vmlist);
         machine.write("/etc/corosync/authkey", "");
-        machine.write("/var/lock/pvecm.lock", "");
-        machine.query("flock --exclusive --nonblock /var/lock/pvecm.lock true", Answer::exit(1, "", ""));
     });
     let answer = answer(&host, &with(join(), "nodeid", 1));
     let expected = "cannot join cluster 'prod': '/etc/corosync/authkey' is left over from another cluster: remove it \
-                    if this node belongs to none; another pvecm is at work on this node ('/var/lock/pvecm.lock' is \
-                    held); this host already contains virtual guests (100); nodeid 1 belongs to node 'pve1' of the \
-                    cluster";
+                    if this node belongs to none; this host already contains virtual guests (100); nodeid 1 belongs to \
+                    node 'pve1' of the cluster";
     assert_eq!(msg(&answer), expected);
-    assert_eq!(answer["reasons"].as_array().unwrap().len(), 4);
+    assert_eq!(answer["reasons"].as_array().unwrap().len(), 3);
     assert_eq!((&answer["failed"], &answer["changed"]), (&json!(true), &json!(false)));
     assert_eq!(host.effects(), Vec::<String>::new());
     assert_eq!(host.elapsed(), Duration::ZERO, "what does not pass is not waited for");
@@ -300,6 +297,45 @@ fn a_join_that_another_pvecm_is_finishing_is_left_to_it() {
     });
     assert_eq!(answer(&host, &join())["changed"], false);
     assert_eq!(host.effects(), Vec::<String>::new());
+}
+
+/// The module was killed, its pvecm was not.
+#[test]
+fn a_pvecm_that_outlived_its_module_is_waited_for() {
+    let flock = "flock --exclusive --nonblock /var/lock/pvecm.lock true";
+    let host = joinable();
+    host.change(|machine| {
+        machine.write("/var/lock/pvecm.lock", "");
+        machine.query(flock, Answer::exit(1, "", ""));
+        machine.write("/etc/corosync/authkey", "");
+        machine.after(Duration::from_secs(3), |machine| machine.unmount("/etc/pve"));
+        machine.after(Duration::from_secs(5), |machine| {
+            machine.mount("/etc/pve");
+            become_member(machine, 2, PAIR, &[(2, 2)]);
+        });
+        machine.after(Duration::from_secs(9), move |machine| {
+            become_member(machine, 2, PAIR, &[(1, 2), (2, 2)]);
+            machine.query(flock, "");
+        });
+    });
+    let answer = answer(&host, &join());
+    assert_eq!(answer["changed"], false, "{answer}");
+    assert_eq!(host.effects(), Vec::<String>::new());
+    assert!(host.elapsed() < Duration::from_secs(10));
+}
+
+#[test]
+fn a_pvecm_that_does_not_end_is_told() {
+    let host = joinable();
+    host.change(|machine| {
+        machine.write("/var/lock/pvecm.lock", "");
+        machine.query("flock --exclusive --nonblock /var/lock/pvecm.lock true", Answer::exit(1, "", ""));
+    });
+    let answer = answer(&host, &with(join(), "timeout", 40));
+    assert_eq!(
+        msg(&answer),
+        "cannot join cluster 'prod': another pvecm is at work on this node ('/var/lock/pvecm.lock' is held) (for 20 s)"
+    );
 }
 
 #[test]

@@ -38,6 +38,7 @@ pub(crate) fn here(host: &dyn Host) -> Result<Here, StateError> {
         corosync_service: service,
         last_words,
         booting: unfinished && booting(host)?,
+        pvecm_busy: pvecm_busy(host)?,
     })
 }
 
@@ -86,7 +87,6 @@ pub(crate) fn candidate(host: &dyn Host, wanted: &Wanted) -> Result<Candidate, S
         authkey: left.authkey,
         etc_conf: left.corosync_conf,
         guests: guests.into_iter().map(|guest| guest.vmid).collect(),
-        pvecm_busy: pvecm_busy(host)?,
         knows_coefficient: wanted.token_coefficient.is_some() && knows_coefficient(host)?,
         tools: if joins { tools(host)? } else { Tools::default() },
         id_rsa: is_there(host, "/root/.ssh/id_rsa")?,
@@ -104,7 +104,7 @@ fn tools(host: &dyn Host) -> Result<Tools, StateError> {
 }
 
 /// Whether a pvecm of this node holds its lock. A lock that is free is taken and given back at once.
-pub(crate) fn pvecm_busy(host: &dyn Host) -> Result<bool, HostError> {
+fn pvecm_busy(host: &dyn Host) -> Result<bool, HostError> {
     if !is_there(host, LOCK)? {
         return Ok(false);
     }

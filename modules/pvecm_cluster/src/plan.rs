@@ -89,6 +89,10 @@ pub(crate) fn plan(
         (_, State::Present) => Deed::Create,
         (_, State::Joined) => Deed::Join,
     };
+    if here.pvecm_busy && deed != Deed::Confirm {
+        // Whatever else stands in the way may be its work in progress.
+        return Err(Refusal { deed, reasons: vec![reason::pvecm_busy()] });
+    }
     let mut reasons = mount(&here.view.mount, here.booting);
     if reasons.is_empty() {
         reasons = match &here.view.conf {
@@ -220,9 +224,6 @@ fn this_node(wanted: &Wanted, here: &Here, candidate: &Candidate) -> Vec<Reason>
     }
     if here.view.corosync.is_some() {
         reasons.push(reason::corosync_runs());
-    }
-    if candidate.pvecm_busy {
-        reasons.push(reason::pvecm_busy());
     }
     for (number, link) in &wanted.links {
         if !candidate.addresses.iter().any(|(address, _)| *address == link.address) {

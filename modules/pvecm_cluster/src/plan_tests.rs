@@ -33,6 +33,7 @@ fn here() -> Here {
         corosync_service: "inactive".into(),
         last_words: None,
         booting: false,
+        pvecm_busy: false,
     }
 }
 
@@ -268,7 +269,12 @@ fn each_reason_not_to_create() {
                 "corosync runs on this node although it belongs to no cluster: stop it with 'systemctl stop corosync'",
             ),
             (
-                |c| c.candidate.pvecm_busy = true,
+                |c| {
+                    c.here.pvecm_busy = true;
+                    // the marks of its work
+                    c.candidate.authkey = true;
+                    c.here.view.mount = Mount::NotMounted;
+                },
                 "another pvecm is at work on this node ('/var/lock/pvecm.lock' is held)",
             ),
             (
@@ -616,7 +622,6 @@ fn all_reasons_at_once() {
     case.candidate.guests = vec![100];
     case.candidate.authkey = true;
     case.candidate.etc_conf = true;
-    case.candidate.pvecm_busy = true;
     case.candidate.id_rsa = false;
     case.candidate.tools.rsync = false;
     let peer = case.peer();
@@ -632,7 +637,6 @@ fn all_reasons_at_once() {
         [
             "'/etc/corosync/authkey' is left over from another cluster: remove it if this node belongs to none",
             "'/etc/corosync/corosync.conf' is left over from another cluster: remove it if this node belongs to none",
-            "another pvecm is at work on this node ('/var/lock/pvecm.lock' is held)",
             "link 0 has address '10.77.1.13', which is not on this node",
             "link 1 has address '10.77.9.9', which is not on this node",
             "this host already contains virtual guests (100)",

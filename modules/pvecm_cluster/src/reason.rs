@@ -60,7 +60,7 @@ pub(crate) fn corosync_runs() -> Reason {
 }
 
 pub(crate) fn pvecm_busy() -> Reason {
-    lasting("another pvecm is at work on this node ('/var/lock/pvecm.lock' is held)")
+    passing("another pvecm is at work on this node ('/var/lock/pvecm.lock' is held)")
 }
 
 pub(crate) fn address_not_here(link: u8, address: &IpAddr) -> Reason {

@@ -131,6 +131,8 @@ pub(crate) struct Here {
     pub(crate) last_words: Option<LastWords>,
     /// Whether the machine is still starting its services.
     pub(crate) booting: bool,
+    /// Whether a pvecm is at work here, perhaps one whose module was killed.
+    pub(crate) pvecm_busy: bool,
 }
 
 /// What matters on this node before it creates or joins.
@@ -140,7 +142,6 @@ pub(crate) struct Candidate {
     pub(crate) authkey: bool,
     pub(crate) etc_conf: bool,
     pub(crate) guests: Vec<u32>,
-    pub(crate) pvecm_busy: bool,
     /// Whether pvecm knows `--token-coefficient`; asked only when the task sets one.
     pub(crate) knows_coefficient: bool,
     pub(crate) tools: Tools,

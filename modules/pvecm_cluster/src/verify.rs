@@ -134,12 +134,14 @@ pub(crate) fn with_certificate(cluster_name: &str, here: &Here) -> Option<Member
 /// Whether waiting is of no use: corosync has given up, and nothing is going to start it.
 pub(crate) fn is_hopeless(here: &Here) -> bool {
     here.view.corosync.is_none()
-        && (here.corosync_service == "failed" || (here.corosync_service == "inactive" && !here.booting))
+        && (here.corosync_service == "failed"
+            || (here.corosync_service == "inactive" && !here.booting && !here.pvecm_busy))
 }
 
 /// Waits until this node is a member, at most until `deadline`, and no longer than `gives_up` finds it of use.
-/// `proves_writes` also lets it make and remove a
-/// directory in /etc/pve, which no mode bit can stand in for: after a join pmxcfs can show them and refuse all the same.
+///
+/// `proves_writes` also lets it make and remove a directory in /etc/pve, which no mode bit can stand in for: after a join
+/// pmxcfs can show them and refuse all the same.
 pub(crate) fn wait(
     host: &dyn Host,
     cluster_name: &str,
