@@ -96,6 +96,18 @@ class Formation(unittest.TestCase):
                 self.assertEqual(set(run.changed().values()), {0}, run.output)
 
 
+class NoCluster(unittest.TestCase):
+    """An inventory in which no host belongs to a cluster: every play would be skipped, and that is no success."""
+
+    def test_it_is_refused(self):
+        lab("up", "1")
+        inventory = Inventory(1)
+        (inventory.folder / "group_vars/matrix_cluster.yml").unlink()
+        run = play(inventory)
+        self.assertEqual(run.rc, 2, run.output)
+        self.assertIn("cannot find the cluster in the inventory: no host is in the group that cluster_group names", run.output)
+
+
 class OtherShape(unittest.TestCase):
     """The inventory with a primary and a group of the others, logins by key, one link on the management network."""
 
