@@ -103,13 +103,15 @@ options:
   timeout:
     description:
       - Seconds for everything.
-      - A cluster that is not ready for a join, because another one is under way or a member is not online, is given a
-        quarter of this time, at most 30 seconds, before the join is refused.
+      - A cluster that is not ready for a join, because it is not quorate or a member is not online, is given a quarter of
+        this time, at most 30 seconds, before the join is refused. While another join is known to be under way, half of
+        the time.
     type: int
     default: 120
 notes:
-  - Let nodes join one at a time. The module waits until the cluster has taken in a join before it reports success, so
-    a play with C(serial) 1 or a task with C(throttle) 1 is enough.
+  - Nodes join one at a time. A joining node locks the cluster with the directory
+    C(/etc/pve/priv/lock/pvecm_cluster-join), and others wait for it, because two joins at the same moment can strand
+    one of the nodes. A task with C(throttle) 1 keeps the others from waiting within their O(timeout).
   - A joining node's C(/root/.ssh/authorized_keys) is replaced by the cluster's, and key logins to it fail for some seconds.
     Put the controller's key into the cluster's file and into a local file of the node beforehand.
   - The database of a joining node is replaced. C(pvecm) keeps a copy, named in RV(backup).
