@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Thin front door: every target calls a script that can be run by itself.
 .DEFAULT_GOAL := help
-.PHONY: cluster-init cluster-check help setup build dist link demo test check lint unit integration lab-up lab-down lab-reset lab-ssh lab-partition lab-heal lab-kill clean
+.PHONY: cluster-init cluster-check cluster-status cluster-nodes cluster-health help setup build dist link demo test check lint unit integration lab-up lab-down lab-reset lab-ssh lab-partition lab-heal lab-kill clean
 
 NODES ?= 3
 NODE ?= pve1
 INVENTORY ?= inventory
+O ?= text
 LAB := tests/lab/lab
 
 help: ## List the targets
@@ -46,6 +47,15 @@ cluster-init: build ## Form the cluster of INVENTORY, or add the nodes it lacks
 
 cluster-check: build ## Say what cluster-init would do
 	.venv/bin/ansible-playbook -i $(INVENTORY) playbooks/cluster-init.yml --check --diff
+
+cluster-status: build ## Say in two lines how the cluster of INVENTORY is
+	tools/cluster-health status -i $(INVENTORY)
+
+cluster-nodes: build ## List its nodes as they are now
+	tools/cluster-health nodes -i $(INVENTORY)
+
+cluster-health: build ## Say all that is not well, and what to do (O=json)
+	tools/cluster-health -i $(INVENTORY) -o $(O)
 
 lab-up: setup ## Boot lab nodes (NODES=n)
 	$(LAB) up $(NODES)

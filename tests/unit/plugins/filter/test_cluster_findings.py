@@ -16,8 +16,8 @@ def facts(own="pve1", members=("pve1", "pve2"), **other):
         "reasons": [],
         "membership": "member",
         "cluster_name": "lab",
-        "quorum": {"quorate": True},
-        "members": [{"name": name} for name in members],
+        "quorum": {"quorate": True, "total_votes": 2, "quorum": 2},
+        "members": [{"name": name, "votes": 1} for name in members],
         "nodelist": [{"name": name} for name in ("pve1", "pve2")],
         "links": [
             {

@@ -1,0 +1,73 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A report as it is printed."""
+
+from __future__ import annotations
+
+_VERDICTS = {"ok": "well", "warning": "well, with warnings", "error": "NOT WELL"}
+
+
+def health_text(report, show, changes=()):
+    """The parts of the report that are asked for, then what has changed."""
+    parts = [part(report) for name, part in (("status", _status), ("nodes", _nodes), ("findings", _findings)) if name in show]
+    if changes:
+        parts.append(["Not as in the earlier report:", *(f"  {change}" for change in changes)])
+    return "\n\n".join("\n".join(lines) for lines in parts) + "\n"
+
+
+def _status(report):
+    lines = [f"cluster '{report['cluster']}' is {_VERDICTS[report['verdict']]} ({report['time']})"]
+    quorum = report["quorum"]
+    if quorum is None:
+        return [*lines, "no node sees any votes"]
+    lines.append(
+        f"{'quorate' if quorum['quorate'] else 'not quorate'}: {quorum['total_votes']} of {quorum['expected_votes']} votes are there, "
+        f"{quorum['quorum']} are needed; {margin(quorum)}"
+    )
+    missing = [name for name in quorum["nodelist"] if name not in quorum["members"]]
+    if missing:
+        lines.append(f"missing: {', '.join(missing)}")
+    return lines
+
+
+def margin(quorum):
+    """What the cluster can lose, in words."""
+    if not quorum["quorate"]:
+        return "it does not work now"
+    count = quorum["survives"]
+    return f"it survives the loss of {count} {'node' if count == 1 else 'nodes'}" if count else "it does not survive the loss of a node"
+
+
+def _nodes(report):
+    heading = ("NODE", "ID", "VOTES", "SITUATION", "CONFIG", "PVE", "COROSYNC", "LINKS")
+    rows = [heading, *(_row(node, report) for node in report["nodes"])]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(heading))]
+    return ["  ".join(text.ljust(width) for text, width in zip(row, widths)).rstrip() for row in rows]
+
+
+def _row(node, report):
+    def text(value):
+        return "-" if value is None else str(value)
+
+    cells = [cell for link in report["links"] for cell in link["cells"] if cell["from"] == node["name"]]
+    up = sum(cell["state"] not in ("down", "unknown") for cell in cells)
+    situation = node["situation"].replace("_", " ") if node["asked"] else "no answer"
+    return (
+        node["name"], text(node["nodeid"]), text(node["votes"]), situation, text(node["config_version"]["running"]),
+        text(node["versions"]["pve"]), text(node["versions"]["corosync"]), f"{up}/{len(cells)} up" if cells else "-",
+    )
+
+
+def _findings(report):
+    if not report["findings"]:
+        lines = ["nothing was found that is not well"]
+    else:
+        lines = [line for found in report["findings"] for line in _finding(found)]
+    if report["waived"]:
+        lines.append(f"waived: {', '.join(sorted({found['id'] for found in report['waived']}))}")
+    return lines
+
+
+def _finding(found):
+    yield f"{found['severity']}: {found['node'] or 'cluster'}: {found['message']} [{found['id']}]"
+    yield f"  remedy: {found['remedy']}"
