@@ -11,6 +11,15 @@ from harness import fresh, lab, on
 
 NODES = ["pve1", "pve2"]
 DROP_IN = "/etc/ssh/sshd_config.d/00-pve-authorized-key-root.conf"
+# Options of a line whose owner is let in, if sshd takes them at all.
+OPTIONS = [
+    "restrict", "RESTRICT", "no-pty,pty,no-user-rc", "no-X11-forwarding,no-agent-forwarding,no-port-forwarding", "X11-forwarding",
+    "no-touch-required", "verify-required", "no-verify-required,touch-required",
+    'from="10.77.0.0/24,192.0.2.1"', 'From="10.77.0.*"', 'command="echo let in # \\"really\\", yes"', 'environment="A=B,C"',
+    'expiry-time="20991231"', 'permitopen="127.0.0.1:22"', 'permitlisten="8080"', 'tunnel="0"', 'restrict,command="echo let in"',
+    "pyt", "no-restrict", "restrict,", ",restrict", "restrict,,pty", "from=10.77.0.0/24", "from", 'from="10.77.0.0/24',
+    'from="10.77.0.0/24"x', 'pty="yes"', "no-from", 'command=echo', 'frobnicate="yes"', "cert-authority=yes", "no-command",
+]
 
 
 class AuthorizedKeys(unittest.TestCase):
@@ -129,3 +138,16 @@ class AuthorizedKeys(unittest.TestCase):
                          ["700 alice alice", "600 alice alice"])
         self.assertTrue(logs_in("pve1", self.keys["alices"], "alice"))
         self.assertFalse(logs_in("pve1", self.keys["alices"]))
+
+    def test_90_the_options_that_sshd_takes_are_those_that_are_taken(self):
+        # sshd ignores a line with options that it does not take, and so would shut its owner out
+        on("pve1", "echo 'PerSourcePenalties no' > /etc/ssh/sshd_config.d/60-test.conf && systemctl reload ssh")
+        key = self.line("alices")
+        judged = {}
+        for options in OPTIONS:
+            on("pve1", f"cat > /home/alice/.ssh/authorized_keys <<'END'\n{options} {key}\nEND")
+            answer, = run("pve1", {"key": key, "key_options": options, "user": "alice", "_ansible_check_mode": True})
+            judged[options] = ("failed" not in answer, logs_in("pve1", self.keys["alices"], "alice"))
+        self.assertEqual({options: sides for options, sides in judged.items() if sides[0] != sides[1]}, {}, "(module, sshd)")
+        self.assertGreater(sum(ours for ours, _ in judged.values()), 10)
+        self.assertGreater(sum(not ours for ours, _ in judged.values()), 10)
