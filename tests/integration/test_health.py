@@ -126,6 +126,20 @@ class Health(unittest.TestCase):
         self.assertIn("missing: pve3", text)
         self.assertIn("it does not survive the loss of a node", text)
 
+    def test_65_the_report_of_a_cluster_that_is_not_well(self):
+        folder = self.folder / "reports"
+        for expected in ("", "over: "):
+            run = play(self.inventory, "cluster-report.yml", "-e", json.dumps({**LAB_LIMITS, "cluster_report_dir": str(folder)}))
+            self.assertEqual(run.rc, 0, run.output)
+            page = (folder / "lab.html").read_text()
+            self.assertIn("Not healthy" if not expected else "Since the earlier report", page)
+            self.assertIn(expected, page)
+            self.assertTrue((folder / "lab.md").read_text().startswith("# Cluster lab: "))
+            if not expected:
+                self.assertIn("no answer", page)
+                lab("start", "pve3")
+                self.until("pve1", "corosync-quorumtool -s", "Nodes:            3")
+
     def test_70_an_inventory_that_is_not_there_is_not_known(self):
         done = subprocess.run(
             [ROOT / "tools/cluster-health", "-i", "/nonexistent", "status"], capture_output=True, text=True, timeout=60, check=False

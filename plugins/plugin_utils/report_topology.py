@@ -1,0 +1,96 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The drawing of a cluster: nodes on a circle, between each two of them one line a link."""
+
+from __future__ import annotations
+
+import math
+from html import escape
+
+_WORST = ("down", "error", "warning", "unknown", "ok")
+_NODE_WIDTH, _NODE_HEIGHT = 132, 52
+# From this many nodes on, only lines with trouble are drawn in full.
+_MANY = 8
+# How far the lines of two links between the same nodes are apart.
+_APART = 14
+
+
+def topology(report):
+    """An SVG element. Its colours come from the classes of the page that it is in."""
+    names = [node["name"] for node in report["nodes"]]
+    if not names:
+        return ""
+    radius_x = max(170, 62 * len(names) // 2 + 60) if len(names) > 1 else 0
+    radius_y = max(110, 46 * len(names) // 2 + 30) if len(names) > 1 else 0
+    width, height = 2 * radius_x + _NODE_WIDTH + 40, 2 * radius_y + _NODE_HEIGHT + 40
+    places = {}
+    for number, name in enumerate(names):
+        angle = 2 * math.pi * number / len(names) - math.pi / 2
+        if len(names) == 2:
+            angle += math.pi / 2  # side by side
+        places[name] = (width / 2 + radius_x * math.cos(angle), height / 2 + radius_y * math.sin(angle))
+    # nothing but what is drawn on
+    top = min(y for _x, y in places.values()) - _NODE_HEIGHT / 2 - 20
+    height = max(y for _x, y in places.values()) + _NODE_HEIGHT / 2 + 20 - top
+    places = {name: (x, y - top) for name, (x, y) in places.items()}
+    parts = [
+        f'<svg class="topology{" many" if len(names) > _MANY else ""}" viewBox="0 0 {width:.0f} {height:.0f}" role="img" '
+        f'aria-label="Nodes and corosync links of cluster {escape(report["cluster"], quote=True)}">'
+    ]
+    # trouble is drawn last, over what is well
+    pairs = sorted(_pairs(report).items(), key=lambda pair: (-_WORST.index(_worst(pair[1])), pair[0]))
+    parts.extend(_line(places, pair, cells, len(report["links"])) for pair, cells in pairs)
+    parts.extend(_node(node, *places[node["name"]]) for node in report["nodes"])
+    parts.append("</svg>")
+    return "\n".join(parts)
+
+
+def _pairs(report):
+    """(one, other, number of the link, its position) -> the cells of both directions."""
+    found = {}
+    names = {node["name"] for node in report["nodes"]}
+    for position, link in enumerate(report["links"]):
+        for cell in link["cells"]:
+            if {cell["from"], cell["to"]} <= names:
+                key = (*sorted((cell["from"], cell["to"])), link["number"], position)
+                found.setdefault(key, []).append(cell)
+    return found
+
+
+def _worst(cells):
+    return min((cell["state"] for cell in cells), key=_WORST.index)
+
+
+def _line(places, pair, cells, links):
+    one, other, number, position = pair
+    state = _worst(cells)
+    (x1, y1), (x2, y2) = places[one], places[other]
+    length = math.hypot(x2 - x1, y2 - y1) or 1
+    away = (position - (links - 1) / 2) * _APART
+    dx, dy = -(y2 - y1) / length * away, (x2 - x1) / length * away
+    latencies = [cell["latency_ms"] for cell in cells if cell["latency_ms"] is not None]
+    latency = f", {max(latencies):g} ms" if latencies else ""
+    return (
+        f'<g class="link {state}"><title>link {number}: {escape(one)} and {escape(other)}: {state}{latency}</title>'
+        f'<line x1="{x1 + dx:.1f}" y1="{y1 + dy:.1f}" x2="{x2 + dx:.1f}" y2="{y2 + dy:.1f}"/>'
+        f'<text x="{x1 + (x2 - x1) * 0.5 + dx:.1f}" y="{y1 + (y2 - y1) * 0.5 + dy:.1f}">{number}</text></g>'
+    )
+
+
+def _node(node, x, y):
+    state = node_state(node)
+    said = node["situation"].replace("_", " ") if node["asked"] else "no answer"
+    if node["votes"] is not None:
+        said += f" · {node['votes']} vote{'' if node['votes'] == 1 else 's'}"
+    return (
+        f'<g class="node {state}"><rect x="{x - _NODE_WIDTH / 2:.1f}" y="{y - _NODE_HEIGHT / 2:.1f}" width="{_NODE_WIDTH}" '
+        f'height="{_NODE_HEIGHT}" rx="8"/><text class="name" x="{x:.1f}" y="{y - 5:.1f}">{escape(node["name"])}</text>'
+        f'<text class="said" x="{x:.1f}" y="{y + 14:.1f}">{escape(said)}</text></g>'
+    )
+
+
+def node_state(node):
+    """How a node is, as a class of the page."""
+    if not node["asked"]:
+        return "down"
+    return "ok" if node["situation"] == "member" and node["quorate"] else "error"

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Pages of reports to look at: well, with every kind of trouble, with a node that is off, large, and with hostile names."""
+
+import copy
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / ".ansible/collections"), str(ROOT / "tests/unit")]
+
+from ansible_collections.pve.cluster.plugins.filter.health_html import health_html  # noqa: E402  (needs the path)
+from plugins.filter.test_health_report import report, three  # noqa: E402
+
+
+def troubled():
+    """Every state a link can have, an expiring certificate, flaps."""
+    hosts = three()
+    hosts[0]["facts"]["health"]["links"][0]["latency"]["average"] = 6100
+    hosts[1]["facts"]["health"]["links"][1]["latency"]["average"] = 3100
+    hosts[0]["facts"]["health"]["links"][3].update(pings=4000, pongs=3900)
+    hosts[2]["facts"]["links"][1]["peers"][0]["connected"] = False
+    hosts[2]["facts"]["health"]["certificates"][0]["days_left"] = 12
+    hosts[2]["facts"]["health"]["events"].update(link_down=4, token_lost=1, last_said="link: host: 2 link: 1 is down")
+    hosts[2]["facts"]["services"]["pveproxy"]["state"] = "failed"
+    return health_html(report(hosts, waive=["loss"]), ["pve3: pveproxy: active -> failed"])
+
+
+def off():
+    """A node that does not answer."""
+    hosts = three()
+    hosts[1] = {"name": "pve2", "facts": None, "problem": "Failed to connect to the host via ssh: No route to host"}
+    return health_html(report(hosts))
+
+
+def large():
+    """Sixteen nodes."""
+    document = report(three())
+    nodes, cells = [], {link["number"]: [] for link in document["links"]}
+    names = [f"pve{number}" for number in range(1, 17)]
+    for name in names:
+        nodes.append({**copy.deepcopy(document["nodes"][0]), "name": name})
+        for number, row in cells.items():
+            row.extend({**document["links"][number]["cells"][0], "from": name, "to": other} for other in names if other != name)
+    document.update(nodes=nodes, links=[{"number": number, "cells": row} for number, row in cells.items()])
+    return health_html(document)
+
+
+def hostile():
+    """Names that would be markup if they were taken as such."""
+    evil = "<script>document.title='owned'</script>\"'&"
+    hosts = three()
+    hosts[0]["facts"]["health"]["clock"]["synchronised"] = False
+    document = report(hosts)
+    document["cluster"] = evil
+    document["nodes"][0]["name"] = evil
+    document["findings"][0].update(node=evil, message=evil, remedy=evil)
+    return health_html(document, [evil])
+
+
+PAGES = {"well": lambda: health_html(report(three())), "troubled": troubled, "off": off, "large": large, "hostile": hostile}
