@@ -248,7 +248,7 @@ def main():
             ),
             nodeid=dict(type="int"),
             votes=dict(type="int"),
-            token_coefficient=dict(type="int"),
+            token_coefficient=dict(type="int", no_log=False),
             cluster_node=dict(type="str"),
             force=dict(type="bool", default=False),
             timeout=dict(type="int", default=120),
