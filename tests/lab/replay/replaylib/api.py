@@ -33,9 +33,10 @@ def call(method, path, parameters, session):
     return status, body, time.monotonic() - started
 session = job.get("session")
 if not session:
-    status, body, _ = call("POST", "/access/ticket", {"username": "root@pam", "password": "labpass1"}, None)
-    session = json.loads(body)["data"]
-status, body, seconds = call(job["method"], job["path"], job["parameters"], session) if job.get("path") else (0, "", 0)
+    status, body, seconds = call("POST", "/access/ticket", {"username": "root@pam", "password": "labpass1"}, None)
+    session = json.loads(body)["data"] if status == 200 else None
+if session:
+    status, body, seconds = call(job["method"], job["path"], job["parameters"], session)
 json.dump({"status": status, "body": body, "seconds": seconds, "session": session}, sys.stdout)
 """
 
@@ -133,10 +134,10 @@ def canonical_poll(text, with_refusals):
             state = f"{data['type']} {data['id']} {data['status']} {data.get('exitstatus', '')}"
         else:
             state = f"HTTP {status}"
-        if state == "401" and not with_refusals:
+        if not with_refusals and (status != "200" or " running " in state):
+            continue  # the node's services were being restarted, or the task was not over when it was asked
+        if state == "HTTP 0":
             continue
-        if state == "HTTP 0" or (" running " in state and not with_refusals):
-            continue  # the service was being restarted, or the task not over when it was asked
         if not states or states[-1] != state:
             states.append(state)
     return "\n".join(states)

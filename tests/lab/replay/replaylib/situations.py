@@ -405,7 +405,8 @@ SITUATIONS = [
             "write_afterwards",
         ),
         before={
-            "pvecm_delnode_pve2_after_expected_1": lambda: wait_writable("pve1"),
+            # The kernel keeps for a second what it knows of a file, the writable bit of /etc/pve/local included.
+            "pvecm_delnode_pve2_after_expected_1": then(lambda: wait_writable("pve1"), settle(1.2)),
             "pvecm_status_after_delnode": lambda: wait_writable("pve1"),
         },
     ),

@@ -261,6 +261,12 @@ def serve_one(connection, context):
         pass
 
 
+def start_again(_number, _frame):
+    """A reload: a start in the same process, without what systemd does before one. Another reload waits for it."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGHUP])
+    os.execv("/usr/bin/pveproxy", ["pveproxy"])
+
+
 def main():
     cfs.speaker = "pvedaemon"
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -270,6 +276,8 @@ def main():
     except OSError as error:
         print(f"unable to load '{certificate}' - {error.strerror}", file=sys.stderr)
         raise SystemExit(255) from error
+    signal.signal(signal.SIGHUP, start_again)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGHUP])
     # Children are nobody's business once they have answered.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     listener = socket.create_server(("::", PORT), family=socket.AF_INET6, dualstack_ipv6=True, backlog=64)
@@ -278,6 +286,7 @@ def main():
         connection, _ = listener.accept()
         if os.fork() == 0:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            signal.signal(signal.SIGHUP, signal.SIG_DFL)
             listener.close()
             serve_one(connection, context)
             os._exit(0)
