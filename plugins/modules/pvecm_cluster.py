@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: pvecm_cluster
-short_description: Create a Proxmox VE cluster or join one
+short_description: Create a Proxmox VE cluster, join one or remove a node from it
 version_added: "0.1.0"
 description:
   - Creates a cluster on this node with C(pvecm create), or lets this node join one with C(pvecm add --use_ssh).
@@ -20,6 +20,11 @@ description:
     C(pvecm create) nor C(pvecm add) changes them.
   - A member whose join was interrupted before its last steps, so that only its certificate is missing, is finished with
     C(pvecm updatecerts). Other half-joined nodes are named, with what to do, and left as they are.
+  - Removes another node with C(pvecm delnode), and with it what C(pvecm) leaves behind. That is the node's directory in
+    C(/etc/pve/nodes), root's keys with the comment C(root@NODE) in C(/etc/pve/priv/authorized_keys) and its host keys in
+    C(/etc/pve/priv/known_hosts). They are copied outside C(/etc/pve) first. A removal is reported when this member sees the
+    node neither in the nodelist nor in the membership, all members run the new C(config_version), and nothing of the node is
+    left. Run again after an interruption, it goes on where it stopped.
   - At the end of O(timeout) C(pvecm) and everything it started is ended. The error says what C(pvecm) printed, the
     state in which this node and the cluster were left, and what to do.
 attributes:
@@ -28,7 +33,7 @@ attributes:
     description: Refuses for the same reasons and predicts the same answer. Changes nothing.
   diff_mode:
     support: full
-    description: Shows the membership before and after.
+    description: Shows the membership before and after, and with O(state=removed) the files that lose what they say of the node.
   platform:
     support: full
     platforms: proxmox
@@ -38,9 +43,14 @@ options:
     description:
       - V(present) creates the cluster on this node, or confirms that this node is a member of it.
       - V(joined) joins the cluster that O(cluster_node) is a member of, or confirms that this node is a member of it.
-      - This alone chooses what is done. O(cluster_node) with V(present) is refused.
+      - V(removed) removes O(node) from the cluster that this node is a member of. It is refused for this node itself, for a node
+        that is online, when the members are not quorate or would not be afterwards, while the cluster has a QDevice, and while
+        anything still needs the node. That is a guest's configuration in its directory, a group, rule or fence device of high
+        availability, a replication job, a Ceph daemon in C(/etc/pve/ceph.conf) or an OSD that C(ceph) lists. The refusal
+        names each with its remedy.
+      - This alone chooses what is done. Options that belong to another state are refused.
     type: str
-    choices: [present, joined]
+    choices: [present, joined, removed]
     default: present
   cluster_name:
     description:
@@ -50,13 +60,12 @@ options:
     required: true
   links:
     description:
-      - The corosync links of this node, with at least one.
+      - The corosync links of this node, with at least one. Required with O(state=present) and O(state=joined), and only for them.
       - They are never guessed. Without a link C(pvecm create) takes whatever address the host name has, and C(pvecm add)
         the management address, even into a cluster whose links are in another network.
       - A joining node must give exactly the links that the cluster has.
     type: list
     elements: dict
-    required: true
     suboptions:
       number:
         description:
@@ -91,6 +100,12 @@ options:
       - The ssh host key of exactly this name or address must be known to root on this node, and the cluster must accept
         C(/root/.ssh/id_rsa) of this node.
     type: str
+  node:
+    description:
+      - Name of the node to remove, as the cluster lists it. Required with O(state=removed), and only for it.
+      - A removed node keeps its own files. Install it anew, or clear it, before it is connected again.
+      - A name that the cluster does not know and has nothing of is a success without a change.
+    type: str
   force:
     description:
       - With O(state=joined), join although C(/etc/corosync/authkey) or C(/etc/corosync/corosync.conf) of another cluster
@@ -115,6 +130,7 @@ notes:
   - A joining node's C(/root/.ssh/authorized_keys) is replaced by the cluster's, and key logins to it fail for some seconds.
     Put the controller's key into the cluster's file and into a local file of the node beforehand.
   - The database of a joining node is replaced. C(pvecm) keeps a copy, named in RV(backup).
+  - A removal takes the same lock as a join, so that neither begins during the other.
 seealso:
   - module: pve.cluster.cluster_facts
   - module: pve.cluster.corosync_conf
@@ -147,6 +163,12 @@ EXAMPLES = r"""
     links:
       - address: 10.77.1.12
   throttle: 1
+
+- name: Remove a node that is off for good, on any other member
+  pve.cluster.pvecm_cluster:
+    state: removed
+    cluster_name: prod
+    node: pve3
 """
 
 RETURN = r"""
@@ -157,7 +179,7 @@ cluster_name:
   sample: prod
 nodeid:
   description: Nodeid of this node.
-  returned: success
+  returned: success with O(state=present) and O(state=joined)
   type: int
   sample: 2
 members:
@@ -199,10 +221,18 @@ pvecm:
     stdout: "copy corosync auth key\nstopping pve-cluster service\n"
     stderr: ""
 backup:
-  description: Copy of this node's own database from before the join, as C(pvecm) names it.
-  returned: when C(pvecm) made one
+  description:
+    - With O(state=joined), the copy of this node's own database from before the join, as C(pvecm) names it.
+    - With O(state=removed), the directory with copies of what was removed, laid out as below C(/etc/pve).
+  returned: when one was made
   type: str
   sample: /var/lib/pve-cluster/backup/config-1795197802.sql.gz
+cleaned:
+  description: Where something of the removed node was left, besides the nodelist, and is no longer.
+  returned: success with O(state=removed)
+  type: list
+  elements: str
+  sample: [/etc/pve/nodes/pve3, /etc/pve/priv/authorized_keys]
 reasons:
   description: Every reason for a refusal.
   returned: when the task was refused before anything was changed
@@ -234,12 +264,11 @@ from ansible.module_utils.basic import AnsibleModule
 def main():
     module = AnsibleModule(
         argument_spec=dict(
-            state=dict(type="str", choices=["present", "joined"], default="present"),
+            state=dict(type="str", choices=["present", "joined", "removed"], default="present"),
             cluster_name=dict(type="str", required=True),
             links=dict(
                 type="list",
                 elements="dict",
-                required=True,
                 options=dict(
                     number=dict(type="int"),
                     address=dict(type="str", required=True),
@@ -250,10 +279,15 @@ def main():
             votes=dict(type="int"),
             token_coefficient=dict(type="int", no_log=False),
             cluster_node=dict(type="str"),
+            node=dict(type="str"),
             force=dict(type="bool", default=False),
             timeout=dict(type="int", default=120),
         ),
-        required_if=[("state", "joined", ["cluster_node"])],
+        required_if=[
+            ("state", "present", ["links"]),
+            ("state", "joined", ["cluster_node", "links"]),
+            ("state", "removed", ["node"]),
+        ],
         supports_check_mode=True,
     )
     module.fail_json(msg="compiled module missing: run make build")

@@ -4,9 +4,87 @@
 use ansible_module::{Kind, Opt, Spec};
 use serde::Deserialize;
 
-/// What the node is to be afterwards; this alone chooses what the module does.
+use crate::removal;
+
+/// The state that the task names; this alone chooses what the module does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
+enum Goal {
+    Present,
+    Joined,
+    Removed,
+}
+
+/// The module's options as they are given.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(crate) struct Given {
+    state: Goal,
+    cluster_name: String,
+    links: Option<Vec<Link>>,
+    nodeid: Option<i64>,
+    votes: Option<i64>,
+    token_coefficient: Option<i64>,
+    cluster_node: Option<String>,
+    node: Option<String>,
+    force: bool,
+    timeout: i64,
+}
+
+/// What is asked for, by state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Task {
+    /// This node is to be a member.
+    Member(Args),
+    /// Another node is to be none.
+    Removal(removal::Args),
+}
+
+impl Given {
+    /// The task, and what is wrong with it because it belongs to another state.
+    pub(crate) fn task(self) -> (Task, Vec<String>) {
+        let state = match self.state {
+            Goal::Present => State::Present,
+            Goal::Joined => State::Joined,
+            Goal::Removed => return self.removal(),
+        };
+        let misplaced = self.node.map(|_| "'node' is for state 'removed'".to_owned());
+        let args = Args {
+            state,
+            cluster_name: self.cluster_name,
+            links: self.links.unwrap_or_default(),
+            nodeid: self.nodeid,
+            votes: self.votes,
+            token_coefficient: self.token_coefficient,
+            cluster_node: self.cluster_node,
+            force: self.force,
+            timeout: self.timeout,
+        };
+        (Task::Member(args), misplaced.into_iter().collect())
+    }
+
+    fn removal(self) -> (Task, Vec<String>) {
+        const BOTH: &str = "states 'present' and 'joined'";
+        let given = [
+            ("links", BOTH, self.links.is_some()),
+            ("nodeid", BOTH, self.nodeid.is_some()),
+            ("votes", BOTH, self.votes.is_some()),
+            ("token_coefficient", "state 'present'", self.token_coefficient.is_some()),
+            ("cluster_node", "state 'joined'", self.cluster_node.is_some()),
+            ("force", "state 'joined'", self.force),
+        ];
+        let misplaced = given.iter().filter(|(_, _, given)| *given);
+        let misplaced = misplaced.map(|(option, states, _)| format!("'{option}' is for {states}")).collect();
+        let args = removal::Args {
+            cluster_name: self.cluster_name,
+            node: self.node.unwrap_or_default(),
+            timeout: self.timeout,
+        };
+        (Task::Removal(args), misplaced)
+    }
+}
+
+/// What this node is to be afterwards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum State {
     /// A member of the cluster, which is created on this node if there is none.
     Present,
@@ -22,8 +100,8 @@ pub(crate) struct Link {
     pub(crate) priority: Option<i64>,
 }
 
-/// The module's options.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+/// The options of a task by which this node is to be a member.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Args {
     pub(crate) state: State,
     pub(crate) cluster_name: String,
@@ -41,9 +119,9 @@ pub(crate) fn spec() -> Spec {
     Spec {
         name: "pvecm_cluster",
         options: vec![
-            Opt::new("state", Kind::Str).default("present").choices(&["present", "joined"]),
+            Opt::new("state", Kind::Str).default("present").choices(&["present", "joined", "removed"]),
             Opt::new("cluster_name", Kind::Str).required(),
-            Opt::list("links", Kind::Dict).required().suboptions(vec![
+            Opt::list("links", Kind::Dict).suboptions(vec![
                 Opt::new("number", Kind::Int),
                 Opt::new("address", Kind::Str).required(),
                 Opt::new("priority", Kind::Int),
@@ -52,10 +130,15 @@ pub(crate) fn spec() -> Spec {
             Opt::new("votes", Kind::Int),
             Opt::new("token_coefficient", Kind::Int),
             Opt::new("cluster_node", Kind::Str),
+            Opt::new("node", Kind::Str),
             Opt::new("force", Kind::Bool).default(false),
             Opt::new("timeout", Kind::Int).default(120),
         ],
-        required_if: &[("state", "joined", &["cluster_node"])],
+        required_if: &[
+            ("state", "present", &["links"]),
+            ("state", "joined", &["cluster_node", "links"]),
+            ("state", "removed", &["node"]),
+        ],
         ..Spec::default()
     }
 }

@@ -111,6 +111,12 @@ fn local_side(line: &str) -> Option<String> {
             _ => "the cluster name is not valid".to_owned(),
         });
     }
+    if line.starts_with("Cannot delete myself from cluster!") {
+        return Some("a node cannot remove itself".to_owned());
+    }
+    if line.starts_with("Node/IP: ") && line.ends_with("is not a known host of the cluster.") {
+        return Some("the cluster does not list it".to_owned());
+    }
     if let Some(option) = line.strip_prefix("Unknown option: ") {
         return Some(format!("this pvecm has no option '{option}'"));
     }
@@ -170,7 +176,11 @@ mod tests {
         let ssh = "unable to add node: command failed (ssh 10.77.0.11 -o BatchMode=yes pvecm addnode pve2 --force 1 \
                    --link1 10.77.0.12 --link0 10.77.1.12)\n";
         let parameter = "400 Parameter verification failed.\n";
-        let table: [(&str, &str, &str); 24] = [
+        let table: [(&str, &str, &str); 26] = [
+            // captures/3-node_quorate--pvecm_delnode_pve1--pve1
+            ("", "Cannot delete myself from cluster!\n", "a node cannot remove itself"),
+            // captures/3-node_quorate--pvecm_delnode_pve9--pve1, and the same on a standalone node
+            ("", "Node/IP: pve9 is not a known host of the cluster.\n", "the cluster does not list it"),
             // captures/1-node_cluster--pvecm_create_other--pve1
             (
                 "",

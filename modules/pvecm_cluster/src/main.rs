@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! Creates a Proxmox VE cluster, or joins one, and says so only when the cluster does.
+//! Creates a Proxmox VE cluster, joins one, or removes a node from it, and says so only when the cluster does.
 
 mod aftermath;
 mod args;
@@ -16,6 +16,7 @@ mod plan;
 mod plan_tests;
 mod probe;
 mod reason;
+mod removal;
 mod seen;
 mod verify;
 mod wanted;

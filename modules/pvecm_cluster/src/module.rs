@@ -9,11 +9,12 @@ use host::{Command, Ending, Host, Output, Waited, wait_until};
 use serde::Serialize;
 
 use crate::aftermath::{self, Aftermath};
-use crate::args::{Args, State};
+use crate::args::{Args, Given, State, Task};
 use crate::explain;
 use crate::observe;
 use crate::plan::{self, Deed, Forecast, Plan, Refusal};
 use crate::probe::{self, Errand};
+use crate::removal;
 use crate::seen::{Candidate, Here, Joining, There, quoted};
 use crate::verify::{self, Membership, Unconfirmed};
 use crate::wanted::Wanted;
@@ -29,9 +30,29 @@ struct Seen {
 }
 
 /// Does what the task asks.
-pub(crate) fn run(args: Args, context: &Context, host: &dyn Host) -> Result<Outcome, Failure> {
+pub(crate) fn run(given: Given, context: &Context, host: &dyn Host) -> Result<Outcome, Failure> {
+    match given.task() {
+        (Task::Member(args), misplaced) => become_member(&args, misplaced, context, host),
+        (Task::Removal(args), misplaced) => removal::run(&args, misplaced, context, host),
+    }
+}
+
+fn become_member(
+    args: &Args,
+    mut misplaced: Vec<String>,
+    context: &Context,
+    host: &dyn Host,
+) -> Result<Outcome, Failure> {
     let deed = if args.state == State::Joined { Deed::Join } else { Deed::Create };
-    let wanted = Wanted::check(&args).map_err(|reasons| {
+    let checked = match Wanted::check(args) {
+        Ok(wanted) if misplaced.is_empty() => Ok(wanted),
+        Ok(_) => Err(misplaced),
+        Err(wrong) => {
+            misplaced.extend(wrong);
+            Err(misplaced)
+        }
+    };
+    let wanted = checked.map_err(|reasons| {
         Failure::new(sentence(deed, &args.cluster_name, &reasons.join("; "))).with("reasons", reasons)
     })?;
     let deadline = Duration::from_secs(wanted.timeout);
@@ -132,7 +153,7 @@ fn join(host: &dyn Host, wanted: &Wanted, deadline: Duration) -> Result<(Outcome
 }
 
 /// Releases this node's lock of a join, if it has one; says why it could not. On a member, /etc/pve is the cluster's.
-fn unlock(host: &dyn Host, node: &str) -> Option<String> {
+pub(crate) fn unlock(host: &dyn Host, node: &str) -> Option<String> {
     let owner = probe::owner(node);
     let owner = Path::new(&owner);
     if host.stat(owner).is_err() {
@@ -304,7 +325,7 @@ fn finish(host: &dyn Host, wanted: &Wanted, deadline: Duration) -> Result<Done, 
 
 /// What pvecm did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-struct Pvecm {
+pub(crate) struct Pvecm {
     cmd: String,
     rc: i32,
     stdout: String,
@@ -312,7 +333,7 @@ struct Pvecm {
 }
 
 impl Pvecm {
-    fn of(command: &Command, output: &Output) -> Self {
+    pub(crate) fn of(command: &Command, output: &Output) -> Self {
         Self {
             cmd: command.line(),
             rc: output.rc(),

@@ -131,7 +131,7 @@ pub(crate) fn plan(
     })
 }
 
-fn mount(mount: &Mount, booting: bool) -> Vec<Reason> {
+pub(crate) fn mount(mount: &Mount, booting: bool) -> Vec<Reason> {
     match mount {
         Mount::NoDirectory => vec![reason::no_pve()],
         Mount::NotMounted => vec![reason::not_mounted(booting)],

@@ -37,13 +37,7 @@ pub(crate) struct Link {
 impl Wanted {
     /// Checks the options; returns every reason why they cannot be carried out.
     pub(crate) fn check(args: &Args) -> Result<Self, Vec<String>> {
-        let mut wrong = Vec::new();
-        if !is_cluster_name(&args.cluster_name) {
-            wrong.push(format!(
-                "'{}' is not a cluster name (letters, digits and hyphens inside, {NAME_LENGTH} characters at most)",
-                args.cluster_name
-            ));
-        }
+        let mut wrong: Vec<String> = cluster_name(&args.cluster_name).into_iter().collect();
         let links = links(args, &mut wrong);
         let nodeid = number("nodeid", args.nodeid, 1, &mut wrong);
         // `pvecm add` takes 0 and leaves it at 1.
@@ -91,10 +85,23 @@ impl Wanted {
     }
 }
 
-/// PVE's rule for node names, which cluster names follow too.
+/// What is wrong with a cluster's name.
+pub(crate) fn cluster_name(name: &str) -> Option<String> {
+    (!is_cluster_name(name)).then(|| {
+        format!(
+            "'{name}' is not a cluster name (letters, digits and hyphens inside, {NAME_LENGTH} characters at most)"
+        )
+    })
+}
+
 fn is_cluster_name(name: &str) -> bool {
+    name.len() <= NAME_LENGTH && is_node_name(name)
+}
+
+/// PVE's rule for node names, which cluster names follow too.
+pub(crate) fn is_node_name(name: &str) -> bool {
     let inner = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-    !name.is_empty() && name.len() <= NAME_LENGTH && inner && !name.starts_with('-') && !name.ends_with('-')
+    !name.is_empty() && inner && !name.starts_with('-') && !name.ends_with('-')
 }
 
 /// What may be handed to ssh as a host: nothing that it could take for an option or that a shell would split.
@@ -105,7 +112,7 @@ fn is_host(text: &str) -> bool {
 }
 
 /// A number of at least `least` that corosync can hold; what is wrong with it otherwise.
-fn number(option: &str, given: Option<i64>, least: u32, wrong: &mut Vec<String>) -> Option<u32> {
+pub(crate) fn number(option: &str, given: Option<i64>, least: u32, wrong: &mut Vec<String>) -> Option<u32> {
     let given = given?;
     match u32::try_from(given) {
         Ok(value) if value >= least => Some(value),

@@ -45,14 +45,13 @@ fn wrong_options_are_refused_all_at_once() {
 #[test]
 fn missing_and_unknown_options_are_refused_as_ansible_does() {
     let (answer, success) = run(r#"{"state": "joined"}"#);
-    assert_eq!(
-        (answer["msg"].as_str(), success),
-        (Some("missing required arguments: cluster_name, links"), false)
-    );
-    let (answer, _) = run(r#"{"state": "joined", "cluster_name": "prod", "links": []}"#);
-    assert_eq!(answer["msg"], "state is joined but all of the following are missing: cluster_node");
+    assert_eq!((answer["msg"].as_str(), success), (Some("missing required arguments: cluster_name"), false));
+    let (answer, _) = run(r#"{"state": "joined", "cluster_name": "prod"}"#);
+    assert_eq!(answer["msg"], "state is joined but all of the following are missing: cluster_node, links");
+    let (answer, _) = run(r#"{"cluster_name": "prod"}"#);
+    assert_eq!(answer["msg"], "state is present but all of the following are missing: links");
     let (answer, _) = run(r#"{"state": "absent", "cluster_name": "prod", "links": []}"#);
-    assert_eq!(answer["msg"], "value of state must be one of: present, joined, got: absent");
+    assert_eq!(answer["msg"], "value of state must be one of: present, joined, removed, got: absent");
     let (answer, _) = run(r#"{"cluster_name": "prod", "links": [], "colour": "blue"}"#);
     assert!(
         answer["msg"]

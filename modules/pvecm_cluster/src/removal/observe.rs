@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Every look at the cluster from this member.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use cluster_state::{StateError, leftovers, ssh};
+use host::{Command, FileKind, Host, HostError, if_there, is_there, read_text};
+
+use super::references;
+use super::seen::{Ceph, Entry, Seen};
+use super::wanted::Wanted;
+use crate::probe;
+use crate::seen::Joining;
+
+pub(crate) const AUTHORIZED_KEYS: &str = "/etc/pve/priv/authorized_keys";
+pub(crate) const KNOWN_HOSTS: &str = "/etc/pve/priv/known_hosts";
+const HA: &str = "/etc/pve/ha";
+const REPLICATION: &str = "/etc/pve/replication.cfg";
+const CEPH: &str = "/etc/pve/ceph.conf";
+/// What Ceph's monitors may take to answer.
+const CEPH_PATIENCE: Duration = Duration::from_secs(15);
+
+/// Where a node's directory is.
+pub(crate) fn directory(node: &str) -> PathBuf {
+    Path::new(leftovers::NODES).join(node)
+}
+
+/// The cluster and the node as they are now.
+pub(crate) fn see(host: &dyn Host, wanted: &Wanted) -> Result<Seen, StateError> {
+    let here = crate::observe::here(host)?;
+    let own = ssh::query(host)?.root_public_keys;
+    Ok(Seen {
+        joining: joining(host, &here.view.node)?,
+        here,
+        directory: tree(host, &directory(&wanted.node))?,
+        authorized_keys: if_there(host.read(Path::new(AUTHORIZED_KEYS)))?.unwrap_or_default(),
+        own_keys: own.into_iter().map(|key| format!("{} {}", key.kind, key.key)).collect(),
+        known_hosts: text(host, KNOWN_HOSTS)?,
+        ha: ha(host)?,
+        replication: text(host, REPLICATION)?,
+        ceph: ceph(host, &wanted.node)?,
+    })
+}
+
+fn text(host: &dyn Host, path: &str) -> Result<String, HostError> {
+    Ok(if_there(read_text(host, Path::new(path)))?.unwrap_or_default())
+}
+
+/// Who has the lock of a join. One of this node is that of a run that was killed.
+fn joining(host: &dyn Host, node: &str) -> Result<Joining, HostError> {
+    if !is_there(host, Path::new(probe::LOCK))? {
+        return Ok(Joining::Nobody);
+    }
+    let mine = is_there(host, Path::new(&probe::owner(node)))?;
+    Ok(if mine { Joining::ThisNode } else { Joining::AnotherNode })
+}
+
+/// Everything below a directory, what holds something before what it holds.
+fn tree(host: &dyn Host, root: &Path) -> Result<Option<Vec<Entry>>, HostError> {
+    let Some(names) = if_there(host.list(root))? else { return Ok(None) };
+    let mut entries = Vec::new();
+    let mut waiting: Vec<String> = names.into_iter().rev().collect();
+    while let Some(path) = waiting.pop() {
+        let place = root.join(&path);
+        // Files such as lrm_status come and go while the node's services end.
+        let Some(stat) = if_there(host.stat(&place))? else { continue };
+        let is_directory = stat.kind == FileKind::Directory;
+        if is_directory {
+            let names = if_there(host.list(&place))?.unwrap_or_default();
+            waiting.extend(names.into_iter().rev().map(|name| format!("{path}/{name}")));
+        }
+        entries.push(Entry { path, is_directory });
+    }
+    Ok(Some(entries))
+}
+
+fn ha(host: &dyn Host) -> Result<Vec<(String, String)>, HostError> {
+    let names = if_there(host.list(Path::new(HA)))?.unwrap_or_default();
+    let mut files = Vec::new();
+    for name in names.iter().filter(|name| name.ends_with(".cfg")) {
+        let path = format!("{HA}/{name}");
+        let text = text(host, &path)?;
+        files.push((path, text));
+    }
+    Ok(files)
+}
+
+/// Ceph's monitors are asked for OSDs only where there is a ceph.conf. A name without any is an error to them.
+fn ceph(host: &dyn Host, node: &str) -> Result<Ceph, HostError> {
+    let conf = text(host, CEPH)?;
+    if conf.trim().is_empty() {
+        return Ok(Ceph::default());
+    }
+    let command =
+        Command::new("ceph").args(["--connect-timeout", "10", "osd", "ls-tree", node]).timeout(CEPH_PATIENCE);
+    let osds = match host.run(&command) {
+        Ok(output) if output.exited_zero() => Some(references::osds(&output.stdout)),
+        Ok(output) if output.stderr.contains("ENOENT") => Some(Vec::new()),
+        Ok(_) => None,
+        Err(error) if error.is_not_found() => None,
+        Err(error) => return Err(error),
+    };
+    Ok(Ceph { conf, osds })
+}

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! What is to be done to be rid of a node, and every reason not to do it.
+
+use cluster_state::pmxcfs::Mount;
+
+use super::keys;
+use super::reason;
+use super::references;
+use super::seen::{Entry, Seen};
+use super::wanted::Wanted;
+use crate::plan::{mount, spread};
+use crate::reason::{self as common, Reason};
+use crate::seen::{Conf, ConfFile, Joining, Running};
+
+/// What is going to be done. Nothing of it is to do when the node is gone for good.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Plan {
+    /// `pvecm delnode`, because the cluster lists the node.
+    pub(crate) listed: bool,
+    /// Its directory in /etc/pve/nodes goes, with this in it.
+    pub(crate) directory: Option<Vec<Entry>>,
+    pub(crate) authorized_keys: Option<Edit>,
+    pub(crate) known_hosts: Option<Edit>,
+    /// How the cluster is afterwards.
+    pub(crate) config_version: u64,
+    pub(crate) members: Vec<String>,
+    /// The names of all nodes before.
+    pub(crate) nodes: Vec<String>,
+    pub(crate) warnings: Vec<String>,
+}
+
+/// A file before and after.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Edit {
+    pub(crate) before: Vec<u8>,
+    pub(crate) after: Vec<u8>,
+}
+
+impl Edit {
+    fn of(before: &[u8], after: Vec<u8>) -> Option<Self> {
+        (before != after).then(|| Self { before: before.to_vec(), after })
+    }
+}
+
+impl Plan {
+    /// Whether something that is not in the nodelist is still there.
+    pub(crate) fn cleans(&self) -> bool {
+        self.directory.is_some() || self.authorized_keys.is_some() || self.known_hosts.is_some()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        !self.listed && !self.cleans()
+    }
+}
+
+/// Decides.
+pub(crate) fn plan(wanted: &Wanted, seen: &Seen) -> Result<Plan, Vec<Reason>> {
+    let view = &seen.here.view;
+    let unmounted = mount(&view.mount, seen.here.booting);
+    if !unmounted.is_empty() {
+        return Err(unmounted);
+    }
+    let conf: &Conf = match &view.conf {
+        ConfFile::Absent => return Err(vec![reason::standalone()]),
+        ConfFile::Broken(why) => return Err(vec![common::own_conf_broken(why)]),
+        ConfFile::Read(conf) if conf.cluster_name != wanted.cluster_name => {
+            return Err(vec![common::other_cluster(&conf.cluster_name)]);
+        }
+        ConfFile::Read(conf) => conf,
+    };
+    let listed = conf.node(&wanted.node);
+    let mut reasons = Vec::new();
+    if wanted.node == view.node {
+        reasons.push(reason::itself(&wanted.node));
+    }
+    if let Err(broken) = whole(seen, conf) {
+        reasons.extend(broken);
+    }
+    let mut warnings = Vec::new();
+    if let Some(running) = &view.corosync
+        && let Some((nodeid, _)) = listed
+        && wanted.node != view.node
+    {
+        if running.versions.contains_key(&nodeid) {
+            reasons.push(reason::online(&wanted.node));
+        } else if running.quorate {
+            reasons.extend(quorum_afterwards(conf, nodeid, running));
+        }
+        if conf.qdevice {
+            reasons.push(reason::qdevice());
+        }
+        let missing: Vec<&str> = conf
+            .nodes
+            .iter()
+            .filter(|(id, _)| **id != nodeid && !running.versions.contains_key(id))
+            .map(|(_, node)| node.name.as_str())
+            .collect();
+        if !missing.is_empty() {
+            warnings.push(reason::misses_the_configuration(&missing));
+        }
+    }
+    reasons.extend(references(wanted, seen, &mut warnings));
+    if !reasons.is_empty() {
+        return Err(reasons);
+    }
+    let (authorized_keys, kept) = keys::authorized_keys(&seen.authorized_keys, &wanted.node, &seen.own_keys);
+    if !kept.is_empty() {
+        warnings.push(reason::shared_keys(&wanted.node, &kept));
+    }
+    let known_hosts = without_host(wanted, seen, conf, &seen.known_hosts).into_bytes();
+    let running = view.corosync.iter().flat_map(|running| running.versions.keys());
+    Ok(Plan {
+        listed: listed.is_some(),
+        directory: seen.directory.clone(),
+        authorized_keys: Edit::of(&seen.authorized_keys, authorized_keys),
+        known_hosts: Edit::of(seen.known_hosts.as_bytes(), known_hosts),
+        config_version: conf.config_version + u64::from(listed.is_some()),
+        members: running.map(|nodeid| conf.name_of(*nodeid)).collect(),
+        nodes: conf.nodes.values().map(|node| node.name.clone()).collect(),
+        warnings,
+    })
+}
+
+/// known_hosts without the node, whose addresses are known as long as the cluster lists it.
+pub(crate) fn without_host(wanted: &Wanted, seen: &Seen, conf: &Conf, text: &str) -> String {
+    let (mut its, mut others) = (Vec::new(), Vec::new());
+    let listed = conf.nodes.values().map(|node| (&node.name, node.addresses.values().collect::<Vec<_>>()));
+    let managed = seen.here.view.members.iter().flat_map(|members| &members.nodelist);
+    let managed = managed.map(|(name, node)| (name, node.ip.iter().collect::<Vec<_>>()));
+    for (name, addresses) in listed.chain(managed) {
+        let list = if *name == wanted.node { &mut its } else { &mut others };
+        list.extend(std::iter::once(name).chain(addresses).cloned());
+    }
+    keys::known_hosts(text, &wanted.node, &its, &others)
+}
+
+/// What is wrong with this node or the members that it sees.
+fn whole(seen: &Seen, conf: &Conf) -> Result<(), Vec<Reason>> {
+    let view = &seen.here.view;
+    let mut reasons = Vec::new();
+    if conf.node(&view.node).is_none() {
+        reasons.push(common::not_in_nodelist(&view.node));
+    }
+    let Some(running) = &view.corosync else {
+        reasons.push(reason::corosync_stopped(&seen.here.corosync_service));
+        return Err(reasons);
+    };
+    if !running.quorate {
+        reasons.push(reason::not_quorate(running.votes, running.expected_votes));
+    } else if view.mount != Mount::Writable {
+        reasons.push(reason::read_only());
+    }
+    let versions = spread(conf, running);
+    let own = running.versions.get(&running.nodeid).copied();
+    if running.versions.values().any(|version| Some(*version) != own) {
+        reasons.push(common::versions_differ(&versions));
+    } else if own != Some(conf.config_version) {
+        reasons.push(common::version_not_running(conf.config_version, own));
+    }
+    if seen.here.pvecm_busy {
+        reasons.push(common::pvecm_busy());
+    }
+    if seen.joining == Joining::AnotherNode {
+        reasons.push(common::another_joins());
+    }
+    if reasons.is_empty() { Ok(()) } else { Err(reasons) }
+}
+
+/// Removing a node makes corosync count the nodelist anew, also where fewer votes were expected by hand.
+fn quorum_afterwards(conf: &Conf, nodeid: u32, running: &Running) -> Option<Reason> {
+    let staying = conf.nodes.iter().filter(|(id, _)| **id != nodeid);
+    let (mut votes, mut there) = (0, 0);
+    for (id, node) in staying {
+        votes += node.votes;
+        if running.versions.contains_key(id) {
+            there += node.votes;
+        }
+    }
+    (there < votes / 2 + 1).then(|| reason::no_quorum_afterwards(there, votes))
+}
+
+/// Whatever still needs the node, by name.
+fn references(wanted: &Wanted, seen: &Seen, warnings: &mut Vec<String>) -> Vec<Reason> {
+    let node = &wanted.node;
+    let mut reasons = Vec::new();
+    let guests: Vec<&Entry> =
+        seen.directory.iter().flatten().filter(|entry| entry.guest().is_some()).collect();
+    if !guests.is_empty() {
+        reasons.push(reason::guests(node, &guests, &seen.here.view.node));
+    }
+    for (path, text) in &seen.ha {
+        for section in references::ha(text, node) {
+            reasons.push(reason::ha(path, &section));
+        }
+    }
+    for job in references::replication(&seen.replication, node) {
+        reasons.push(reason::replication(&job));
+    }
+    let daemons = references::ceph(&seen.ceph.conf, node);
+    if !daemons.is_empty() {
+        reasons.push(reason::ceph_daemons(&daemons));
+    }
+    match &seen.ceph.osds {
+        Some(osds) if !osds.is_empty() => reasons.push(reason::osds(osds)),
+        None if !seen.ceph.conf.trim().is_empty() => warnings.push(reason::osds_not_asked(node)),
+        _ => {}
+    }
+    reasons
+}

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Every refusal by itself and all at once, in its whole words.
+
+use testkit::{Answer, FakeHost, Machine};
+
+use super::fake::*;
+use crate::fake::{self, become_member, set_services};
+
+type Change = fn(&mut Machine);
+
+/// The refusal without the words that all of them begin with; no effect but the lock is allowed.
+fn refused(host: &FakeHost, node: &str) -> String {
+    let mut given = remove();
+    given["node"] = node.into();
+    given["timeout"] = 4.into();
+    let answer = answer(host, &given);
+    assert_eq!((&answer["failed"], &answer["changed"]), (&true.into(), &false.into()), "{answer}");
+    assert_eq!(host.effects(), Vec::<String>::new());
+    let start = format!("cannot remove node '{node}' from cluster 'prod': ");
+    let text = answer["msg"].as_str().unwrap().strip_prefix(&start).unwrap();
+    text.to_owned()
+}
+
+#[test]
+fn each_reason_has_its_words_and_its_remedy() {
+    let table: [(Change, &str); 18] = [
+        (|m| m.unmount("/etc/pve"), "'/etc/pve' is not mounted: start it with 'systemctl start pve-cluster'"),
+        (
+            |m| m.remove("/etc/pve/corosync.conf"),
+            "this node is not a member of a cluster: run this task on one of its members",
+        ),
+        (
+            |m| m.write("/etc/pve/corosync.conf", fake::conf(3, THREE).replace("prod", "prod-2")),
+            "this node is a member of cluster 'prod-2'",
+        ),
+        (
+            |m| m.write("/etc/pve/corosync.conf", ""),
+            "'/etc/pve/corosync.conf' of this node cannot be understood: it has no cluster_name",
+        ),
+        (
+            |m| become_member(m, 3, THREE, &[(1, 3), (2, 3), (3, 3)]),
+            "node 'pve3' is online: shut it down, and see to it that it never starts again as it is (while it is off, \
+             install it anew or clear it)",
+        ),
+        (
+            |m| become_member(m, 3, THREE, &[(2, 3)]),
+            "this node is not quorate (1 of 3 votes): start more nodes, or, when all that are missing are off for good, run \
+             'pvecm expected 1' here (for 1 s)",
+        ),
+        (
+            |m| m.set_quorate(false),
+            "'/etc/pve' takes no writes on this node although it is quorate: if that stays so, run 'systemctl restart \
+             pve-cluster' (for 1 s)",
+        ),
+        (
+            |m| {
+                set_services(m, "inactive");
+            },
+            "corosync is not running on this node (inactive): start it with 'systemctl start corosync', or run this task \
+             on another member",
+        ),
+        (
+            |m| become_member(m, 3, THREE, &[(1, 2), (2, 3)]),
+            "the members do not run one config_version (2 on 'pve1' and 3 on 'pve2'): another join or change is under \
+             way (for 1 s)",
+        ),
+        (
+            |m| {
+                let five = &[(1, "pve1"), (2, "pve2"), (3, "pve3"), (4, "pve4"), (5, "pve5")];
+                become_member(m, 3, five, &[(1, 3), (2, 3)]);
+                m.set_quorate(true);
+                m.query("corosync-quorumtool -siH", fake::quorum(2, &[1, 2], 2));
+            },
+            "the cluster would not be quorate afterwards (2 of 4 votes): start more of the nodes that stay first",
+        ),
+        (
+            |m| {
+                let conf = fake::conf(3, THREE).replace(
+                    "provider: corosync_votequorum",
+                    "provider: corosync_votequorum\n  device {\n    model: net\n    votes: 1\n  }",
+                );
+                m.write("/etc/pve/corosync.conf", conf);
+            },
+            "the cluster has a QDevice: remove it first with 'pvecm qdevice remove' and set it up again afterwards",
+        ),
+        (
+            |m| {
+                m.write("/etc/pve/nodes/pve3/qemu-server/100.conf", "");
+                m.write("/etc/pve/nodes/pve3/lxc/99.conf", "");
+            },
+            "guests of it are configured (99, 100): move what is to stay to another node, as with 'mv \
+             /etc/pve/nodes/pve3/lxc/99.conf /etc/pve/nodes/pve2/lxc/', and remove the rest",
+        ),
+        (
+            |m| m.write("/etc/pve/ha/groups.cfg", "group: main\n\tnodes pve3:2,pve1\n"),
+            "'group: main' in '/etc/pve/ha/groups.cfg' names it: take it out there first, as with 'ha-manager groupset' or \
+             'ha-manager groupremove'",
+        ),
+        (
+            |m| m.write("/etc/pve/ha/rules.cfg", "node-affinity: r1\n\tnodes pve3\n\tresources vm:1\n"),
+            "'node-affinity: r1' in '/etc/pve/ha/rules.cfg' names it: take it out there first, as with 'ha-manager rules \
+             set' or 'ha-manager rules remove'",
+        ),
+        (
+            |m| m.write("/etc/pve/ha/fence.cfg", "connect: apc\n\tplug node=pve3\n"),
+            "'connect: apc' in '/etc/pve/ha/fence.cfg' names it: take it out there first",
+        ),
+        (
+            |m| m.write("/etc/pve/replication.cfg", "local: 100-0\n\ttarget pve3\n"),
+            "replication job '100-0' is from or to it: delete the job first with 'pvesr delete 100-0 --force'",
+        ),
+        (
+            |m| {
+                m.write("/etc/pve/ceph.conf", "[mon.pve3]\n\tpublic_addr = 10.77.0.13\n");
+                m.query(
+                    "ceph --connect-timeout 10 osd ls-tree pve3",
+                    Answer::exit(2, "", "Error ENOENT: x\n"),
+                );
+            },
+            "'/etc/pve/ceph.conf' has daemons on it (mon.pve3): destroy them first",
+        ),
+        (
+            |m| {
+                m.write("/etc/pve/ceph.conf", "[global]\n");
+                m.query("ceph --connect-timeout 10 osd ls-tree pve3", "4\n5\n");
+            },
+            "Ceph has OSDs on it (osd.4, osd.5): destroy them first",
+        ),
+    ];
+    for (change, expected) in table {
+        let host = removable();
+        host.change(change);
+        assert_eq!(refused(&host, "pve3"), expected);
+    }
+}
+
+#[test]
+fn a_node_does_not_remove_itself() {
+    let expected = "'pve2' is this node itself: run this task on another member of the cluster";
+    assert_eq!(refused(&removable(), "pve2"), expected);
+}
+
+#[test]
+fn all_reasons_are_told_at_once() {
+    let host = removable();
+    host.change(|m| {
+        become_member(m, 3, THREE, &[(1, 3), (2, 3), (3, 3)]);
+        m.write("/etc/pve/nodes/pve3/qemu-server/100.conf", "");
+        m.write("/etc/pve/replication.cfg", "local: 100-0\n\ttarget pve3\n\nlocal: 101-0\n\ttarget pve3\n");
+    });
+    let answer = answer(&host, &remove());
+    let reasons: Vec<&str> =
+        answer["reasons"].as_array().unwrap().iter().map(|reason| reason.as_str().unwrap()).collect();
+    let starts =
+        ["node 'pve3' is online", "guests of it", "replication job '100-0'", "replication job '101-0'"];
+    assert_eq!(reasons.len(), starts.len(), "{reasons:?}");
+    for (reason, start) in reasons.iter().zip(starts) {
+        assert!(reason.starts_with(start), "{reason}");
+    }
+}
+
+#[test]
+fn what_names_a_node_that_is_gone_is_told_too() {
+    let host = left_behind();
+    host.change(|m| m.write("/etc/pve/replication.cfg", "local: 100-0\n\ttarget pve3\n"));
+    assert_eq!(
+        refused(&host, "pve3"),
+        "replication job '100-0' is from or to it: delete the job first with 'pvesr delete 100-0 --force'"
+    );
+}
+
+#[test]
+fn what_cannot_be_judged_is_a_warning() {
+    let host = removable();
+    host.change(|m| {
+        let four = &[(1, "pve1"), (2, "pve2"), (3, "pve3"), (4, "pve4")];
+        become_member(m, 3, four, &[(1, 3), (2, 3)]);
+        m.set_quorate(true);
+        m.query("corosync-quorumtool -siH", fake::quorum(2, &[1, 2], 2));
+        m.write("/etc/pve/ceph.conf", "[global]\n");
+        m.query("ceph --connect-timeout 10 osd ls-tree pve3", Answer::not_installed());
+        m.write("/root/.ssh/id_ed25519.pub", format!("{KEY} root@pve3\n"));
+    });
+    let mut given = remove();
+    given["_ansible_check_mode"] = true.into();
+    let answer = answer(&host, &given);
+    assert_eq!(
+        answer["warnings"],
+        serde_json::json!([
+            "not online, and so without the new corosync.conf: 'pve4'; remove what is off for good, and on the others copy \
+             '/etc/pve/corosync.conf' of a member to '/etc/corosync/' before corosync starts",
+            "Ceph is in use but does not say which OSDs are on 'pve3' ('ceph osd ls-tree pve3' failed): make sure that \
+             there are none",
+            "root still logs in with keys that carry the name of 'pve3' and are another's too: \
+             SHA256:MRB1o4XTdahH9YnnpEd+7yYrMXw39nW52qRqcoVBzS4",
+        ])
+    );
+}

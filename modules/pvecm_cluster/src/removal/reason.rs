@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Every reason not to remove a node, in words, with its remedy.
+
+use super::seen::Entry;
+use crate::reason::Reason;
+use crate::seen::quoted;
+
+fn lasting(text: impl Into<String>) -> Reason {
+    Reason { text: text.into(), passing: false }
+}
+
+fn passing(text: impl Into<String>) -> Reason {
+    Reason { text: text.into(), passing: true }
+}
+
+pub(crate) fn standalone() -> Reason {
+    lasting("this node is not a member of a cluster: run this task on one of its members")
+}
+
+pub(crate) fn itself(node: &str) -> Reason {
+    lasting(format!("'{node}' is this node itself: run this task on another member of the cluster"))
+}
+
+pub(crate) fn corosync_stopped(service: &str) -> Reason {
+    lasting(format!(
+        "corosync is not running on this node ({service}): start it with 'systemctl start corosync', or run this task on \
+         another member"
+    ))
+}
+
+pub(crate) fn not_quorate(votes: u32, expected: u32) -> Reason {
+    passing(format!(
+        "this node is not quorate ({votes} of {expected} votes): start more nodes, or, when all that are missing are off \
+         for good, run 'pvecm expected {votes}' here"
+    ))
+}
+
+pub(crate) fn read_only() -> Reason {
+    passing(
+        "'/etc/pve' takes no writes on this node although it is quorate: if that stays so, run 'systemctl restart \
+         pve-cluster'",
+    )
+}
+
+pub(crate) fn online(node: &str) -> Reason {
+    lasting(format!(
+        "node '{node}' is online: shut it down, and see to it that it never starts again as it is (while it is off, \
+         install it anew or clear it)"
+    ))
+}
+
+pub(crate) fn qdevice() -> Reason {
+    lasting(
+        "the cluster has a QDevice: remove it first with 'pvecm qdevice remove' and set it up again afterwards",
+    )
+}
+
+pub(crate) fn no_quorum_afterwards(there: u32, votes: u32) -> Reason {
+    lasting(format!(
+        "the cluster would not be quorate afterwards ({there} of {votes} votes): start more of the nodes that stay first"
+    ))
+}
+
+pub(crate) fn guests(node: &str, guests: &[&Entry], here: &str) -> Reason {
+    let ids: Vec<String> = guests.iter().filter_map(|entry| entry.guest()).map(|id| id.to_string()).collect();
+    let path = guests.first().map(|entry| entry.path.as_str()).unwrap_or_default();
+    let kind = path.split('/').next().unwrap_or_default();
+    lasting(format!(
+        "guests of it are configured ({}): move what is to stay to another node, as with 'mv /etc/pve/nodes/{node}/{path} \
+         /etc/pve/nodes/{here}/{kind}/', and remove the rest",
+        ids.join(", ")
+    ))
+}
+
+pub(crate) fn ha(path: &str, section: &str) -> Reason {
+    let command = match path.rsplit('/').next() {
+        Some("groups.cfg") => ", as with 'ha-manager groupset' or 'ha-manager groupremove'",
+        Some("rules.cfg") => ", as with 'ha-manager rules set' or 'ha-manager rules remove'",
+        _ => "",
+    };
+    lasting(format!("'{section}' in '{path}' names it: take it out there first{command}"))
+}
+
+pub(crate) fn replication(job: &str) -> Reason {
+    lasting(format!(
+        "replication job '{job}' is from or to it: delete the job first with 'pvesr delete {job} --force'"
+    ))
+}
+
+pub(crate) fn ceph_daemons(daemons: &[String]) -> Reason {
+    lasting(format!("'/etc/pve/ceph.conf' has daemons on it ({}): destroy them first", daemons.join(", ")))
+}
+
+pub(crate) fn osds(osds: &[u32]) -> Reason {
+    let names: Vec<String> = osds.iter().map(|osd| format!("osd.{osd}")).collect();
+    lasting(format!("Ceph has OSDs on it ({}): destroy them first", names.join(", ")))
+}
+
+pub(crate) fn osds_not_asked(node: &str) -> String {
+    format!(
+        "Ceph is in use but does not say which OSDs are on '{node}' ('ceph osd ls-tree {node}' failed): make sure that there \
+         are none"
+    )
+}
+
+pub(crate) fn misses_the_configuration(names: &[&str]) -> String {
+    format!(
+        "not online, and so without the new corosync.conf: {}; remove what is off for good, and on the others copy \
+         '/etc/pve/corosync.conf' of a member to '/etc/corosync/' before corosync starts",
+        quoted(names)
+    )
+}
+
+pub(crate) fn shared_keys(node: &str, fingerprints: &[String]) -> String {
+    format!(
+        "root still logs in with keys that carry the name of '{node}' and are another's too: {}",
+        fingerprints.join(", ")
+    )
+}

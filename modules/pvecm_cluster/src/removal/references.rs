@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Where the cluster's own configuration names a node: high availability, replication, Ceph.
+
+/// A section of a PVE configuration file: its header (`rule: x`) and its properties.
+struct Section<'a> {
+    kind: &'a str,
+    id: &'a str,
+    properties: Vec<(&'a str, &'a str)>,
+}
+
+/// Reads sections: a header in the first column, its properties indented below.
+fn sections(text: &str) -> Vec<Section<'_>> {
+    let mut found: Vec<Section<'_>> = Vec::new();
+    for line in text.lines() {
+        let trimmed = line.trim();
+        if trimmed.is_empty() || trimmed.starts_with('#') {
+            continue;
+        }
+        if line.starts_with([' ', '\t']) {
+            let (key, value) = trimmed.split_once([' ', '\t']).unwrap_or((trimmed, ""));
+            if let Some(section) = found.last_mut() {
+                section.properties.push((key, value.trim()));
+            }
+        } else if let Some((kind, id)) = trimmed.split_once(':') {
+            found.push(Section { kind: kind.trim(), id: id.trim(), properties: Vec::new() });
+        }
+    }
+    found
+}
+
+/// The sections of a file of high availability that name the node, as `group: main`.
+///
+/// Groups and rules have `nodes pve1:2,pve3`, fence devices `connect DEVICE node=pve3`.
+pub(crate) fn ha(text: &str, node: &str) -> Vec<String> {
+    let names = |(key, value): &(&str, &str)| match *key {
+        "nodes" => value.split([',', ';', ' ']).any(|item| item.split(':').next() == Some(node)),
+        "comment" => false,
+        _ => value.split_whitespace().any(|word| word.strip_prefix("node=") == Some(node)),
+    };
+    let naming = sections(text).into_iter().filter(|section| section.properties.iter().any(names));
+    naming.map(|section| format!("{}: {}", section.kind, section.id)).collect()
+}
+
+/// The replication jobs from or to the node.
+pub(crate) fn replication(text: &str, node: &str) -> Vec<String> {
+    let leads = |(key, value): &(&str, &str)| matches!(*key, "target" | "source") && *value == node;
+    let jobs = sections(text).into_iter().filter(|section| section.properties.iter().any(leads));
+    jobs.map(|section| section.id.to_owned()).collect()
+}
+
+/// The Ceph daemons that ceph.conf places on the node: sections of its name (`[mon.pve3]`) and with it as their host.
+pub(crate) fn ceph(text: &str, node: &str) -> Vec<String> {
+    let mut daemons: Vec<String> = Vec::new();
+    let mut section = "";
+    for line in text.lines().map(str::trim) {
+        let of_node = if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+            section = name.trim();
+            section.split_once('.').is_some_and(|(_, id)| id == node)
+        } else {
+            let property = line.split_once('=').map(|(key, value)| (key.trim(), value.trim()));
+            section.contains('.') && property == Some(("host", node))
+        };
+        if of_node && !daemons.iter().any(|daemon| daemon == section) {
+            daemons.push(section.to_owned());
+        }
+    }
+    daemons
+}
+
+/// The OSDs that `ceph osd ls-tree NODE` lists, a number a line.
+pub(crate) fn osds(text: &str) -> Vec<u32> {
+    text.lines().filter_map(|line| line.trim().parse().ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn high_availability() {
+        let groups = "group: prefer\n\tcomment nodes pve3\n\tnodes pve1:2,pve3:1\n\tnofailback 0\n\ngroup: other\n\tnodes pve1\n";
+        assert_eq!(ha(groups, "pve3"), ["group: prefer"]);
+        assert_eq!(ha(groups, "pve"), Vec::<String>::new());
+        let rules = "node-affinity: r1\n\tnodes pve3\n\tresources vm:100\n\nresource-affinity: r2\n\taffinity negative\n\
+                     \tresources vm:1,vm:2\n";
+        assert_eq!(ha(rules, "pve3"), ["node-affinity: r1"]);
+        let fence = "# devices\ndevice: apc\n\tagent fence_apc\nconnect: apc\n\tplug node=pve3 port=1\n";
+        assert_eq!(ha(fence, "pve3"), ["connect: apc"]);
+        assert_eq!(ha("vm: 100\n\tgroup pve3\n\tcomment node=pve3\n", "pve3"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn replication_jobs() {
+        let text = "local: 100-0\n\ttarget pve3\n\trate 10\n\nlocal: 101-0\n\tsource pve3\n\ttarget pve1\n\nlocal: 102-0\n\
+                    \ttarget pve30\n\tcomment pve3\n";
+        assert_eq!(replication(text, "pve3"), ["100-0", "101-0"]);
+    }
+
+    #[test]
+    fn ceph_daemons() {
+        let text = "[global]\n\thost = pve3\n\tmon_host = 10.0.0.1\n\n[mon.pve3]\n\thost = pve3\n[mds.a]\n\thost = pve3\n\
+                    [mon.pve1]\n\tpublic_addr = 10.0.0.1\n";
+        assert_eq!(ceph(text, "pve3"), ["mon.pve3", "mds.a"]);
+        assert_eq!(osds("4\n5\n"), [4, 5]);
+    }
+}
