@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Thin front door: every target calls a script that can be run by itself.
 .DEFAULT_GOAL := help
-.PHONY: cluster-init cluster-check cluster-status cluster-nodes cluster-health cluster-report help setup build dist link demo test check lint unit integration lab-up lab-down lab-reset lab-ssh lab-partition lab-heal lab-kill clean
+.PHONY: cluster-init cluster-check cluster-preflight cluster-status cluster-nodes cluster-health cluster-report help setup build dist link demo test check lint unit integration lab-up lab-down lab-reset lab-ssh lab-partition lab-heal lab-kill clean
 
 NODES ?= 3
 NODE ?= pve1
@@ -47,6 +47,9 @@ cluster-init: build ## Form the cluster of INVENTORY, or add the nodes it lacks
 
 cluster-check: build ## Say what cluster-init would do
 	.venv/bin/ansible-playbook -i $(INVENTORY) playbooks/cluster-init.yml --check --diff
+
+cluster-preflight: build ## Say what would stop or harm the formation of INVENTORY
+	.venv/bin/ansible-playbook -i $(INVENTORY) playbooks/cluster-preflight.yml
 
 cluster-status: build ## Say in two lines how the cluster of INVENTORY is
 	tools/cluster-health status -i $(INVENTORY)

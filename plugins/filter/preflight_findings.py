@@ -15,8 +15,9 @@ options:
   _input:
     description:
       - The hosts of the cluster, each with C(node) (as the role P(pve.cluster.cluster_inventory#role) describes it), C(facts) (what
-        M(pve.cluster.cluster_facts) read), C(joins) (whether it is to join), C(creates) (whether it is to create the cluster) and
-        C(unreached) (lines C(WHAT NAME) of lookups and pings that failed).
+        M(pve.cluster.cluster_facts) read), C(joins) (whether it is to join), C(creates) (whether it is to create the cluster),
+        C(unreached) (lines C(WHAT NAME) of lookups that failed), C(local) (lines C(WHAT VALUE..) about the machine itself) and C(measured) (what
+        M(pve.cluster.cluster_probe) answered).
     type: list
     elements: dict
     required: true
@@ -28,6 +29,22 @@ options:
     description: V(production) demands three nodes.
     type: str
     default: development
+  limits:
+    description:
+      - From when on something is too much. C(latency_warning_ms), C(latency_error_ms), C(loss_error_percent), C(clock_warning_ms), C(clock_error_ms)
+        and C(free_mib).
+    type: dict
+    default: {}
+  bridges:
+    description: Bridges that every node should have.
+    type: list
+    elements: str
+    default: []
+  waive:
+    description: Ids of findings to leave out.
+    type: list
+    elements: str
+    default: []
 """
 
 EXAMPLES = """
@@ -45,9 +62,24 @@ _value:
     id:
       description: What kind of finding it is.
       type: str
+    severity:
+      description: V(error) for what would stop or harm the formation, V(warning) for what may.
+      type: str
     node:
       description: The node it is about; none for the cluster as a whole.
       type: str
+    peer:
+      description: The other node, where there is one.
+      type: str
+    link:
+      description: The number of the link, where there is one.
+      type: int
+    measured:
+      description: What was measured, where something was.
+      type: raw
+    limit:
+      description: What it was held against.
+      type: raw
     message:
       description: What was found.
       type: str
@@ -56,22 +88,31 @@ _value:
       type: str
 """
 
+import ipaddress
+
+from ansible_collections.pve.cluster.plugins.plugin_utils.findings import ERROR, WARNING, finding, in_order, split_waived
+from ansible_collections.pve.cluster.plugins.plugin_utils.preflight_machine import machine_findings
+from ansible_collections.pve.cluster.plugins.plugin_utils.preflight_measured import LIMITS, measured_findings
+
 # The major versions of Proxmox VE that the modules know.
 _MAJORS = ("8", "9")
 
 
-def preflight_findings(hosts, cluster_name, environment="development"):
-    """All findings over all nodes; each a dict of id, node, message and remedy."""
+def preflight_findings(hosts, cluster_name, environment="development", limits=None, bridges=(), waive=()):
+    """All findings over all nodes, errors first."""
+    limits = {**LIMITS, **(limits or {})}
     found = []
     for host in hosts:
         name = host["node"]["name"]
-        found.extend({"node": name, **finding} for finding in _of_node(host, cluster_name))
-    found.extend({"node": None, **finding} for finding in _of_cluster(hosts, environment))
-    return found
+        own = [*_of_node(host, cluster_name), *machine_findings(host, limits, bridges), *measured_findings(host, limits)]
+        found.extend({**one, "node": name} for one in own)
+    found.extend(_of_cluster(hosts, environment))
+    counted, _waived = split_waived(found, waive)
+    return in_order(counted)
 
 
-def _finding(identity, message, remedy):
-    return {"id": identity, "message": message, "remedy": remedy}
+def _finding(identity, message, remedy, severity=ERROR, **more):
+    return finding(identity, severity, message, remedy, **more)
 
 
 def _of_cluster(hosts, environment):
@@ -92,7 +133,32 @@ def _of_cluster(hosts, environment):
             "mixed-versions",
             f"the nodes run different major versions of Proxmox VE ({mixed})",
             "upgrade the older nodes first",
+            WARNING,
         )
+    protocols = {}
+    for host in hosts:
+        protocol = (host["facts"].get("versions") or {}).get("join_api")
+        if protocol is not None:
+            protocols.setdefault(protocol, []).append(host["node"]["name"])
+    if len(protocols) > 1:
+        said = "; ".join(f"{number}: {', '.join(names)}" for number, names in sorted(protocols.items()))
+        yield _finding("join-api", f"the nodes join by different versions of the protocol ({said})", "upgrade the older nodes first")
+    yield from _of_families(hosts)
+
+
+def _of_families(hosts):
+    """A link is IPv4 on all nodes or IPv6 on all."""
+    families = {}
+    for host in hosts:
+        for position, link in enumerate(host["node"]["links"]):
+            version = ipaddress.ip_address(str(link["address"])).version
+            families.setdefault(link.get("number", position), {}).setdefault(version, []).append(host["node"]["name"])
+    for number, found in sorted(families.items()):
+        if len(found) > 1:
+            said = "; ".join(f"IPv{version}: {', '.join(names)}" for version, names in sorted(found.items()))
+            yield _finding(
+                "address-family", f"link {number} has addresses of both families ({said})", "give all nodes addresses of one family on it", link=number
+            )
 
 
 def _version(host):
@@ -121,6 +187,7 @@ def _of_node(host, cluster_name):
                 "link-address",
                 f"the address {link['address']} of link {link.get('number', position)} is not on this node",
                 "configure the network, or correct the inventory",
+                link=link.get("number", position),
             )
     for line in host.get("unreached") or []:
         what, _blank, name = line.partition(" ")
@@ -174,9 +241,6 @@ _UNREACHED = {
     ),
     "reverse": lambda name: _finding(
         "reverse-lookup", f"it cannot look up the name of {name}", "run phase 1 first (it writes /etc/hosts), or mend the name service"
-    ),
-    "ping": lambda name: _finding(
-        "ping", f"{name} does not answer a ping", "check cables, VLAN and firewall between the nodes on that network"
     ),
 }
 

@@ -1,0 +1,57 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Nodes of the inventory as the module cluster_probe takes them."""
+
+from __future__ import annotations
+
+DOCUMENTATION = """
+name: probe_nodes
+short_description: Nodes of the inventory as M(pve.cluster.cluster_probe) takes them
+version_added: 0.1.0
+description:
+  - Keeps what a measurement needs. A link without a number has that of its place.
+positional: _input
+options:
+  _input:
+    description: The nodes as the role P(pve.cluster.cluster_inventory#role) describes them.
+    type: list
+    elements: dict
+    required: true
+"""
+
+EXAMPLES = """
+- name: Measure every pair of nodes on every link
+  pve.cluster.cluster_probe:
+    run: one
+    name: "{{ cluster_inventory_node.name }}"
+    nodes: "{{ cluster_inventory_hosts | map('extract', hostvars, 'cluster_inventory_node') | list | pve.cluster.probe_nodes }}"
+"""
+
+RETURN = """
+_value:
+  description: The nodes.
+  type: list
+  elements: dict
+"""
+
+
+def probe_nodes(nodes):
+    """Name, address and links of each."""
+    return [
+        {
+            "name": node["name"],
+            "address": str(node["address"]),
+            "links": [
+                {"number": int(link.get("number", position)), "address": str(link["address"])} for position, link in enumerate(node["links"])
+            ],
+        }
+        for node in nodes
+    ]
+
+
+class FilterModule:
+    """The filter, for Ansible."""
+
+    def filters(self):
+        """Its name and its function."""
+        return {"probe_nodes": probe_nodes}
