@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! The keys of a node in the cluster's files, and the same files without them.
 
-use std::collections::BTreeSet;
-
 use authorized_keys_document::Document;
+
+/// The keys in a file, type and key, for whatever they are.
+pub(crate) fn in_file(bytes: &[u8]) -> Vec<String> {
+    Document::parse(bytes).entries().map(|entry| entry.key.spelling()).collect()
+}
 
 /// authorized_keys without the root keys of a node, and the keys that stay although they carry its name.
 ///
@@ -14,16 +17,17 @@ pub(crate) fn authorized_keys(bytes: &[u8], node: &str, own: &[String]) -> (Vec<
     let mut document = Document::parse(bytes);
     let named: Vec<_> =
         document.entries().filter(|entry| entry.comment == comment).map(|entry| entry.key.clone()).collect();
-    let mut kept = BTreeSet::new();
+    let mut kept = Vec::new();
     for key in &named {
         let others = document.entries().any(|entry| entry.key == *key && entry.comment != comment);
-        if others || own.contains(&key.spelling()) {
-            kept.insert(key.fingerprint());
-        } else {
+        let spelling = key.spelling();
+        if !others && !own.contains(&spelling) {
             document.remove(key);
+        } else if !kept.contains(&spelling) {
+            kept.push(spelling);
         }
     }
-    (document.to_bytes(), kept.into_iter().collect())
+    (document.to_bytes(), kept)
 }
 
 /// A line of known_hosts: the hosts it is for, and its key. None for comments, markers and what is no such line.
@@ -46,12 +50,13 @@ fn bare(host: &str) -> &str {
 pub(crate) fn known_hosts(text: &str, node: &str, addresses: &[String], others: &[String]) -> String {
     let is_its = |host: &str| bare(host) == node || addresses.iter().any(|address| address == bare(host));
     let is_other = |host: &str| others.iter().any(|other| other == bare(host));
-    let with_key = |is: &dyn Fn(&str) -> bool| -> BTreeSet<(&str, &str)> {
+    let with_key = |is: &dyn Fn(&str) -> bool| -> Vec<(&str, &str)> {
         let lines = text.lines().filter_map(known_host);
         lines.filter(|(hosts, _)| hosts.iter().any(|host| is(host))).map(|(_, key)| key).collect()
     };
     let theirs = with_key(&is_other);
-    let its: BTreeSet<_> = with_key(&|host| bare(host) == node).difference(&theirs).copied().collect();
+    let mut its = with_key(&|host| bare(host) == node);
+    its.retain(|key| !theirs.contains(key));
     let mut after = String::new();
     for raw in text.split_inclusive('\n') {
         let Some((hosts, key)) = known_host(raw) else {

@@ -4,9 +4,10 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use cluster_state::{StateError, leftovers, ssh};
+use cluster_state::{StateError, leftovers};
 use host::{Command, FileKind, Host, HostError, if_there, is_there, read_text};
 
+use super::keys;
 use super::references;
 use super::seen::{Ceph, Entry, Seen};
 use super::wanted::Wanted;
@@ -15,6 +16,7 @@ use crate::seen::Joining;
 
 pub(crate) const AUTHORIZED_KEYS: &str = "/etc/pve/priv/authorized_keys";
 pub(crate) const KNOWN_HOSTS: &str = "/etc/pve/priv/known_hosts";
+const SSH: &str = "/root/.ssh";
 const HA: &str = "/etc/pve/ha";
 const REPLICATION: &str = "/etc/pve/replication.cfg";
 const CEPH: &str = "/etc/pve/ceph.conf";
@@ -29,13 +31,12 @@ pub(crate) fn directory(node: &str) -> PathBuf {
 /// The cluster and the node as they are now.
 pub(crate) fn see(host: &dyn Host, wanted: &Wanted) -> Result<Seen, StateError> {
     let here = crate::observe::here(host)?;
-    let own = ssh::query(host)?.root_public_keys;
     Ok(Seen {
         joining: joining(host, &here.view.node)?,
         here,
         directory: tree(host, &directory(&wanted.node))?,
         authorized_keys: if_there(host.read(Path::new(AUTHORIZED_KEYS)))?.unwrap_or_default(),
-        own_keys: own.into_iter().map(|key| format!("{} {}", key.kind, key.key)).collect(),
+        own_keys: own_keys(host)?,
         known_hosts: text(host, KNOWN_HOSTS)?,
         ha: ha(host)?,
         replication: text(host, REPLICATION)?,
@@ -45,6 +46,17 @@ pub(crate) fn see(host: &dyn Host, wanted: &Wanted) -> Result<Seen, StateError> 
 
 fn text(host: &dyn Host, path: &str) -> Result<String, HostError> {
     Ok(if_there(read_text(host, Path::new(path)))?.unwrap_or_default())
+}
+
+/// Root's own keys on this node.
+fn own_keys(host: &dyn Host) -> Result<Vec<String>, HostError> {
+    let names = if_there(host.list(Path::new(SSH)))?.unwrap_or_default();
+    let mut keys = Vec::new();
+    for name in names.iter().filter(|name| name.ends_with(".pub")) {
+        let content = if_there(host.read(&Path::new(SSH).join(name)))?;
+        keys.extend(content.iter().flat_map(|bytes| keys::in_file(bytes)));
+    }
+    Ok(keys)
 }
 
 /// Who has the lock of a join. One of this node is that of a run that was killed.

@@ -111,9 +111,9 @@ pub(crate) fn misses_the_configuration(names: &[&str]) -> String {
     )
 }
 
-pub(crate) fn shared_keys(node: &str, fingerprints: &[String]) -> String {
+pub(crate) fn shared_keys(node: &str, keys: &[String]) -> String {
     format!(
         "root still logs in with keys that carry the name of '{node}' and are another's too: {}",
-        fingerprints.join(", ")
+        quoted(keys)
     )
 }
