@@ -21,7 +21,7 @@ def health_html(report, changes=()):
     name = escape(report["cluster"])
     sections = [
         _head(report), _findings(report), _changes(changes), _topology(report), _matrices(report), _nodes(report), _certificates(report),
-        _events(report),
+        _events(report), _failover(report),
     ]
     body = "\n".join(section for section in sections if section)
     return (
@@ -210,3 +210,15 @@ def _events(report):
         rows.append(_cells(escape(node["name"]), *counts, last))
     heading = ("Node", "Link down", "Token late", "Token lost", "Retransmits", "Not quorate", "Failures", "Last")
     return _section("Corosync since boot", _table(heading, rows) if rows else "", "events")
+
+
+def _failover(report):
+    rows = [
+        _cells(
+            escape(test["what"]), escape(test["expected"]), escape(test["seen"]), _text(test["detected_s"], " s"), _text(test["healed_s"], " s"),
+            f'<span class="badge {"ok" if test["passed"] else "error"}">{"passed" if test["passed"] else "failed"}</span>',
+        )
+        for test in report.get("failover") or []
+    ]
+    heading = ("Cut", "Expected", "Seen", "Detected after", "Healed after", "Result")
+    return _section("Failover test", _table(heading, rows) if rows else "", "failover")

@@ -13,7 +13,7 @@ def health_markdown(report, changes=()):
     """The whole text."""
     parts = [
         _head(report), _findings(report), _list("Since the earlier report", [_escape(change) for change in changes]), _links(report),
-        _nodes(report), _certificates(report),
+        _nodes(report), _certificates(report), _failover(report),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -99,3 +99,14 @@ def _certificates(report):
         for certificate in node["certificates"]
     ]
     return _table("Certificates", ["Node", "File", "Left"], rows)
+
+
+def _failover(report):
+    rows = [
+        [
+            _escape(test["what"]), _escape(test["expected"]), _escape(test["seen"]), f"{_escape(test['detected_s'])} s", f"{_escape(test['healed_s'])} s",
+            "passed" if test["passed"] else "**failed**",
+        ]
+        for test in report.get("failover") or []
+    ]
+    return _table("Failover test", ["Cut", "Expected", "Seen", "Detected after", "Healed after", "Result"], rows)

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The failover test on real nodes: what it cuts, that it says the truth, and that nothing stays cut whatever becomes of the controller."""
+
+import json
+import tempfile
+import time
+import unittest
+from pathlib import Path
+
+from harness import ROOT, Inventory, fresh, on, play
+
+THREE = ["pve1", "pve2", "pve3"]
+LAB_LIMITS = {"cluster_health_latency_warning_ms": 500, "cluster_health_latency_error_ms": 1000}
+
+
+def two_links():
+    """An inventory with a second link on the management network."""
+    own = [
+        {"short_name": name, "fqdn": f"{name}.lab.local", "management_ip": f"10.77.0.{10 + number}", "node_id": number,
+         "links": [{"number": 0, "address": f"10.77.1.{10 + number}"}, {"number": 1, "address": f"10.77.0.{10 + number}"}]}
+        for number, name in enumerate(THREE, 1)
+    ]
+    return Inventory(3, cluster_nodes=own, corosync_link0_address="")
+
+
+class Failover(unittest.TestCase):
+    """One story: each test goes on where the one before ended."""
+
+    maxDiff = None
+
+    @classmethod
+    def setUpClass(cls):
+        fresh(3, key=True)
+        cls.inventory = two_links()
+        cls.folder = Path(tempfile.mkdtemp(prefix="failover-"))
+        run = play(cls.inventory)
+        assert run.rc == 0, run.output
+
+    def failover(self, **variables):
+        """A run, and the results in its report."""
+        given = {**LAB_LIMITS, "cluster_report_dir": str(self.folder), **variables}
+        run = play(self.inventory, "cluster-failover-test.yml", "-e", json.dumps(given))
+        file = self.folder / "lab.json"
+        return run, json.loads(file.read_text()).get("failover", []) if file.exists() else []
+
+    def whole(self):
+        """All nodes see three members, and nothing is cut or armed."""
+        for name in THREE:
+            self.assertIn("Nodes:            3", on(name, "corosync-quorumtool -s"))
+            self.assertEqual(on(name, "nft list tables").strip(), "", f"{name} is cut")
+            self.assertIn("0 timers", on(name, "systemctl list-timers --no-pager 'pve-cluster-failover*'"))
+
+    def test_10_it_asks_and_refuses(self):
+        run, results = self.failover()
+        self.assertNotEqual(run.rc, 0)
+        self.assertIn("it is not confirmed", run.output)
+        on("pve2", "echo x > /etc/pve/qemu-server/100.conf")
+        run, results = self.failover(failover_test_confirmed="lab")
+        on("pve2", "rm /etc/pve/qemu-server/100.conf")
+        self.assertNotEqual(run.rc, 0)
+        self.assertIn("it has guests (100); failover_test_allow_guests allows that", run.output)
+        self.assertEqual(results, [])
+        self.whole()
+
+    def test_20_links_and_a_node_are_cut_and_mended(self):
+        run, results = self.failover(failover_test_confirmed="lab", failover_test_nodes=["pve2"])
+        self.assertEqual(run.rc, 0, run.output)
+        self.assertEqual(
+            [(one["what"], one["seen"], one["passed"]) for one in results],
+            [(what, "as expected", True) for what in (
+                "link 0 of pve2", "link 1 of pve2", "the corosync network of pve2", "corosync of pve2")],
+        )
+        self.assertEqual(results[2]["expected"], "pve2 is out, the others keep quorum")
+        for one in results:
+            self.assertTrue(0 < one["detected_s"] < 30 and 0 <= one["healed_s"] < 40, one)
+        page = (self.folder / "lab.html").read_text()
+        self.assertIn("Failover test", page)
+        self.assertIn("the corosync network of pve2", page)
+        self.whole()
+
+    def test_30_a_cut_ends_by_itself_when_the_controller_is_gone(self):
+        script = (ROOT / "roles/failover_test/files/failover").read_text()
+        on("pve3", f"cat > /root/failover <<'SCRIPT'\n{script}SCRIPT\nsh /root/failover cut network 12")
+        self.assertIn("pve_cluster_failover", on("pve3", "nft list tables"))
+        self.assertTrue(on("pve3", "sh /root/failover wait 11 1").startswith("1 no"))
+        end = time.monotonic() + 60
+        while "Nodes:            3" not in on("pve3", "corosync-quorumtool -s", check=False):
+            self.assertLess(time.monotonic(), end, "the cut did not end")
+        on("pve3", "rm /root/failover")
+        self.whole()
