@@ -6,11 +6,11 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: corosync_conf
-short_description: Change options of a running Proxmox VE cluster's corosync.conf
+short_description: Change options and links of a running Proxmox VE cluster's corosync.conf
 version_added: "0.1.0"
 description:
-  - Sets and removes options in the sections C(totem), C(quorum) and C(logging) of C(/etc/pve/corosync.conf), raises its
-    C(config_version), and reports success only when corosync on every node runs the change.
+  - Sets and removes options in the sections C(totem), C(quorum) and C(logging) of C(/etc/pve/corosync.conf), adds, changes
+    and removes links, raises its C(config_version), and reports success only when corosync on every node runs the change.
   - Run it on one node of the cluster. The file is the cluster's, so every node gets the change.
   - Every byte of the file that the change does not touch stays as it is, comments and blank lines included. Only the lines
     of the changed options move. (PVE itself sorts the file and drops comments when the next node joins.)
@@ -25,6 +25,9 @@ description:
   - The change is made under the lock that PVE's own programs take, only if the file is still the one that was read, and
     with a backup outside C(/etc/pve). It is then verified that every node runs the new C(config_version), that the running
     corosync has the new values, that the node is quorate with the same members, and that no link was lost.
+  - corosync takes a new link at once, and refuses other addresses for a link that it has, although the file says so from
+    then on. A link with other addresses is therefore removed and made anew, in two steps that are verified each, while
+    another link carries the cluster. It is refused when no other link connects every node.
   - When that does not come true within O(timeout), the old settings are put back under a higher C(config_version), which is
     verified in the same way. The error says whether it worked.
 attributes:
@@ -43,7 +46,7 @@ options:
     description:
       - Options of the section C(totem), such as C(token) (milliseconds), each with its value. An empty value (null)
         removes the option, so that corosync's default counts.
-      - Options of links, C(config_version), C(cluster_name) and C(version) cannot be set.
+      - C(config_version), C(cluster_name) and C(version) cannot be set. Options of links are in O(links).
       - YAML makes a truth value of C(yes), C(no), C(on) and C(off). It becomes the word that the option takes.
     type: dict
   quorum:
@@ -56,10 +59,47 @@ options:
     description:
       - Options of the section C(logging), such as C(debug), in the same way.
     type: dict
+  links:
+    description:
+      - Links, each with its number. Links that are not listed stay as they are.
+    type: list
+    elements: dict
+    suboptions:
+      number:
+        description: The number of the link, 0 to 7.
+        type: int
+        required: true
+      addresses:
+        description:
+          - IP addresses by the name of the node. A new link needs one of every node. Of a link that is there, nodes that are
+            not named keep their address.
+          - The address of the node on which the module runs must be on one of its interfaces, and no two links of a node may
+            be in one network.
+        type: dict
+      priority:
+        description:
+          - C(knet_link_priority), 0 to 255. The link with the highest number carries the cluster, the others stand by.
+        type: int
+      options:
+        description:
+          - Other options of the link, C(knet_ping_interval), C(knet_ping_timeout), C(knet_ping_precision), C(knet_pong_count),
+            C(knet_transport) and C(mcastport), each with its value. An empty value (null) removes the option.
+          - With another C(knet_transport) or C(mcastport) the link is removed and made anew, as with other addresses.
+        type: dict
+      state:
+        description: Whether the link is to be there.
+        type: str
+        choices: [present, absent]
+        default: present
+  several_links:
+    description:
+      - Allows several links to be removed or made anew in one task. It is done one after the other, each verified.
+    type: bool
+    default: false
   timeout:
     description:
-      - How long the change may take to be in use on every node, in seconds. It takes little more than one second when all
-        is well. A change that is undone may take as long again.
+      - How long a step may take to be in use on every node, in seconds. It takes little more than one second when all
+        is well, three with a new link. A change that is undone may take as long again.
     type: int
     default: 60
 notes:
@@ -96,6 +136,35 @@ EXAMPLES = r"""
       debug: "off"
   run_once: true
 
+- name: Add a second link
+  pve.cluster.corosync_conf:
+    links:
+      - number: 1
+        addresses:
+          pve1: 10.78.0.11
+          pve2: 10.78.0.12
+          pve3: 10.78.0.13
+  run_once: true
+
+- name: Let link 1 carry the cluster
+  pve.cluster.corosync_conf:
+    links:
+      - number: 1
+        priority: 20
+      - number: 0
+        priority: 10
+  run_once: true
+
+- name: Move link 0 to another network while link 1 carries
+  pve.cluster.corosync_conf:
+    links:
+      - number: 0
+        addresses:
+          pve1: 10.79.0.11
+          pve2: 10.79.0.12
+          pve3: 10.79.0.13
+  run_once: true
+
 - name: Show what would change
   pve.cluster.corosync_conf:
     totem:
@@ -114,13 +183,13 @@ config_version:
   type: int
   sample: 7
 changes:
-  description: The options that changed, each with its value before and after, null for none.
+  description: The options and addresses that changed, each with its value before and after, null for none.
   returned: success
   type: list
   elements: dict
   contains:
     key:
-      description: Section and option.
+      description: Section and option, such as C(totem.token), C(totem.interface[1].knet_link_priority) or C(nodelist.node[pve1].ring1_addr).
       type: str
     before:
       description: The value before.
@@ -151,6 +220,12 @@ members:
     - name: pve1
       nodeid: 1
       config_version: 7
+steps:
+  description:
+    - In how many steps the change was made, each of which raises C(config_version). A link with other addresses takes two.
+  returned: when something changed, or would
+  type: int
+  sample: 1
 backup:
   description: Copy of the file from before the change, on this node's own disk. The last 10 are kept.
   returned: when something changed, or would
@@ -178,9 +253,21 @@ def main():
             totem=dict(type="dict"),
             quorum=dict(type="dict"),
             logging=dict(type="dict"),
+            links=dict(
+                type="list",
+                elements="dict",
+                options=dict(
+                    number=dict(type="int", required=True),
+                    addresses=dict(type="dict"),
+                    priority=dict(type="int"),
+                    options=dict(type="dict"),
+                    state=dict(type="str", choices=["present", "absent"], default="present"),
+                ),
+            ),
+            several_links=dict(type="bool", default=False),
             timeout=dict(type="int", default=60),
         ),
-        required_one_of=[("totem", "quorum", "logging")],
+        required_one_of=[("totem", "quorum", "logging", "links")],
         supports_check_mode=True,
     )
     module.fail_json(msg="compiled module missing: run make build")

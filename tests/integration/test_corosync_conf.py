@@ -68,10 +68,21 @@ def running(node, key):
     return found and found[1].strip()
 
 
-class Changes(unittest.TestCase):
-    """One story: each test goes on where the one before ended, and ends with a cluster that is whole."""
+def addresses(network):
+    """Addresses of all nodes in a network."""
+    return {node: f"{network}.{10 + number}" for number, node in enumerate(NODES, 1)}
+
+
+def paths(node):
+    """Which link runs between which addresses, as corosync on a node has it."""
+    return sorted(re.findall(r"LINK: (\d) \w+ \((\S+)->(\S+)\) enabled connected", on(node, "corosync-cfgtool -n")))
+
+
+class Story(unittest.TestCase):
+    """Each test goes on where the one before ended, and ends with a cluster that is whole."""
 
     maxDiff = None
+    links = 1
 
     @classmethod
     def setUpClass(cls):
@@ -92,9 +103,13 @@ class Changes(unittest.TestCase):
             found = on(node, f"grep -h config_version {FILES}; cmp {FILES} && echo same")
             self.assertEqual(found.split(), ["config_version:", version] * 2 + ["same"], node)
             self.assertRegex(on(node, "corosync-quorumtool -s", check=False), r"(?m)^Quorate:\s+Yes", node)
-            self.assertEqual(on(node, "corosync-cfgtool -n").count(" connected "), 2, node)
+            self.assertEqual(on(node, "corosync-cfgtool -n").count(" connected "), 2 * self.links, node)
             self.assertEqual(on(node, "corosync -t 2>&1 >/dev/null | grep -c ' error '; true").strip(), "0", node)
         self.assertEqual(on("pve1", f"ls /etc/pve | grep '[.]new$'; ls -d {LOCK} 2>/dev/null; true"), "")
+
+
+class Changes(Story):
+    """Options of a running cluster."""
 
     def test_10_check_mode_tells_and_touches_nothing(self):
         before = {node: state(node) for node in NODES}
@@ -201,6 +216,92 @@ class Changes(unittest.TestCase):
             wait(node, "corosync-cmapctl | grep -c 'status.*= joined' | grep -qx 3")
         wait("pve1", f"mkdir {LOCK}-probe && rmdir {LOCK}-probe")
         self.assertTrue(task("pve1", totem={"token": 5000})["changed"])
+
+
+class Links(Story):
+    """Links of a running cluster, added, moved and removed while it runs on."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        for number, node in enumerate(NODES, 11):
+            on(node, f"ip addr add 10.77.5.{number}/24 dev eth0; ip addr add 10.77.6.{number}/24 dev eth1")
+
+    def setUp(self):
+        self.ring = self.membership()
+
+    def tearDown(self):
+        super().tearDown()
+        self.assertEqual(self.membership(), self.ring, "a membership was lost")
+
+    def membership(self):
+        """The membership as every node counts it: a node that was lost for a moment makes a new one."""
+        return [re.search(r"(?m)^Ring ID:.*", on(node, "corosync-quorumtool -s", check=False))[0] for node in NODES]
+
+    def test_10_the_only_link_is_not_moved(self):
+        before = {node: state(node) for node in NODES}
+        answer = task("pve1", check=False, links=[{"number": 0, "addresses": addresses("10.77.5")}])
+        self.assertIn("while link 0 is away, no other link would connect 'pve2'", answer["msg"])
+        self.assertEqual({node: state(node) for node in NODES}, before)
+
+    def test_20_a_link_that_does_not_connect_is_taken_back(self):
+        nowhere = {**addresses("10.77.5"), "pve3": "10.77.5.113"}
+        answer = task("pve1", check=False, links=[{"number": 1, "addresses": nowhere}], timeout=5)
+        self.assertTrue(answer["rolled_back"], answer)
+        self.assertEqual(answer["reasons"], ["link 1 to 'pve3' is not connected"])
+
+    def test_30_a_second_link_is_added(self):
+        type(self).links = 2
+        answer = task("pve1", links=[{"number": 1, "addresses": addresses("10.77.5")}])
+        self.assertEqual((answer["changed"], answer["steps"]), (True, 1))
+        self.assertIn(("1", "10.77.5.12", "10.77.5.13"), paths("pve2"))
+        self.assertFalse(task("pve3", links=[{"number": 1, "addresses": addresses("10.77.5")}])["changed"])
+
+    def test_40_priorities_and_options_are_switched(self):
+        answer = task("pve2", links=[{"number": 1, "priority": 20, "options": {"knet_ping_interval": 400, "knet_ping_timeout": 800}},
+                                     {"number": 0, "priority": 10}])
+        self.assertEqual((answer["changed"], answer["steps"]), (True, 1))
+        for node in NODES:
+            self.assertEqual([running(node, f"totem.interface.{link}.knet_link_priority") for link in (0, 1)], ["10", "20"])
+            self.assertEqual(running(node, "runtime.config.totem.interface.1.knet_ping_timeout"), "800", node)
+        task("pve2", links=[{"number": 1, "options": {"knet_ping_interval": None, "knet_ping_timeout": None}}])
+
+    def test_50_a_link_is_moved_to_another_network(self):
+        answer = task("pve1", links=[{"number": 0, "addresses": addresses("10.77.6")}])
+        self.assertEqual((answer["changed"], answer["steps"]), (True, 2))
+        for node, own in addresses("10.77.6").items():
+            expected = [("0", own, other) for peer, other in addresses("10.77.6").items() if peer != node]
+            self.assertEqual([path for path in paths(node) if path[0] == "0"], expected)
+            self.assertEqual(running(node, "totem.interface.0.knet_link_priority"), "10", node)
+        self.assertFalse(task("pve2", links=[{"number": 0, "addresses": addresses("10.77.6")}])["changed"])
+
+    def test_60_a_bad_address_ends_as_before(self):
+        before = {node: paths(node) for node in NODES}
+        answer = task("pve1", check=False, links=[{"number": 0, "addresses": {"pve3": "10.77.6.113"}}], timeout=5)
+        self.assertTrue(answer["rolled_back"], answer)
+        self.assertEqual({node: paths(node) for node in NODES}, before)
+        answer = task("pve1", check=False, links=[{"number": 0, "addresses": {"pve1": "10.77.6.111"}}])
+        self.assertIn("'10.77.6.111' for link 0 is no address of this node, 'pve1'", answer["msg"])
+
+    def test_70_a_move_that_is_killed_while_the_link_is_away_is_completed(self):
+        wish = {"links": [{"number": 0, "addresses": addresses("10.77.1")}]}
+        on("pve1", f"echo '{json.dumps(wish)}' > /tmp/wish; (/root/module /tmp/wish > /dev/null) & pid=$!;"
+           " until grep -q 'link 0 is being moved' /etc/corosync/corosync.conf; do sleep 0.02; done; pkill -9 -x module; true")
+        self.assertNotIn("ring0_addr", on("pve2", "cat /etc/pve/corosync.conf"))
+        wait("pve2", "corosync-cmapctl -g totem.config_version | grep -q $(grep -oP 'config_version: \\K.*' /etc/pve/corosync.conf)")
+        answer = task("pve1", **wish)
+        self.assertEqual((answer["changed"], answer["steps"]), (True, 1))
+        self.assertNotIn("being moved", on("pve3", "cat /etc/pve/corosync.conf"))
+        self.assertEqual(running("pve3", "totem.interface.0.knet_link_priority"), "10")
+        self.assertIn(("0", "10.77.1.13", "10.77.1.12"), paths("pve3"))
+
+    def test_80_a_link_is_removed(self):
+        type(self).links = 1
+        answer = task("pve3", links=[{"number": 0, "state": "absent"}])
+        self.assertEqual((answer["changed"], answer["steps"]), (True, 1))
+        for node in NODES:
+            self.assertIsNone(running(node, "totem.interface.0.knet_link_priority"), node)
+            self.assertEqual({path[0] for path in paths(node)}, {"1"}, node)
 
 
 if __name__ == "__main__":

@@ -319,8 +319,16 @@ impl Document {
         if let (Place::Logger(_), Some((_, other))) = (place, sibling) {
             return Err(EditError::Second(other.name.clone()));
         }
+        // links stand in the order of their numbers, as PVE writes them
+        let later = path.get(depth).and_then(|name| {
+            let Place::Interface(link) = place else { return None };
+            let mut interfaces = self.tree.children(parent, name);
+            interfaces
+                .find(|(_, other)| interface_link(other) > Some(*link))
+                .and_then(|(_, other)| other.open)
+        });
         let at = match (sibling.and_then(|(_, sibling)| sibling.close), parent, section.close) {
-            (Some(close), ..) => close + 1,
+            (Some(close), ..) => later.unwrap_or(close + 1),
             (None, 0, _) => self.lines.len(),
             (None, _, Some(close)) => close,
             (None, _, None) => return Err(EditError::Unclosed(section.name.clone())),
@@ -529,6 +537,17 @@ mod tests {
         assert!(document.remove_link(1).unwrap());
         assert_eq!(document.to_text(), TWO);
         assert!(!document.remove_link(1).unwrap());
+    }
+
+    #[test]
+    fn interface_sections_stand_in_the_order_of_their_links() {
+        let first = "  interface {\n    linknumber: 0\n  }\n";
+        for link in [1, 7] {
+            let other = first.replace("linknumber: 0", &format!("linknumber: {link}"));
+            let text = TWO.replace(first, &other);
+            let expected = TWO.replace(first, &format!("{first}{other}"));
+            assert_eq!(after(&text, |d| d.set(&Place::Interface(0), "linknumber", "0")), expected);
+        }
     }
 
     #[test]

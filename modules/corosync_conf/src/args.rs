@@ -11,7 +11,19 @@ pub(crate) struct Args {
     pub(crate) totem: Option<Map<String, Value>>,
     pub(crate) quorum: Option<Map<String, Value>>,
     pub(crate) logging: Option<Map<String, Value>>,
+    pub(crate) links: Option<Vec<LinkArgs>>,
+    pub(crate) several_links: bool,
     pub(crate) timeout: i64,
+}
+
+/// One element of `links`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub(crate) struct LinkArgs {
+    pub(crate) number: i64,
+    pub(crate) addresses: Option<Map<String, Value>>,
+    pub(crate) priority: Option<i64>,
+    pub(crate) options: Option<Map<String, Value>>,
+    pub(crate) state: String,
 }
 
 /// The options as `plugins/modules/corosync_conf.py` documents them.
@@ -22,9 +34,17 @@ pub(crate) fn spec() -> Spec {
             Opt::new("totem", Kind::Dict),
             Opt::new("quorum", Kind::Dict),
             Opt::new("logging", Kind::Dict),
+            Opt::list("links", Kind::Dict).suboptions(vec![
+                Opt::new("number", Kind::Int).required(),
+                Opt::new("addresses", Kind::Dict),
+                Opt::new("priority", Kind::Int),
+                Opt::new("options", Kind::Dict),
+                Opt::new("state", Kind::Str).choices(&["present", "absent"]).default("present"),
+            ]),
+            Opt::new("several_links", Kind::Bool).default(false),
             Opt::new("timeout", Kind::Int).default(60),
         ],
-        required_one_of: &[&["totem", "quorum", "logging"]],
+        required_one_of: &[&["totem", "quorum", "logging", "links"]],
         ..Spec::default()
     }
 }

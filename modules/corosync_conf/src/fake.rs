@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! A cluster of three nodes as one of them sees it, whose pmxcfs and corosync act as the real ones were recorded to.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::rc::Rc;
 use std::time::Duration;
@@ -25,7 +26,19 @@ pub(crate) struct Trouble {
     pub(crate) link_lost: Option<u64>,
     /// A change to this version costs the quorum.
     pub(crate) quorum_lost: Option<u64>,
+    /// Addresses that begin so never answer.
+    pub(crate) dead: Option<&'static str>,
 }
+
+/// What corosync runs: the text it has loaded last, and since when it has each link.
+#[derive(Debug, Default)]
+struct Loaded {
+    text: String,
+    links: BTreeMap<u8, Duration>,
+}
+
+/// How long a new link takes until the other node answers.
+const CONNECTS: Duration = Duration::from_millis(1700);
 
 /// The cluster's file, as PVE writes it.
 pub(crate) fn conf(version: u64) -> String {
@@ -45,9 +58,25 @@ pub(crate) fn conf(version: u64) -> String {
     text
 }
 
+/// The same cluster with a second link.
+pub(crate) fn two_links(version: u64) -> String {
+    let mut text = conf(version).replace(
+        "    linknumber: 0\n  }\n",
+        "    linknumber: 0\n  }\n  interface {\n    linknumber: 1\n  }\n",
+    );
+    for node in 1..=3 {
+        let address = format!("    ring0_addr: 10.77.1.1{node}\n");
+        text = text.replace(&address, &format!("{address}    ring1_addr: 10.77.0.1{node}\n"));
+    }
+    text
+}
+
 /// A node `pve1` of the quorate cluster.
 pub(crate) fn node(text: &str, trouble: Trouble) -> FakeHost {
-    let loaded = Rc::new(RefCell::new(text.to_owned()));
+    let links = Document::parse(text.as_bytes()).links().into_iter().map(|link| (link, Duration::ZERO));
+    let loaded = Rc::new(RefCell::new(Loaded { text: text.to_owned(), links: links.collect() }));
+    let clock = Rc::new(Cell::new(Duration::ZERO));
+    let now = Rc::clone(&clock);
     let members = Rc::new(RefCell::new([Document::parse(text.as_bytes()).config_version().unwrap_or(0); 4]));
     let (for_cmap, members_of, in_cmap) = (Rc::clone(&loaded), Rc::clone(&members), trouble.clone());
     let (in_links, for_links) = (trouble.clone(), Rc::clone(&loaded));
@@ -61,21 +90,18 @@ pub(crate) fn node(text: &str, trouble: Trouble) -> FakeHost {
         .file(LOCAL, text)
         .dir("/var/backups")
         .with(|machine| process(machine, 100))
-        .at(Duration::ZERO, move |machine| watch(machine, text_of(machine), loaded, members, trouble))
+        .with_address("eth0", "10.77.0.11", 24)
+        .with_address("eth1", "10.77.1.11", 24)
+        .with_address("eth2", "10.77.5.11", 24)
+        .at(Duration::ZERO, move |machine| watch(machine, text_of(machine), loaded, members, trouble, clock))
         .action("corosync-cfgtool -R", Answer::ok("Reloading corosync.conf...\nDone\n"))
-        .query_with(move |command| {
-            let version = |text: &str| Document::parse(text.as_bytes()).config_version().unwrap_or(0);
-            match command.line().as_str() {
-                "corosync-cmapctl" => {
-                    Some(Answer::ok(cmap(&for_cmap.borrow(), &members_of.borrow(), &in_cmap)))
-                }
-                "corosync-cfgtool -n" => {
-                    let lost = in_links.link_lost.is_some_and(|at| version(&for_links.borrow()) == at);
-                    Some(Answer::ok(cfgtool(&in_links, lost)))
-                }
-                "corosync -t -c /dev/stdin" => Some(corosync_t(&command.stdin)),
-                _ => None,
+        .query_with(move |command| match command.line().as_str() {
+            "corosync-cmapctl" => {
+                Some(Answer::ok(cmap(&for_cmap.borrow().text, &members_of.borrow(), &in_cmap)))
             }
+            "corosync-cfgtool -n" => Some(Answer::ok(cfgtool(&for_links.borrow(), &in_links, now.get()))),
+            "corosync -t -c /dev/stdin" => Some(corosync_t(&command.stdin)),
+            _ => None,
         })
 }
 
@@ -96,10 +122,12 @@ fn text_of(machine: &Machine) -> String {
 fn watch(
     machine: &mut Machine,
     known: String,
-    loaded: Rc<RefCell<String>>,
+    loaded: Rc<RefCell<Loaded>>,
     members: Rc<RefCell<[u64; 4]>>,
     trouble: Trouble,
+    clock: Rc<Cell<Duration>>,
 ) {
+    clock.set(machine.now());
     let now = text_of(machine);
     let version = |text: &str| Document::parse(text.as_bytes()).config_version().unwrap_or(0);
     if now != known && version(&now) >= version(&known) && version(&now) > 0 {
@@ -110,6 +138,14 @@ fn watch(
             let document = Document::parse(text.as_bytes());
             if !disagreements(&document).is_empty() {
                 return; // a file that cannot be read leaves corosync as it was
+            }
+            let mut loaded = loaded.borrow_mut();
+            if !loaded.takes(&document) {
+                return;
+            }
+            loaded.links.retain(|link, _| document.links().contains(link));
+            for link in document.links() {
+                loaded.links.entry(link).or_insert(machine.now());
             }
             let version = document.config_version().unwrap_or(0);
             for nodeid in 1..=3 {
@@ -122,10 +158,24 @@ fn watch(
             if trouble.quorum_lost == Some(version) {
                 machine.set_quorate(false);
             }
-            *loaded.borrow_mut() = text;
+            loaded.text = text;
         });
     }
-    machine.after(Duration::from_millis(10), move |machine| watch(machine, now, loaded, members, trouble));
+    machine.after(Duration::from_millis(10), move |machine| {
+        watch(machine, now, loaded, members, trouble, clock)
+    });
+}
+
+impl Loaded {
+    /// corosync changes no address of a link that it has, and refuses the whole file then.
+    fn takes(&self, new: &Document) -> bool {
+        let old = Document::parse(self.text.as_bytes());
+        new.nodes().into_iter().zip(old.nodes()).all(|(new, old)| {
+            new.addresses
+                .iter()
+                .all(|(link, address)| old.addresses.get(link).is_none_or(|old| old == address))
+        })
+    }
 }
 
 /// `corosync-cmapctl` of a corosync that has loaded this file.
@@ -144,6 +194,11 @@ fn cmap(loaded: &str, members: &[u64; 4], trouble: &Trouble) -> String {
             }
         }
     }
+    for interface in document.interfaces() {
+        for (key, value) in interface.keys.iter().filter(|(key, _)| *key != "linknumber") {
+            let _ = writeln!(text, "totem.interface.{}.{key} (u8) = {value}", interface.link);
+        }
+    }
     for nodeid in 1..=3_u32 {
         let status = if trouble.offline.contains(&nodeid) { "left" } else { "joined" };
         let version = members.get(nodeid as usize).copied().unwrap_or(0);
@@ -156,16 +211,29 @@ fn cmap(loaded: &str, members: &[u64; 4], trouble: &Trouble) -> String {
     text
 }
 
-fn cfgtool(trouble: &Trouble, lost: bool) -> String {
+fn cfgtool(loaded: &Loaded, trouble: &Trouble, now: Duration) -> String {
+    let document = Document::parse(loaded.text.as_bytes());
+    let lost = trouble.link_lost.is_some() && trouble.link_lost == document.config_version();
+    let nodes = document.nodes();
     let mut text = "Local node ID 1, transport knet\n".to_owned();
-    for nodeid in [2, 3] {
-        if !trouble.offline.contains(&nodeid) {
-            let connected = if lost && nodeid == 2 { "" } else { " connected" };
-            let _ = write!(
+    for nodeid in [2, 3].into_iter().filter(|nodeid| !trouble.offline.contains(nodeid)) {
+        let _ = writeln!(text, "nodeid: {nodeid} reachable");
+        for (link, since) in &loaded.links {
+            let address = |nodeid: u32| {
+                let node = nodes.iter().find(|node| node.nodeid == Some(nodeid));
+                node.and_then(|node| node.addresses.get(link)).cloned().unwrap_or_default()
+            };
+            let dead = trouble.dead.is_some_and(|dead| address(nodeid).starts_with(dead));
+            let up = *since == Duration::ZERO || now >= *since + CONNECTS;
+            let connected = if dead || !up || lost && nodeid == 2 { "" } else { " connected" };
+            let _ = writeln!(
                 text,
-                "nodeid: {nodeid} reachable\n   LINK: 0 udp (10.77.1.11->10.77.1.1{nodeid}) enabled{connected} mtu: 1397\n\n"
+                "   LINK: {link} udp ({}->{}) enabled{connected} mtu: 1397",
+                address(1),
+                address(nodeid)
             );
         }
+        text.push('\n');
     }
     text
 }

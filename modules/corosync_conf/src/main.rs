@@ -6,15 +6,20 @@ mod args;
 mod backup;
 #[cfg(test)]
 mod fake;
+#[cfg(test)]
+mod link_tests;
+mod links;
 mod lock;
 mod module;
 #[cfg(test)]
 mod module_tests;
+mod network;
 mod observe;
 mod plan;
 #[cfg(test)]
 mod plan_tests;
 mod settings;
+mod stages;
 mod verify;
 
 use std::process::ExitCode;

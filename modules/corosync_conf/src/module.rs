@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::args::Args;
 use crate::lock::Lock;
-use crate::plan::{self, Change, Member, Plan, Refusal};
+use crate::plan::{self, Change, Member, Plan, Refusal, Work};
 use crate::settings::Wanted;
 use crate::{apply, backup, observe, verify};
 
@@ -25,7 +25,7 @@ const LOCKED: Duration = Duration::from_secs(10);
 /// Does what the task asks.
 pub(crate) fn run(args: Args, context: &Context, host: &dyn Host) -> Result<Outcome, Failure> {
     let wanted = Wanted::check(&args).map_err(refused)?;
-    let change = match settle(host, &wanted)? {
+    let work = match settle(host, &wanted)? {
         Plan::Nothing(confirmed) => {
             let outcome = with_members(Outcome::unchanged(), &confirmed.members, confirmed.version);
             return Ok(confirmed
@@ -33,18 +33,19 @@ pub(crate) fn run(args: Args, context: &Context, host: &dyn Host) -> Result<Outc
                 .into_iter()
                 .fold(outcome.with("changes", json!([])), Outcome::warn));
         }
-        Plan::Change(change) => change,
+        Plan::Change(work) => work,
     };
-    let refusal = observe::corosync_refusal(host, &change.after.to_bytes())?;
-    if let Some(reason) = refusal {
-        return Err(refused(vec![format!("corosync would not start from the changed file: {reason}")]));
+    for step in &work.steps {
+        if let Some(reason) = observe::corosync_refusal(host, &step.after.to_bytes())? {
+            return Err(refused(vec![format!("corosync would not start from the changed file: {reason}")]));
+        }
     }
-    let copy = backup::path(host.unix_time(), change.version.saturating_sub(1));
-    let outcome = planned(&change, &copy);
+    let copy = backup::path(host.unix_time(), work.before.config_version().unwrap_or(0));
+    let outcome = planned(&work, &copy);
     if context.check_mode {
         return Ok(outcome);
     }
-    carry_out(host, &wanted, &change, &copy)?.map_or(Ok(outcome.clone()), |left| Ok(outcome.warn(left)))
+    carry_out(host, &wanted, &work, &copy)?.map_or(Ok(outcome.clone()), |left| Ok(outcome.warn(left)))
 }
 
 /// Looks and decides. While the only reason against it is a change on its way to the nodes, it looks again.
@@ -65,15 +66,10 @@ fn settle(host: &dyn Host, wanted: &Wanted) -> Result<Plan, Failure> {
 }
 
 /// Makes the change under the lock. Answers with what was left behind, if anything.
-fn carry_out(
-    host: &dyn Host,
-    wanted: &Wanted,
-    change: &Change,
-    copy: &str,
-) -> Result<Option<String>, Failure> {
+fn carry_out(host: &dyn Host, wanted: &Wanted, work: &Work, copy: &str) -> Result<Option<String>, Failure> {
     let lock = Lock::take(host, host.elapsed() + LOCKED.min(wanted.timeout))
         .map_err(|reason| refused(vec![reason]))?;
-    let done = under_lock(host, wanted, change, copy, &lock);
+    let done = under_lock(host, wanted, work, copy, &lock);
     let left = lock.release(host);
     match (done, left) {
         (Ok(()), left) => Ok(left),
@@ -85,78 +81,109 @@ fn carry_out(
     }
 }
 
-fn under_lock(
-    host: &dyn Host,
-    wanted: &Wanted,
-    change: &Change,
-    copy: &str,
-    lock: &Lock,
-) -> Result<(), Failure> {
-    backup::write(host, copy, &change.before.to_bytes())
+fn under_lock(host: &dyn Host, wanted: &Wanted, work: &Work, copy: &str, lock: &Lock) -> Result<(), Failure> {
+    backup::write(host, copy, &work.before.to_bytes())
         .map_err(|error| refused(vec![format!("no backup could be made: {error}")]))?;
-    apply::write(host, change).map_err(|reason| refused(vec![reason]).with("backup", copy))?;
-    let missing = match bring_into_use(host, wanted, change, lock) {
-        Ok(()) => return Ok(()),
-        Err(missing) => missing,
-    };
-    let undone = take_back(host, wanted, change, lock);
+    for (done, step) in work.steps.iter().enumerate() {
+        let (written, missing) = match apply::write(host, step) {
+            Ok(()) => match bring_into_use(host, wanted, step, lock) {
+                Ok(()) => continue,
+                Err(missing) => (done + 1, missing),
+            },
+            Err(reason) if done == 0 => return Err(refused(vec![reason]).with("backup", copy)),
+            Err(reason) => (done, vec![reason]),
+        };
+        let steps = work.steps.get(..written).unwrap_or_default();
+        return Err(failed(wanted, steps, missing, &take_back(host, wanted, steps, lock), copy));
+    }
+    Ok(())
+}
+
+/// Tells what did not come true, and what became of what was begun.
+fn failed(
+    wanted: &Wanted,
+    steps: &[Change],
+    missing: Vec<String>,
+    undone: &Result<u64, Stuck>,
+    copy: &str,
+) -> Failure {
     let seconds = wanted.timeout.as_secs();
     let reason = format!("within {seconds} s the change was not in use everywhere: {}", missing.join("; "));
-    let (msg, rolled_back, version) = match &undone {
+    let written = steps.last().map_or(0, |step| step.version);
+    let (msg, rolled_back, version) = match undone {
         Ok(version) => {
             let msg = format!(
                 "{reason}; the change was undone: all nodes run the old settings again, under config_version {version}"
             );
             (msg, true, *version)
         }
-        Err(left) => {
+        Err(Stuck { left, version }) => {
             let msg = format!(
                 "{reason}; and it could not be undone: {left}; the old file is '{copy}' on this node: give it a \
                  config_version above {} before it is put back",
-                change.version + 1
+                written.max(*version)
             );
-            (msg, false, change.version)
+            (msg, false, written.max(*version))
         }
     };
-    Err(Failure::new(format!("cannot change '{CLUSTER}': {msg}"))
+    Failure::new(format!("cannot change '{CLUSTER}': {msg}"))
         .after_change()
         .with("reasons", missing)
         .with("rolled_back", rolled_back)
         .with("config_version", version)
-        .with("backup", copy))
+        .with("backup", copy)
 }
 
 /// Waits until every node runs the change. Answers with what is missing when the time is over.
 fn bring_into_use(host: &dyn Host, wanted: &Wanted, change: &Change, lock: &Lock) -> Result<(), Vec<String>> {
     let deadline = host.elapsed() + wanted.timeout;
     verify::verify(host, change, lock, deadline)?;
-    if !plan::retimes_links(&change.changes) {
+    if !plan::retimes_links(change) {
         return Ok(());
     }
     apply::reload(host).map_err(|reason| vec![reason])?;
     verify::verify(host, change, lock, deadline)
 }
 
-/// Puts the old text back under a higher version, and looks whether every node runs it.
-fn take_back(host: &dyn Host, wanted: &Wanted, change: &Change, lock: &Lock) -> Result<u64, String> {
-    let back = plan::reversed(change).ok_or("its config_version cannot be raised")?;
-    apply::write(host, &back)?;
-    bring_into_use(host, wanted, &back, lock)
-        .map_err(|missing| format!("the old text is back in place, but {}", missing.join("; ")))?;
-    Ok(back.version)
+/// An undoing that came to a halt.
+struct Stuck {
+    left: String,
+    /// The highest version that may have been written.
+    version: u64,
+}
+
+/// Takes the steps back, the last one first, each verified like a step forward: a link that was made anew has to be
+/// removed before it can have its old addresses.
+fn take_back(host: &dyn Host, wanted: &Wanted, steps: &[Change], lock: &Lock) -> Result<u64, Stuck> {
+    let Some(last) = steps.last() else { return Ok(0) };
+    let mut now = last.after.clone();
+    let mut version = last.version;
+    for step in steps.iter().rev() {
+        let back = plan::reversed(step, &now)
+            .ok_or_else(|| Stuck { left: "its config_version cannot be raised".to_owned(), version })?;
+        version = back.version;
+        apply::write(host, &back).map_err(|left| Stuck { left, version })?;
+        bring_into_use(host, wanted, &back, lock).map_err(|missing| Stuck {
+            left: format!("the old text is back in place, but {}", missing.join("; ")),
+            version,
+        })?;
+        now = back.after;
+    }
+    Ok(version)
 }
 
 fn refused(reasons: Vec<String>) -> Failure {
     Failure::new(format!("cannot change '{CLUSTER}': {}", reasons.join("; "))).with("reasons", reasons)
 }
 
-fn planned(change: &Change, copy: &str) -> Outcome {
-    let diff = Diff::of_file(CLUSTER, shown(&change.before), shown(&change.after));
-    let outcome = with_members(Outcome::changed(), &change.members, change.version)
+fn planned(work: &Work, copy: &str) -> Outcome {
+    let diff = Diff::of_file(CLUSTER, shown(&work.before), shown(&work.after));
+    let outcome = with_members(Outcome::changed(), &work.members, work.version)
         .diff(diff)
-        .with("changes", &change.changes)
+        .with("changes", &work.changes)
+        .with("steps", work.steps.len())
         .with("backup", copy);
-    change.warnings.iter().fold(outcome, |outcome, warning| outcome.warn(warning))
+    work.warnings.iter().fold(outcome, |outcome, warning| outcome.warn(warning))
 }
 
 fn with_members(outcome: Outcome, members: &[Member], version: u64) -> Outcome {

@@ -117,7 +117,7 @@ fn options_that_make_no_sense_are_refused_whole() {
     );
     assert_eq!((answer["changed"].as_bool(), host.steps().len()), (Some(false), 0));
     let answer = run(&host, json!({}));
-    assert_eq!(answer["msg"], "one of the following is required: totem, quorum, logging");
+    assert_eq!(answer["msg"], "one of the following is required: totem, quorum, logging, links");
 }
 
 #[test]

@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
+use cluster_state::cfgtool::Links;
 use cluster_state::cmap::Cmap;
 use cluster_state::pmxcfs::Mount;
 use cluster_state::{StateError, cfgtool, cmap, corosync_conf, pmxcfs};
 use corosync_document::Document;
-use host::{Command, Host, HostError};
+use host::{Command, Host, HostError, LocalAddress};
 
 /// The name under which a new file is prepared, as PVE does.
 pub(crate) const NEW: &str = "/etc/pve/corosync.conf.new";
@@ -26,8 +27,12 @@ pub(crate) struct Seen {
     pub(crate) local: Option<Document>,
     /// What corosync runs.
     pub(crate) running: Result<Cmap, StateError>,
+    /// This node's nodeid, when corosync runs.
+    pub(crate) nodeid: Option<u32>,
     /// Which links reach which nodes: nodeid and link number.
     pub(crate) connected: BTreeSet<(u32, u8)>,
+    /// This node's own addresses.
+    pub(crate) addresses: Vec<LocalAddress>,
     /// A file prepared to become the cluster's file, by whomever.
     pub(crate) prepared: Option<Vec<u8>>,
 }
@@ -35,22 +40,24 @@ pub(crate) struct Seen {
 /// Looks at everything.
 pub(crate) fn seen(host: &dyn Host) -> Result<Seen, StateError> {
     let mount = pmxcfs::query(host)?.mount;
+    let links = cfgtool::query(host).ok();
     let readable = matches!(mount, Mount::ReadOnly | Mount::Writable);
     Ok(Seen {
         conf: if readable { corosync_conf::cluster(host)? } else { None },
         local: corosync_conf::local(host)?,
         running: cmap::query(host),
-        connected: connected(host),
+        nodeid: links.as_ref().map(|links| links.nodeid),
+        connected: links.as_ref().map(connected).unwrap_or_default(),
+        addresses: host.addresses()?,
         prepared: if readable { optional(host, NEW)? } else { None },
         mount,
     })
 }
 
-/// Which links reach which nodes now.
-pub(crate) fn connected(host: &dyn Host) -> BTreeSet<(u32, u8)> {
-    let peers = cfgtool::query(host).map(|links| links.peers).unwrap_or_default();
-    let links = peers.iter().flat_map(|peer| peer.links.iter().map(|link| (peer.nodeid, link)));
-    links.filter(|(_, link)| link.connected).map(|(nodeid, link)| (nodeid, link.number)).collect()
+/// Which links reach which nodes.
+pub(crate) fn connected(links: &Links) -> BTreeSet<(u32, u8)> {
+    let peers = links.peers.iter().flat_map(|peer| peer.links.iter().map(|link| (peer.nodeid, link)));
+    peers.filter(|(_, link)| link.connected).map(|(nodeid, link)| (nodeid, link.number)).collect()
 }
 
 /// A file's content; none when there is no such file.

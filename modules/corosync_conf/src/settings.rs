@@ -7,6 +7,7 @@ use corosync_document::{Effect, Key, ValueKind, key, nearest};
 use serde_json::{Map, Value};
 
 use crate::args::Args;
+use crate::links::WantedLink;
 
 /// The sections whose keys can be set, in the order in which they are told.
 const SECTIONS: [&str; 3] = ["totem", "quorum", "logging"];
@@ -53,10 +54,19 @@ impl Setting {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Wanted {
     pub(crate) settings: Vec<Setting>,
+    pub(crate) links: Vec<WantedLink>,
+    /// Several links may be made anew, one after the other.
+    pub(crate) several_links: bool,
+    /// For each step.
     pub(crate) timeout: Duration,
 }
 
 impl Wanted {
+    /// Whether the task asks for anything but a look.
+    pub(crate) fn changes_something(&self) -> bool {
+        !self.settings.is_empty() || !self.links.is_empty()
+    }
+
     /// Checks the options; all that is wrong with them at once.
     pub(crate) fn check(args: &Args) -> Result<Self, Vec<String>> {
         let mut settings = Vec::new();
@@ -69,11 +79,21 @@ impl Wanted {
                 }
             }
         }
+        let mut links: Vec<WantedLink> = Vec::new();
+        for link in args.links.iter().flatten() {
+            let Some(link) = WantedLink::check(link, &mut wrong) else { continue };
+            if links.iter().any(|other| other.number == link.number) {
+                wrong.push(format!("link {} is given twice", link.number));
+            } else {
+                links.push(link);
+            }
+        }
         if !(1..=LONGEST).contains(&args.timeout) {
             wrong.push(format!("'timeout' is {} s and must be from 1 to {LONGEST} s", args.timeout));
         }
         let timeout = Duration::from_secs(args.timeout.unsigned_abs());
-        if wrong.is_empty() { Ok(Self { settings, timeout }) } else { Err(wrong) }
+        let wanted = Self { settings, links, several_links: args.several_links, timeout };
+        if wrong.is_empty() { Ok(wanted) } else { Err(wrong) }
     }
 }
 
@@ -101,7 +121,7 @@ fn reserved(path: &str) -> Option<String> {
         "totem.cluster_name" => "a cluster keeps the name it was created with",
         "totem.key" => "keys do not belong into this file, which every process of www-data can read",
         "totem.nodeid" | "totem.threads" => "corosync 3 does not use it",
-        "totem.interface" => "the settings of links are not changed by this module",
+        "totem.interface" => "the settings of links are the option 'links'",
         "quorum.device" => {
             "a QDevice is set up by 'pvecm qdevice setup' and removed by 'pvecm qdevice remove'"
         }
@@ -118,9 +138,7 @@ fn unknown(section: &str, name: &str) -> String {
         return format!("'{name}' is no option of '{section}' but of '{other}'");
     }
     if key("totem.interface", name).is_some() {
-        return format!(
-            "'{name}' is no option of '{section}' but of each link, which this module does not change"
-        );
+        return format!("'{name}' is no option of '{section}' but of each link in 'links'");
     }
     match nearest(section, name) {
         Some(near) => format!("'{name}' is no option of '{section}': did you mean '{near}'?"),
@@ -131,7 +149,7 @@ fn unknown(section: &str, name: &str) -> String {
 /// The value as the file has it; none to remove the key.
 ///
 /// YAML makes a truth value of `yes` and `on` and a number of digits, so what is meant depends on the key.
-fn text(known: &Key, value: &Value) -> Result<Option<String>, String> {
+pub(crate) fn text(known: &Key, value: &Value) -> Result<Option<String>, String> {
     let text = match (value, known.kind) {
         (Value::Null, _) => return Ok(None),
         (Value::Bool(truth), ValueKind::OneOf(words)) => {
@@ -165,7 +183,7 @@ mod tests {
         logging: Value,
     ) -> Result<Vec<(String, Option<String>)>, Vec<String>> {
         let args = serde_json::from_value(json!({
-            "totem": totem, "quorum": quorum, "logging": logging, "timeout": 60
+            "totem": totem, "quorum": quorum, "logging": logging, "several_links": false, "timeout": 60
         }));
         let wanted = Wanted::check(&args.unwrap())?;
         Ok(wanted.settings.into_iter().map(|setting| (setting.path(), setting.value)).collect())
@@ -207,7 +225,7 @@ mod tests {
                 "'tokn' is no option of 'totem': did you mean 'token'?",
                 "'totem.token' is '20' and must be a number from 30 to 4294967295",
                 "'to_syslog' is no option of 'totem' but of 'logging'",
-                "'knet_link_priority' is no option of 'totem' but of each link, which this module does not change",
+                "'knet_link_priority' is no option of 'totem' but of each link in 'links'",
                 "'totem.config_version' cannot be set: the module raises it by itself with every change",
                 "'totem.hold' is 'x' and must be a number from 14 to 4294967295",
                 "'totem.join' is '1.5' and must be a number from 30 to 4294967295",
@@ -223,7 +241,9 @@ mod tests {
     #[test]
     fn a_timeout_has_bounds() {
         for timeout in [0, -1, 3601] {
-            let args = serde_json::from_value(json!({"totem": {}, "timeout": timeout})).unwrap();
+            let args =
+                serde_json::from_value(json!({"totem": {}, "several_links": false, "timeout": timeout}))
+                    .unwrap();
             assert_eq!(
                 Wanted::check(&args).unwrap_err(),
                 [format!("'timeout' is {timeout} s and must be from 1 to 3600 s")]

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Whether every node runs the change, and nothing was lost by it.
 
-use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::time::Duration;
 
+use cluster_state::cfgtool::Links;
 use cluster_state::pmxcfs::Mount;
-use cluster_state::{cmap, corosync_conf, pmxcfs};
+use cluster_state::{cfgtool, cmap, corosync_conf, pmxcfs};
 use corosync_document::Document;
 use host::{Host, Waited, wait_until};
 
+use crate::links::same_address;
 use crate::lock::Lock;
 use crate::observe;
 use crate::plan::{Change, expected, name};
@@ -71,11 +73,48 @@ fn look(host: &dyn Host, change: &Change) -> Look {
         }
     }
     running(host, change, &mut look);
-    let lost: BTreeSet<_> = change.connected.difference(&observe::connected(host)).copied().collect();
-    for (nodeid, link) in lost {
-        look.missing.push(format!("link {link} to {} is no longer connected", name(&change.members, nodeid)));
+    match cfgtool::query(host) {
+        Ok(found) => links(change, &found, &mut look),
+        Err(error) => look.missing.push(error.to_string()),
     }
     look
+}
+
+/// The links as corosync runs them, which may be otherwise than its file has them.
+fn links(change: &Change, found: &Links, look: &mut Look) {
+    let lost: Vec<_> = change.connected.difference(&observe::connected(found)).copied().collect();
+    for (nodeid, link) in lost {
+        let still = if change.connected_before.contains(&(nodeid, link)) { "no longer" } else { "not" };
+        let to = name(&change.members, nodeid);
+        look.missing.push(format!("link {link} to {to} is {still} connected"));
+    }
+    let nodes = change.after.nodes();
+    let address = |nodeid: u32, link: u8| {
+        nodes.iter().find(|node| node.nodeid == Some(nodeid)).and_then(|node| node.addresses.get(&link))
+    };
+    for peer in &found.peers {
+        for link in peer.links.iter().filter(|link| change.links.contains(&link.number)) {
+            let to = name(&change.members, peer.nodeid);
+            match (address(found.nodeid, link.number), address(peer.nodeid, link.number)) {
+                (None, _) | (_, None) => {
+                    look.missing.push(format!("link {} to {to} still runs", link.number))
+                }
+                (Some(local), Some(remote)) => {
+                    if differ(local, &link.local) || differ(remote, &link.remote) {
+                        look.missing.push(format!(
+                            "link {} to {to} runs from {} to {}, not from {local} to {remote}",
+                            link.number, link.local, link.remote
+                        ));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Whether these are two addresses. A name in the file says nothing about the address that runs.
+fn differ(wanted: &str, runs: &str) -> bool {
+    wanted.parse::<IpAddr>().is_ok() && !same_address(wanted, runs)
 }
 
 fn running(host: &dyn Host, change: &Change, look: &mut Look) {

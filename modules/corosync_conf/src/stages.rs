@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! The texts on the way from the file to the wanted one. corosync takes most changes at once, and a link with other
+//! addresses only when it was gone in between.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use corosync_document::{Document, Place};
+
+use crate::links::{Link, links};
+use crate::plan::Changed;
+use crate::settings::{Setting, Wanted};
+
+/// Comments of this form hold a link while the file does without it, so that whoever goes on after an interruption
+/// knows what it was: `# link 0 is being moved: node pve1 had 10.77.1.11`.
+const MARK: (&str, &str) = ("# link ", " is being moved: ");
+
+/// The text that is wanted, and all that is against it.
+pub(crate) fn target(before: &Document, wanted: &Wanted) -> (Document, Vec<String>) {
+    let mut reasons = Vec::new();
+    let mut after = before.clone();
+    // a link that an interrupted run was about to make anew
+    if wanted.changes_something() {
+        let (unmarked, interrupted) = without_marks(before);
+        after = unmarked;
+        let there = links(&after);
+        for (number, link) in interrupted.iter().filter(|(number, _)| !there.contains_key(number)) {
+            reasons.extend(link.write(&mut after, *number).err().map(|error| error.to_string()));
+        }
+    }
+    for setting in &wanted.settings {
+        match write(&mut after, setting) {
+            Ok(true) => reasons.extend(setting.obstacle()),
+            Ok(false) => {}
+            Err(reason) => reasons.push(reason),
+        }
+    }
+    for link in &wanted.links {
+        reasons.extend(link.write(&mut after).err());
+    }
+    (after, reasons)
+}
+
+fn write(document: &mut Document, setting: &Setting) -> Result<bool, String> {
+    let place = Place::section(setting.section);
+    match &setting.value {
+        Some(value) => document.set(&place, &setting.key, value).map_err(|error| error.to_string()),
+        None => Ok(document.remove(&place, &setting.key)),
+    }
+}
+
+/// Links that must be made anew on the way from one text to the other, and those that the other one lacks.
+pub(crate) fn uprooted(before: &Document, target: &Document) -> (BTreeSet<u8>, BTreeSet<u8>) {
+    let (was, will) = (links(before), links(target));
+    let moved = was
+        .iter()
+        .filter(|(number, link)| will.get(number).is_some_and(|new| link.must_be_made_anew(new)))
+        .map(|(number, _)| *number);
+    let removed = was.keys().filter(|number| !will.contains_key(number)).copied();
+    (moved.collect(), removed.collect())
+}
+
+/// The texts from one to the other, in order; without their versions.
+///
+/// First comes all that corosync takes at once, new links too, because they may have to carry what follows.
+pub(crate) fn stages(before: &Document, target: &Document, wanted: &Wanted) -> Result<Vec<Document>, String> {
+    let (moved, removed) = uprooted(before, target);
+    let mut kept = links(before);
+    kept.retain(|number, _| moved.contains(number) || removed.contains(number));
+    let mut stages = Vec::new();
+    let first = with_links(target, &kept)?;
+    if !changes(before, &first, wanted).is_empty() {
+        stages.push(first);
+    }
+    for number in moved {
+        let Some(link) = kept.remove(&number) else { continue };
+        let whole = with_links(target, &kept)?;
+        let mut without = whole.clone();
+        without.remove_link(number).map_err(|error| error.to_string())?;
+        stages.push(marked(&without, number, &link));
+        stages.push(whole);
+    }
+    if !removed.is_empty() {
+        stages.push(target.clone());
+    }
+    Ok(stages)
+}
+
+/// A text in which these links are as given.
+fn with_links(text: &Document, kept: &BTreeMap<u8, Link>) -> Result<Document, String> {
+    let mut with = text.clone();
+    let sections = !text.interfaces().is_empty();
+    for (number, link) in kept {
+        let mut link = link.clone();
+        if sections {
+            link.options.get_or_insert_default();
+        }
+        link.write(&mut with, *number).map_err(|error| error.to_string())?;
+    }
+    Ok(with)
+}
+
+/// What differs between two texts, of all that this module changes.
+pub(crate) fn changes(before: &Document, after: &Document, wanted: &Wanted) -> Vec<Changed> {
+    let mut found = Vec::new();
+    let mut compare = |key: String, before: Option<&str>, after: Option<&str>| {
+        if before != after {
+            found.push(Changed { key, before: before.map(str::to_owned), after: after.map(str::to_owned) });
+        }
+    };
+    for setting in &wanted.settings {
+        let place = Place::section(setting.section);
+        compare(setting.path(), before.value(&place, &setting.key), after.value(&place, &setting.key));
+    }
+    let (was, will) = (links(before), links(after));
+    let none = Link::default();
+    for number in was.keys().chain(will.keys()).collect::<BTreeSet<_>>() {
+        let (was, will) = (was.get(number).unwrap_or(&none), will.get(number).unwrap_or(&none));
+        for node in was.addresses.keys().chain(will.addresses.keys()).collect::<BTreeSet<_>>() {
+            let address = |link: &'_ Link| link.addresses.get(node).cloned();
+            let key = format!("{}.ring{number}_addr", Place::Node(node.clone()));
+            compare(key, address(was).as_deref(), address(will).as_deref());
+        }
+        let options = |link: &Link| link.options.clone().unwrap_or_default();
+        let (was, will) = (options(was), options(will));
+        for name in was.keys().chain(will.keys()).collect::<BTreeSet<_>>() {
+            let key = format!("{}.{name}", Place::Interface(*number));
+            compare(key, was.get(name).map(String::as_str), will.get(name).map(String::as_str));
+        }
+    }
+    found
+}
+
+fn marked(document: &Document, number: u8, link: &Link) -> Document {
+    let (before, behind) = MARK;
+    let addresses = link.addresses.iter().map(|(node, address)| format!("node {node} had {address}"));
+    let options = link.options.iter().flatten().map(|(name, value)| format!("option {name} had {value}"));
+    let marks = addresses.chain(options).map(|mark| format!("{before}{number}{behind}{mark}\n"));
+    Document::parse(&[marks.collect::<String>().into_bytes(), document.to_bytes()].concat())
+}
+
+/// A text without its marks, and the links that they tell of.
+fn without_marks(document: &Document) -> (Document, BTreeMap<u8, Link>) {
+    let mut links: BTreeMap<u8, Link> = BTreeMap::new();
+    let mut rest = Vec::new();
+    for line in document.to_bytes().split_inclusive(|byte| *byte == b'\n') {
+        let text = String::from_utf8_lossy(line);
+        let mark = text.strip_prefix(MARK.0).and_then(|text| text.split_once(MARK.1));
+        let Some((number, mark)) = mark.and_then(|(number, mark)| Some((number.parse().ok()?, mark))) else {
+            rest.extend_from_slice(line);
+            continue;
+        };
+        let words: Vec<&str> = mark.split_whitespace().collect();
+        let link = links.entry(number).or_default();
+        match words.as_slice() {
+            ["node", node, "had", address] => {
+                drop(link.addresses.insert((*node).to_owned(), (*address).to_owned()));
+            }
+            ["option", name, "had", value] => {
+                let options = link.options.get_or_insert_default();
+                options.insert((*name).to_owned(), (*value).to_owned());
+            }
+            _ => {}
+        }
+    }
+    let document = Document::parse(&rest);
+    if !document.interfaces().is_empty() {
+        for link in links.values_mut() {
+            link.options.get_or_insert_default();
+        }
+    }
+    (document, links)
+}
