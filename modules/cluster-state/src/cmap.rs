@@ -143,7 +143,10 @@ impl Cmap {
     #[must_use]
     pub fn member_versions(&self) -> BTreeMap<u32, u64> {
         let joined = self.members().into_iter().filter(|member| member.joined);
-        joined.map(|member| (member.nodeid, member.config_version)).collect()
+        // Not collected: that would sort first, by code of its own in every module.
+        let mut versions = BTreeMap::new();
+        versions.extend(joined.map(|member| (member.nodeid, member.config_version)));
+        versions
     }
 
     /// Keys `prefix` + group + `.` + field, gathered by group.

@@ -78,7 +78,10 @@ impl Document {
     #[must_use]
     pub fn links(&self) -> BTreeSet<u8> {
         let nodes = self.nodes().into_iter().flat_map(|node| node.addresses.into_keys());
-        nodes.chain(self.interfaces().into_iter().map(|interface| interface.link)).collect()
+        // Not collected: that would sort first, by code of its own in every module.
+        let mut links = BTreeSet::new();
+        links.extend(nodes.chain(self.interfaces().into_iter().map(|interface| interface.link)));
+        links
     }
 
     /// The quorum device, if the file has one.

@@ -116,7 +116,7 @@ pub(crate) fn plan(
         (Deed::Create, _) => Plan::Create(Forecast {
             nodeid: wanted.nodeid.unwrap_or(1),
             config_version: 1,
-            members: BTreeSet::from([name.clone()]),
+            members: set([name.clone()]),
         }),
         (Deed::Join, Some(conf)) => Plan::Join(Forecast {
             nodeid: conf
@@ -125,10 +125,17 @@ pub(crate) fn plan(
                 .or(wanted.nodeid)
                 .unwrap_or_else(|| conf.free_nodeid()),
             config_version: conf.config_version + 1,
-            members: conf.nodes.values().map(|node| &node.name).chain([name]).cloned().collect(),
+            members: set(conf.nodes.values().map(|node| &node.name).chain([name]).cloned()),
         }),
         (Deed::Confirm, _) | (Deed::Join, None) => Plan::Confirm,
     })
+}
+
+/// A set, one by one: collecting it would sort first, by code of its own for each type.
+fn set<T: Ord>(items: impl IntoIterator<Item = T>) -> BTreeSet<T> {
+    let mut set = BTreeSet::new();
+    set.extend(items);
+    set
 }
 
 pub(crate) fn mount(mount: &Mount, booting: bool) -> Vec<Reason> {
@@ -315,7 +322,7 @@ fn health(peer: &Peer, conf: &Conf, joining: &str) -> Vec<Reason> {
     if !offline.is_empty() {
         reasons.push(reason::offline(&offline));
     }
-    let versions: BTreeSet<u64> = running.versions.values().copied().collect();
+    let versions = set(running.versions.values().copied());
     if versions.len() > 1 {
         reasons.push(reason::versions_differ(&spread(conf, running)));
     } else if !versions.contains(&conf.config_version) {
@@ -326,7 +333,7 @@ fn health(peer: &Peer, conf: &Conf, joining: &str) -> Vec<Reason> {
 
 /// Which member runs which config_version: `3 on 'pve1', 'pve2' and 4 on 'pve3'`.
 pub(crate) fn spread(conf: &Conf, running: &crate::seen::Running) -> String {
-    let versions: BTreeSet<u64> = running.versions.values().copied().collect();
+    let versions = set(running.versions.values().copied());
     let one = |version: &u64| {
         let on = running.versions.iter().filter(|(_, runs)| *runs == version);
         format!("{version} on {}", quoted(on.map(|(id, _)| conf.name_of(*id))))

@@ -37,6 +37,9 @@ impl Conf {
             }
         }
         let interfaces = document.interfaces();
+        // Not collected: that would sort first, by code of its own.
+        let mut priorities = BTreeMap::new();
+        priorities.extend(interfaces.iter().filter_map(|link| Some((link.link, link.priority?))));
         Ok(Self {
             cluster_name: document.cluster_name().ok_or("it has no cluster_name")?.to_owned(),
             config_version: document.config_version().ok_or("it has no config_version")?,
@@ -44,7 +47,7 @@ impl Conf {
             qdevice: document.device().is_some(),
             nodes,
             links: document.links(),
-            priorities: interfaces.iter().filter_map(|link| Some((link.link, link.priority?))).collect(),
+            priorities,
         })
     }
 
