@@ -18,9 +18,10 @@ class Removal(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        fresh(3, key=True)
+        fresh(4, key=True)
         cls.three = Inventory(3)
-        formed = play(cls.three)
+        cls.four = Inventory(4)
+        formed = play(cls.four)
         assert formed.rc == 0, formed.output
         on("pve3", "echo x > /etc/pve/nodes/pve3/notes")
         # What older releases write, and clusters made by them still have.
@@ -43,18 +44,35 @@ class Removal(unittest.TestCase):
         """The run ended well on every host that it needed."""
         self.assertEqual(run.rc, 0, run.output)
 
-    def assert_gone(self):
-        """Nothing on the members that stay knows pve3."""
-        views = nodes_agree(STAYING)
-        self.assertEqual(views["pve1"], views["pve2"])
-        self.assertEqual(len(views["pve1"][2]), 2, views)
-        for node in STAYING:
-            self.assertNotIn("pve3", on(node, "cat /etc/pve/corosync.conf /etc/corosync/corosync.conf /etc/pve/.members"))
-            self.assertNotIn("pve3", on(node, "ls /etc/pve/nodes"))
-            self.assertNotIn("root@pve3", on(node, "cat /etc/pve/priv/authorized_keys"))
-            self.assertNotRegex(on(node, "cat /etc/pve/priv/known_hosts"), r"pve3|10\.77\.0\.13")
+    def assert_gone(self, gone="pve3", staying=STAYING):
+        """Nothing on the members that stay knows the node."""
+        views = nodes_agree(staying)
+        self.assertEqual(len({str(view) for view in views.values()}), 1, views)
+        self.assertEqual(len(views["pve1"][2]), len(staying), views)
+        for node in staying:
+            self.assertNotIn(gone, on(node, "cat /etc/pve/corosync.conf /etc/corosync/corosync.conf /etc/pve/.members"))
+            self.assertNotIn(gone, on(node, "ls /etc/pve/nodes"))
+            self.assertNotIn(f"root@{gone}", on(node, "cat /etc/pve/priv/authorized_keys"))
+            self.assertNotRegex(on(node, "cat /etc/pve/priv/known_hosts"), rf"{gone}|10\.77\.0\.1{gone[-1]}")
             self.assertEqual(on(node, "ls /etc/pve/priv/lock").strip(), "")
             self.assertRegex(on(node, "pvecm status"), r"(?m)^Quorate:\s+Yes")
+
+    def test_05_a_run_that_is_killed_half_way_is_finished_by_the_next(self):
+        lab("kill", "pve4")
+        wait("pve1", "! corosync-quorumtool -siH | grep -q 0x00000004")
+        # As soon as the cluster no longer lists the node, while the module waits for the others.
+        on("pve1", "setsid sh -c 'while grep -q pve4 /etc/pve/corosync.conf; do sleep 0.05; done; "
+                   "until pkill -9 -f pvecm_cluster; do sleep 0.05; done' >/dev/null 2>&1 </dev/null &")
+        run = play(self.four, PLAYBOOK, "-e", "node=pve4")
+        self.assertNotEqual(run.rc, 0, run.output)
+        wait("pve1", "! grep -q pve4 /etc/pve/corosync.conf")
+        self.assertIn("pve4", on("pve1", "ls /etc/pve/nodes"), "the run was to be killed before it cleaned")
+        run = play(self.four, PLAYBOOK, "-e", "node=pve4")
+        self.succeeded(run)
+        self.assertEqual(run.changed()["pve1"], 1, run.output)
+        self.assert_gone("pve4", [*STAYING, "pve3"])
+        # Out of the inventory, its names go: what follows is about pve3 alone.
+        self.succeeded(play(self.three, PLAYBOOK, "-e", "node=pve4"))
 
     def test_10_an_online_node_is_refused(self):
         self.refused("node 'pve3' is online: shut it down")
