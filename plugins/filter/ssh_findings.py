@@ -59,7 +59,7 @@ def ssh_findings(printed, facts):
         found.append((f"root's authorized_keys leads to '{told.get('keys')}', not to the cluster's file '{_CLUSTERS_FILE}'", writable))
     if _pins(facts) and not _is_pinned(told.get("pinned", ""), facts):
         found.append((f"'/etc/pve/nodes/{facts['nodename']}/ssh_known_hosts' has none of its host keys", writable))
-    found += [(f"it does not reach {rest}", False) for what, _blank, rest in lines if what == "unreached"]
+    found += [(f"it does not reach {rest.rstrip('.')}", False) for what, _blank, rest in lines if what == "unreached"]
     return [{"message": message, "mended_by_pve": mended} for message, mended in found]
 
 

@@ -296,3 +296,20 @@ class Ssh(unittest.TestCase):
             pinned = "-o HostKeyAlias=pve3 -o UserKnownHostsFile=/etc/pve/nodes/pve3/ssh_known_hosts -o GlobalKnownHostsFile=none"
             self.assertIn("pve3", on(node, f"{reached} {pinned} 10.77.0.13 hostname"))
         self.unchanged(play(inventory))
+
+    def test_97_one_ssh_folder_for_all_nodes(self):
+        # some sites have made the whole folder a link into /etc/pve
+        for node in THREE:
+            on(node, "cd /root/.ssh && for file in id_* config; do cat $file > /etc/pve/priv/$file; done"
+                     " && cd / && rm -r /root/.ssh && ln -s /etc/pve/priv /root/.ssh")
+        on("pve1", f"echo 'pve2 ssh-rsa AAAAold' >> /etc/pve/priv/known_hosts && echo '{FOREIGN}' >> /etc/pve/priv/known_hosts")
+        inventory = self.inventory(ansible_ssh_private_key_file=str(self.new))
+        self.succeeded(play(inventory))
+        known = on("pve3", "cat /root/.ssh/known_hosts")
+        self.assertNotIn("AAAAold", known)
+        self.assertIn(FOREIGN + "\n", known)
+        on("pve2", "systemctl stop pve-cluster")
+        self.assertIs(logs_in("pve2", self.new), True)
+        on("pve2", "systemctl start pve-cluster")
+        wait("pve2", "corosync-quorumtool -s | grep -q 'Quorate:.*Yes' && mkdir /etc/pve/priv/lock/t && rmdir /etc/pve/priv/lock/t")
+        self.unchanged(play(inventory))

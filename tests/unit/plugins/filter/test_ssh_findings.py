@@ -52,7 +52,7 @@ class SshFindings(unittest.TestCase):
         self.assertEqual(
             ssh_findings(printed(more=more), facts()),
             [
-                {"message": "it does not reach pve2: Host key verification failed.", "mended_by_pve": False},
+                {"message": "it does not reach pve2: Host key verification failed", "mended_by_pve": False},
                 {"message": "it does not reach 10.77.0.12: no answer", "mended_by_pve": False},
             ],
         )
