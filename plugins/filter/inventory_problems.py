@@ -107,17 +107,22 @@ def _address(text):
         return None
 
 
+def _spelled(text):
+    """An address in its one spelling, so that FD00::1 and fd00:0::1 are one; anything else as it is."""
+    return str(_address(text) or text)
+
+
 def _twice(nodes):
     """Names, addresses and nodeids that two nodes have."""
     owners = {}
     for node in nodes:
-        own = {("name", node["name"]), ("address", str(node["address"]))}
-        own |= {("address", str(link.get("address"))) for link in node["links"]}
+        own = {("name", node["name"]), ("address", _spelled(node["address"]))}
+        own |= {("address", _spelled(link.get("address"))) for link in node["links"]}
         if node.get("nodeid"):
-            own.add(("nodeid", node["nodeid"]))
+            own.add(("nodeid", str(node["nodeid"])))
         for thing in own:
             owners.setdefault(thing, []).append(node["name"])
-        addresses = [str(link.get("address")) for link in node["links"]]
+        addresses = [_spelled(link.get("address")) for link in node["links"]]
         for address in sorted({a for a in addresses if addresses.count(a) > 1}):
             yield f"two links of node '{node['name']}' have the address {address}: each link needs its own network"
     for (what, value), names in sorted(owners.items(), key=str):

@@ -35,22 +35,35 @@ class ResidentActionModule(ActionBase):
         result = super().run(tmp, task_vars)
         binary = self._binary()
         if binary is None or self._task.async_val or self._connection.become or not self._connection.has_pipelining:
-            result.update(self._execute_module(task_vars=task_vars, wrap_async=self._task.async_val))
-            return result
+            return self._as_usual(result, task_vars)
 
         arguments = dict(self._task.args)
         self._update_module_args(self._task.action, arguments, task_vars)
-        given = json.dumps(arguments).encode()
+        try:
+            given = json.dumps(arguments).encode()
+        except TypeError:
+            # an encrypted value or a date straight in the task: Ansible's own way knows how to write it
+            return self._as_usual(result, task_vars)
         with open(binary, "rb") as file:
             digest = hashlib.sha256(file.read()).hexdigest()
         resident = f"{_FOLDER}/{os.path.basename(binary)}-{digest}"
-        command = f"test -x {resident} || exit {_NOT_THERE}; {self._compute_environment_string()} exec {resident} /dev/stdin"
+        # The content is compared too: a power cut can leave an empty file, which a shell would run as a success.
+        whole = f'[ "$(sha256sum < {resident} 2>/dev/null)" = "{digest}  -" ] && [ -x {resident} ]'
+        command = f"{whole} || exit {_NOT_THERE}; {self._compute_environment_string()} exec {resident} /dev/stdin"
 
         ran = self._low_level_execute_command(command, sudoable=False, in_data=given)
         if ran["rc"] == _NOT_THERE:
             self._install(binary, resident)
             ran = self._low_level_execute_command(command, sudoable=False, in_data=given)
+        if ran["rc"] == _NOT_THERE:
+            # a home directory from which nothing may be run
+            return self._as_usual(result, task_vars)
         result.update(self._answer(ran))
+        return result
+
+    def _as_usual(self, result, task_vars):
+        """Run the module the way Ansible runs any other."""
+        result.update(self._execute_module(task_vars=task_vars, wrap_async=self._task.async_val))
         return result
 
     def _binary(self):
@@ -71,8 +84,9 @@ class ResidentActionModule(ActionBase):
             self._transfer_file(binary, arriving)
             older = resident.rpartition("-")[0] + "-*"
             placed = self._low_level_execute_command(
-                f"umask 077; mkdir -p {_FOLDER} && rm -f {older} && chmod 0700 {shlex.quote(arriving)}"
-                f" && mv -f {shlex.quote(arriving)} {resident}",
+                f"umask 077; mkdir -p {_FOLDER} && chmod 0700 {shlex.quote(arriving)} && sync {shlex.quote(arriving)}"
+                f" && mv -f {shlex.quote(arriving)} {resident}"
+                f" && for old in {older}; do [ \"$old\" = {resident} ] || rm -f \"$old\"; done",
                 sudoable=False,
             )
             if placed["rc"] != 0:

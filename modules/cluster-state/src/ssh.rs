@@ -23,6 +23,10 @@ pub const AUTHORIZED_KEYS2: &str = "/root/.ssh/authorized_keys2";
 /// Whom root lets in on every node of the cluster.
 pub const CLUSTER_AUTHORIZED_KEYS: &str = "/etc/pve/priv/authorized_keys";
 
+/// The files of root's own key pairs, which pvecm and the nodes log in with. Another `id_*.pub` that lies there may be
+/// somebody else's, and what is listed here becomes a key of the whole cluster.
+const ROOTS_OWN: [&str; 2] = ["id_ed25519.pub", "id_rsa.pub"];
+
 /// A public key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PublicKey {
@@ -77,18 +81,22 @@ pub struct Ssh {
 /// When a directory or file cannot be read, or a public key is not one.
 pub fn query(host: &dyn Host) -> Result<Ssh, StateError> {
     Ok(Ssh {
-        host_keys: keys(host, HOST_KEYS, "ssh_host_", "_key.pub")?,
-        root_public_keys: keys(host, ROOT, "id_", ".pub")?,
+        host_keys: keys(host, HOST_KEYS, |name| name.starts_with("ssh_host_") && name.ends_with("_key.pub"))?,
+        root_public_keys: keys(host, ROOT, |name| ROOTS_OWN.contains(&name))?,
         authorized_keys: key_file(host, AUTHORIZED_KEYS)?,
         authorized_keys2: key_file(host, AUTHORIZED_KEYS2)?,
     })
 }
 
-/// The public keys in the files of a directory whose names begin and end so.
-fn keys(host: &dyn Host, directory: &str, start: &str, end: &str) -> Result<Vec<PublicKey>, StateError> {
+/// The public keys in the files of a directory that are wanted by their name.
+fn keys(
+    host: &dyn Host,
+    directory: &str,
+    wanted: impl Fn(&str) -> bool,
+) -> Result<Vec<PublicKey>, StateError> {
     let mut keys = Vec::new();
     for name in names_in(host, Path::new(directory))? {
-        if !(name.starts_with(start) && name.ends_with(end)) {
+        if !wanted(&name) {
             continue;
         }
         let file = format!("{directory}/{name}");

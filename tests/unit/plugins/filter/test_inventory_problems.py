@@ -49,6 +49,16 @@ class InventoryProblems(unittest.TestCase):
             ],
         )
 
+    def test_spellings_of_one_address_and_nodeid(self):
+        twins = [node(address="FD00::1"), node("pve2", 2, address="fd00:0::1", nodeid="1")]
+        self.assertEqual(
+            inventory_problems(twins, "lab"),
+            [
+                "address 'fd00::1' belongs to pve1 and pve2: it must be unique",
+                "nodeid '1' belongs to pve1 and pve2: it must be unique",
+            ],
+        )
+
     def test_an_address_that_is_a_name(self):
         self.assertEqual(
             inventory_problems([node(address="pve1.lab.local")], "lab"),
