@@ -10,7 +10,9 @@ short_description: Change options and links of a running Proxmox VE cluster's co
 version_added: "0.1.0"
 description:
   - Sets and removes options in the sections C(totem), C(quorum) and C(logging) of C(/etc/pve/corosync.conf), adds, changes
-    and removes links, raises its C(config_version), and reports success only when corosync on every node runs the change.
+    and removes links, sets the votes of nodes, raises its C(config_version), and reports success only when corosync on every
+    node runs the change.
+  - Without any of these options it only reads. What it returns as RV(config) can be given back as options.
   - Run it on one node of the cluster. The file is the cluster's, so every node gets the change.
   - Every byte of the file that the change does not touch stays as it is, comments and blank lines included. Only the lines
     of the changed options move. (PVE itself sorts the file and drops comments when the next node joins.)
@@ -91,9 +93,29 @@ options:
         type: str
         choices: [present, absent]
         default: present
+  nodes:
+    description:
+      - Options by the name of the node, of which C(quorum_votes) is the only one. Nodes that are not named keep theirs. Votes are not
+        changed beside a QDevice.
+    type: dict
+  state:
+    description:
+      - With V(merged) everything that is not listed stays as it is.
+      - With V(replaced) each of O(totem), O(quorum), O(logging), O(links) and O(nodes) that is given is all there is of it.
+        Options that are not listed are removed, so are links and options of links, and nodes that are not listed get one vote.
+        Addresses of a listed link may be left out. What the module does not know or cannot set stays.
+    type: str
+    choices: [merged, replaced]
+    default: merged
   several_links:
     description:
       - Allows several links to be removed or made anew in one task. It is done one after the other, each verified.
+    type: bool
+    default: false
+  validate_only:
+    description:
+      - Only says whether corosync would start from the file with the changes, and PVE would read it. The state of the cluster
+        does not matter, and nothing is changed.
     type: bool
     default: false
   timeout:
@@ -165,6 +187,18 @@ EXAMPLES = r"""
           pve3: 10.79.0.13
   run_once: true
 
+- name: Read the file
+  pve.cluster.corosync_conf:
+  register: before
+  run_once: true
+
+- name: Keep the options as they were read, and the file free of others
+  pve.cluster.corosync_conf:
+    totem: "{{ before.config.totem }}"
+    links: "{{ before.config.links }}"
+    state: replaced
+  run_once: true
+
 - name: Show what would change
   pve.cluster.corosync_conf:
     totem:
@@ -220,6 +254,20 @@ members:
     - name: pve1
       nodeid: 1
       config_version: 7
+config:
+  description:
+    - The file as options of this module, which change nothing when they are given back. Options that cannot be set, such as
+      C(cluster_name), a QDevice and the settings of log subsystems are not in it.
+  returned: success
+  type: dict
+  sample:
+    totem: {token_coefficient: 125, secauth: "on", link_mode: passive, ip_version: ipv4-6}
+    quorum: {provider: corosync_votequorum}
+    logging: {debug: "off", to_syslog: "yes"}
+    links:
+      - number: 0
+        addresses: {pve1: 10.77.1.11, pve2: 10.77.1.12, pve3: 10.77.1.13}
+    nodes: {pve1: {quorum_votes: 1}, pve2: {quorum_votes: 1}, pve3: {quorum_votes: 1}}
 steps:
   description:
     - In how many steps the change was made, each of which raises C(config_version). A link with other addresses takes two.
@@ -264,10 +312,12 @@ def main():
                     state=dict(type="str", choices=["present", "absent"], default="present"),
                 ),
             ),
+            nodes=dict(type="dict"),
+            state=dict(type="str", choices=["merged", "replaced"], default="merged"),
             several_links=dict(type="bool", default=False),
+            validate_only=dict(type="bool", default=False),
             timeout=dict(type="int", default=60),
         ),
-        required_one_of=[("totem", "quorum", "logging", "links")],
         supports_check_mode=True,
     )
     module.fail_json(msg="compiled module missing: run make build")

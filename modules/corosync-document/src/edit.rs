@@ -197,6 +197,17 @@ impl Document {
             .find_map(|index| self.tree.sections.get(index).and_then(|section| section.value(key)))
     }
 
+    /// The keys at this place with their values, in the file's order.
+    #[must_use]
+    pub fn keys(&self, place: &Place) -> Vec<(&str, &str)> {
+        let sections = self.sections_at(place);
+        let items = sections
+            .iter()
+            .filter_map(|index| self.tree.sections.get(*index))
+            .flat_map(|section| &section.items);
+        items.map(|item| (item.key.as_str(), item.value.as_str())).collect()
+    }
+
     fn rebuild(&mut self) {
         *self = Self::of(std::mem::take(&mut self.lines));
     }

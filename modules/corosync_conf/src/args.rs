@@ -12,7 +12,10 @@ pub(crate) struct Args {
     pub(crate) quorum: Option<Map<String, Value>>,
     pub(crate) logging: Option<Map<String, Value>>,
     pub(crate) links: Option<Vec<LinkArgs>>,
+    pub(crate) nodes: Option<Map<String, Value>>,
+    pub(crate) state: String,
     pub(crate) several_links: bool,
+    pub(crate) validate_only: bool,
     pub(crate) timeout: i64,
 }
 
@@ -41,10 +44,12 @@ pub(crate) fn spec() -> Spec {
                 Opt::new("options", Kind::Dict),
                 Opt::new("state", Kind::Str).choices(&["present", "absent"]).default("present"),
             ]),
+            Opt::new("nodes", Kind::Dict),
+            Opt::new("state", Kind::Str).choices(&["merged", "replaced"]).default("merged"),
             Opt::new("several_links", Kind::Bool).default(false),
+            Opt::new("validate_only", Kind::Bool).default(false),
             Opt::new("timeout", Kind::Int).default(60),
         ],
-        required_one_of: &[&["totem", "quorum", "logging", "links"]],
         ..Spec::default()
     }
 }

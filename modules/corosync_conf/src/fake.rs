@@ -77,6 +77,7 @@ pub(crate) fn node(text: &str, trouble: Trouble) -> FakeHost {
     let loaded = Rc::new(RefCell::new(Loaded { text: text.to_owned(), links: links.collect() }));
     let clock = Rc::new(Cell::new(Duration::ZERO));
     let now = Rc::clone(&clock);
+    let for_votes = Rc::clone(&loaded);
     let members = Rc::new(RefCell::new([Document::parse(text.as_bytes()).config_version().unwrap_or(0); 4]));
     let (for_cmap, members_of, in_cmap) = (Rc::clone(&loaded), Rc::clone(&members), trouble.clone());
     let (in_links, for_links) = (trouble.clone(), Rc::clone(&loaded));
@@ -100,6 +101,7 @@ pub(crate) fn node(text: &str, trouble: Trouble) -> FakeHost {
                 Some(Answer::ok(cmap(&for_cmap.borrow().text, &members_of.borrow(), &in_cmap)))
             }
             "corosync-cfgtool -n" => Some(Answer::ok(cfgtool(&for_links.borrow(), &in_links, now.get()))),
+            "corosync-quorumtool -siH" => Some(Answer::ok(quorumtool(&for_votes.borrow().text))),
             "corosync -t -c /dev/stdin" => Some(corosync_t(&command.stdin)),
             _ => None,
         })
@@ -234,6 +236,21 @@ fn cfgtool(loaded: &Loaded, trouble: &Trouble, now: Duration) -> String {
             );
         }
         text.push('\n');
+    }
+    text
+}
+
+/// `corosync-quorumtool -siH` with the votes of the nodes.
+fn quorumtool(loaded: &str) -> String {
+    let mut text = "Quorum information\n------------------\nDate:             Fri Nov 20 21:39:03 2026\nQuorum provider:  \
+                    corosync_votequorum\nNodes:            3\nNode ID:          1\nRing ID:          1.d\nQuorate:          \
+                    Yes\n\nVotequorum information\n----------------------\nExpected votes:   4\nHighest expected: 4\nTotal \
+                    votes:      4\nQuorum:           3  \nFlags:            Quorate \n\nMembership \
+                    information\n----------------------\n    Nodeid      Votes Name\n"
+        .to_owned();
+    for node in Document::parse(loaded.as_bytes()).nodes() {
+        let local = if node.nodeid == Some(1) { " (local)" } else { "" };
+        let _ = writeln!(text, "{:>10} {:>10} {}{local}", node.nodeid.unwrap_or(0), node.votes, node.name);
     }
     text
 }

@@ -95,6 +95,17 @@ fn one_node_may_move_alone() {
 }
 
 #[test]
+fn a_link_that_is_down_is_told_though_the_file_has_it() {
+    let host = node(&two_links(6), Trouble { dead: Some("10.77.0.13"), ..Trouble::default() });
+    let answer = run(&host, link(1, "10.77.0"));
+    assert_eq!(answer["changed"], false, "{answer}");
+    assert_eq!(
+        answer["warnings"],
+        json!(["link 1 to 'pve3' is as it should be in the file, and is not connected"])
+    );
+}
+
+#[test]
 fn a_move_that_does_not_connect_is_taken_back_step_by_step() {
     let host = node(&two_links(6), Trouble { dead: Some("10.77.5."), ..Trouble::default() });
     let answer = run(&host, link(0, "10.77.5"));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! The links that the task asks for, and their place in the file.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use corosync_document::{Document, EditError, Effect, Place, key, nearest};
@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use crate::args::LinkArgs;
 use crate::settings::text;
 
-const SECTION: &str = "totem.interface";
+pub(crate) const SECTION: &str = "totem.interface";
 /// The option that `priority` sets.
 pub(crate) const PRIORITY: &str = "knet_link_priority";
 /// corosync does not change these on a link that is up, just as it does not change addresses.
@@ -25,7 +25,7 @@ pub(crate) struct WantedLink {
     /// Addresses by the name of the node.
     pub(crate) addresses: BTreeMap<String, String>,
     /// Options with their values, none to remove one.
-    pub(crate) options: BTreeMap<String, Option<String>>,
+    pub(crate) options: Vec<(String, Option<String>)>,
 }
 
 /// All that a file says of one link.
@@ -55,10 +55,10 @@ impl WantedLink {
                 None => wrong.push(format!("the address of '{node}' on link {number} is no text")),
             }
         }
-        let mut options = BTreeMap::new();
+        let mut options = Vec::new();
         if let Some(priority) = args.priority {
             if (0..=255).contains(&priority) {
-                options.insert(PRIORITY.to_owned(), Some(priority.to_string()));
+                options.push((PRIORITY.to_owned(), Some(priority.to_string())));
             } else {
                 wrong.push(format!(
                     "the priority of link {number} is {priority} and must be a number from 0 to 255"
@@ -67,7 +67,7 @@ impl WantedLink {
         }
         for (name, value) in args.options.as_ref().unwrap_or(&Map::new()) {
             match option(name, value) {
-                Ok(value) => drop(options.insert(name.clone(), value)),
+                Ok(value) => options.push((name.clone(), value)),
                 Err(reason) => wrong.push(format!("link {number}: {reason}")),
             }
         }
@@ -80,9 +80,9 @@ impl WantedLink {
         if self.absent {
             return document.remove_link(self.number).map(drop).map_err(|error| error.to_string());
         }
-        let names: BTreeSet<String> = document.nodes().into_iter().map(|node| node.name).collect();
+        let nodes = document.nodes();
         for (node, address) in &self.addresses {
-            if !names.contains(node) {
+            if !nodes.iter().any(|known| known.name == *node) {
                 return Err(format!("link {}: '{node}' is no node of this cluster", self.number));
             }
             let before = was.as_ref().and_then(|link| link.addresses.get(node));
@@ -182,6 +182,12 @@ fn interface(document: &mut Document, number: u8) -> Result<(), EditError> {
         return Ok(());
     }
     document.set(&Place::Interface(number), "linknumber", &number.to_string()).map(drop)
+}
+
+/// Whether an option of a link can be set among its `options`.
+pub(crate) fn is_settable(name: &str) -> bool {
+    let known = key(SECTION, name).filter(|_| !["linknumber", PRIORITY].contains(&name));
+    known.is_some_and(|key| key.effect.is_live() || FIXED.contains(&name))
 }
 
 /// The value of an option of a link as the file has it; none to remove it.

@@ -4,6 +4,7 @@
 mod apply;
 mod args;
 mod backup;
+mod export;
 #[cfg(test)]
 mod fake;
 #[cfg(test)]

@@ -13,7 +13,7 @@ use crate::args::Args;
 use crate::lock::Lock;
 use crate::plan::{self, Change, Member, Plan, Refusal, Work};
 use crate::settings::Wanted;
-use crate::{apply, backup, observe, verify};
+use crate::{apply, backup, export, observe, verify};
 
 /// How long a change by someone else may take to reach every node before that is a reason against ours.
 const SETTLE: Duration = Duration::from_secs(10);
@@ -28,10 +28,8 @@ pub(crate) fn run(args: Args, context: &Context, host: &dyn Host) -> Result<Outc
     let work = match settle(host, &wanted)? {
         Plan::Nothing(confirmed) => {
             let outcome = with_members(Outcome::unchanged(), &confirmed.members, confirmed.version);
-            return Ok(confirmed
-                .warnings
-                .into_iter()
-                .fold(outcome.with("changes", json!([])), Outcome::warn));
+            let outcome = outcome.with("changes", json!([])).with("config", export::config(&confirmed.file));
+            return Ok(confirmed.warnings.into_iter().fold(outcome, Outcome::warn));
         }
         Plan::Change(work) => work,
     };
@@ -39,6 +37,11 @@ pub(crate) fn run(args: Args, context: &Context, host: &dyn Host) -> Result<Outc
         if let Some(reason) = observe::corosync_refusal(host, &step.after.to_bytes())? {
             return Err(refused(vec![format!("corosync would not start from the changed file: {reason}")]));
         }
+    }
+    if wanted.validate_only {
+        let outcome = Outcome::unchanged().diff(diff(&work)).with("changes", &work.changes);
+        let outcome = outcome.with("config", export::config(&work.after));
+        return Ok(work.warnings.iter().fold(outcome, |outcome, warning| outcome.warn(warning)));
     }
     let copy = backup::path(host.unix_time(), work.before.config_version().unwrap_or(0));
     let outcome = planned(&work, &copy);
@@ -176,10 +179,14 @@ fn refused(reasons: Vec<String>) -> Failure {
     Failure::new(format!("cannot change '{CLUSTER}': {}", reasons.join("; "))).with("reasons", reasons)
 }
 
+fn diff(work: &Work) -> Diff {
+    Diff::of_file(CLUSTER, shown(&work.before), shown(&work.after))
+}
+
 fn planned(work: &Work, copy: &str) -> Outcome {
-    let diff = Diff::of_file(CLUSTER, shown(&work.before), shown(&work.after));
     let outcome = with_members(Outcome::changed(), &work.members, work.version)
-        .diff(diff)
+        .diff(diff(work))
+        .with("config", export::config(&work.after))
         .with("changes", &work.changes)
         .with("steps", work.steps.len())
         .with("backup", copy);

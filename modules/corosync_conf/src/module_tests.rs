@@ -116,8 +116,6 @@ fn options_that_make_no_sense_are_refused_whole() {
          is '2' and must be a number from 30 to 4294967295"
     );
     assert_eq!((answer["changed"].as_bool(), host.steps().len()), (Some(false), 0));
-    let answer = run(&host, json!({}));
-    assert_eq!(answer["msg"], "one of the following is required: totem, quorum, logging, links");
 }
 
 #[test]
@@ -405,4 +403,99 @@ fn the_lock_of_a_living_process_is_respected() {
             "{answer}"
         );
     }
+}
+
+#[test]
+fn what_is_read_changes_nothing_when_given_back() {
+    let text = crate::fake::two_links(6)
+        .replace("  secauth", "  window_size: 60\n  secauth")
+        .replace(
+            "    linknumber: 1\n",
+            "    knet_link_priority: 20\n    knet_pong_count: 3\n    linknumber: 1\n",
+        )
+        .replace("nodeid: 2\n    quorum_votes: 1", "nodeid: 2\n    quorum_votes: 2");
+    let host = node(&text, Trouble::default());
+    let read = run(&host, json!({}));
+    assert_eq!(
+        read["config"],
+        json!({
+            "totem": {"ip_version": "ipv4-6", "link_mode": "passive", "window_size": 60, "secauth": "on", "token_coefficient": 125},
+            "quorum": {"provider": "corosync_votequorum"},
+            "logging": {"debug": "off", "to_syslog": "yes"},
+            "links": [
+                {"number": 0, "addresses": {"pve1": "10.77.1.11", "pve2": "10.77.1.12", "pve3": "10.77.1.13"}},
+                {"number": 1, "addresses": {"pve1": "10.77.0.11", "pve2": "10.77.0.12", "pve3": "10.77.0.13"}, "priority": 20,
+                 "options": {"knet_pong_count": 3}},
+            ],
+            "nodes": {"pve1": {"quorum_votes": 1}, "pve2": {"quorum_votes": 2}, "pve3": {"quorum_votes": 1}},
+        }),
+        "{read}"
+    );
+    for state in ["merged", "replaced"] {
+        let mut args = read["config"].clone();
+        args["state"] = state.into();
+        let answer = run(&host, args);
+        assert_eq!((&answer["failed"], &answer["changed"]), (&Value::Null, &json!(false)), "{answer}");
+        assert_eq!(answer["config"], read["config"]);
+    }
+    assert_eq!(host.effects(), [""; 0]);
+}
+
+#[test]
+fn what_is_replaced_loses_what_is_not_listed() {
+    let text = crate::fake::two_links(6)
+        .replace("    linknumber: 1\n", "    knet_link_priority: 20\n    linknumber: 1\n")
+        .replace("  token_coefficient", "  token: 5000\n  token_coefficient")
+        .replace("  to_syslog", "  fileline: on\n  to_syslog");
+    let host = node(&text, Trouble::default());
+    let args = json!({
+        "totem": {"ip_version": "ipv4-6", "link_mode": "passive", "secauth": "on", "token_coefficient": 125},
+        "links": [{"number": 1}], "state": "replaced", "timeout": 5,
+    });
+    let answer = run(&host, args.clone());
+    assert_eq!((&answer["failed"], &answer["steps"]), (&Value::Null, &json!(2)), "{answer}");
+    assert_eq!(answer["config"]["totem"], args["totem"]);
+    let links = json!([{"number": 1, "addresses": {"pve1": "10.77.0.11", "pve2": "10.77.0.12", "pve3": "10.77.0.13"}}]);
+    assert_eq!(answer["config"]["links"], links);
+    // a section that is not given stays
+    assert_eq!(answer["config"]["logging"]["fileline"], "on");
+    assert_eq!(run(&host, args)["changed"], false);
+}
+
+#[test]
+fn votes_are_set_and_counted() {
+    let host = healthy();
+    let answer = run(&host, json!({"nodes": {"pve1": {"quorum_votes": 2}}, "timeout": 5}));
+    assert_eq!((&answer["failed"], &answer["changed"]), (&Value::Null, &json!(true)), "{answer}");
+    assert_eq!(
+        answer["changes"],
+        json!([{"key": "nodelist.node[pve1].quorum_votes", "before": "1", "after": "2"}])
+    );
+    assert_eq!(host.text(CLUSTER), conf(7).replacen("quorum_votes: 1", "quorum_votes: 2", 1));
+    let answer = run(&host, json!({"nodes": {"pve9": {"quorum_votes": 2}}}));
+    assert_eq!(answer["reasons"], json!(["'pve9' is no node of this cluster"]));
+    let answer =
+        run(&host, json!({"nodes": {"pve1": {"votes": 2}, "pve2": 3, "pve3": {"quorum_votes": -1}}}));
+    assert_eq!(
+        answer["reasons"],
+        json!([
+            "node 'pve1' has 'votes', and only 'quorum_votes' of a node can be set",
+            "node 'pve2' must have options, such as 'quorum_votes: 1'",
+            "node 'pve3' has -1 'quorum_votes', which must be a number from 0 to 255",
+        ])
+    );
+}
+
+#[test]
+fn a_file_can_be_judged_whatever_state_the_cluster_is_in() {
+    let host = in_trouble(Trouble { offline: vec![3], ..Trouble::default() });
+    host.change(|machine| machine.set_quorate(false));
+    let answer = run(&host, json!({"totem": {"token": 5000}, "validate_only": true}));
+    assert_eq!((&answer["failed"], &answer["changed"]), (&Value::Null, &json!(false)), "{answer}");
+    assert_eq!(answer["config"]["totem"]["token"], 5000);
+    assert_eq!(answer["diff"][0]["after"], changed(7));
+    let answer = run(&host, json!({"quorum": {"two_node": true}, "validate_only": true}));
+    assert!(answer["msg"].as_str().unwrap().contains("the nodelist has 3"), "{answer}");
+    assert_eq!(run(&host, json!({"validate_only": true}))["changed"], false);
+    assert_eq!(host.effects(), [""; 0]);
 }

@@ -57,7 +57,9 @@ pub(crate) fn seen(host: &dyn Host) -> Result<Seen, StateError> {
 /// Which links reach which nodes.
 pub(crate) fn connected(links: &Links) -> BTreeSet<(u32, u8)> {
     let peers = links.peers.iter().flat_map(|peer| peer.links.iter().map(|link| (peer.nodeid, link)));
-    peers.filter(|(_, link)| link.connected).map(|(nodeid, link)| (nodeid, link.number)).collect()
+    let mut connected = BTreeSet::new();
+    connected.extend(peers.filter(|(_, link)| link.connected).map(|(nodeid, link)| (nodeid, link.number)));
+    connected
 }
 
 /// A file's content; none when there is no such file.

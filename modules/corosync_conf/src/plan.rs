@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! What is to be done, or why nothing may be: every decision, without touching the machine.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use cluster_state::pmxcfs::Mount;
 use corosync_document::{Document, Violation, disagreements, unknown_keys, validate};
@@ -10,9 +10,6 @@ use crate::links::links;
 use crate::observe::Seen;
 use crate::settings::Wanted;
 use crate::{network, stages};
-
-/// Values a running corosync must have after a change; none for a key that must not be there.
-pub(crate) type Expected = BTreeMap<String, Option<String>>;
 
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +36,7 @@ pub(crate) struct Work {
 /// A file that is as it should be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Confirmed {
+    pub(crate) file: Document,
     pub(crate) version: u64,
     pub(crate) members: Vec<Member>,
     pub(crate) warnings: Vec<String>,
@@ -95,6 +93,7 @@ pub(crate) fn plan(wanted: &Wanted, seen: &Seen) -> Result<Plan, Refusal> {
     if version == 0 && reasons.is_empty() {
         reasons.push("it has no 'config_version' that is a number above 0".to_owned());
     }
+    let wanted = &stages::complete(before, wanted);
     let mut target = before.clone();
     if reasons.is_empty() {
         let (text, against) = stages::target(before, wanted);
@@ -120,8 +119,20 @@ pub(crate) fn plan(wanted: &Wanted, seen: &Seen) -> Result<Plan, Refusal> {
         Err(reason) => reasons.push(reason),
     }
     let texts = work.steps.iter().flat_map(|step| validate(&step.after));
-    let broken: BTreeSet<Violation> = texts.filter(|rule| !known.contains(rule)).collect();
+    let mut broken: Vec<Violation> = Vec::new();
+    for rule in texts {
+        if !known.contains(&rule) && !broken.contains(&rule) {
+            broken.push(rule);
+        }
+    }
     reasons.extend(broken.iter().map(|rule| format!("it would break a rule: {rule}")));
+    if wanted.validate_only {
+        return if reasons.is_empty() {
+            Ok(Plan::Change(Box::new(work)))
+        } else {
+            Err(Refusal { reasons, passing: false })
+        };
+    }
     reasons.extend(network::reasons(&work.before, &work.after, seen, &work.members));
     reasons.extend(uncarried(&work, wanted, seen));
     let begun = |prepared: &Vec<u8>| {
@@ -158,14 +169,15 @@ fn steps(work: &mut Work, wanted: &Wanted, seen: &Seen) -> Result<(), String> {
         for link in will.keys().filter(|link| !was.contains_key(link)) {
             connected.extend(peers.iter().map(|peer| (*peer, *link)));
         }
-        let numbers = was.keys().chain(will.keys()).copied();
+        let mut numbers = BTreeSet::new();
+        numbers.extend(was.keys().chain(will.keys()).copied().filter(|link| was.get(link) != will.get(link)));
         work.steps.push(Change {
             version: work.version,
             changes: stages::changes(&before, &after, wanted),
             members: work.members.clone(),
             connected_before,
             connected: connected.clone(),
-            links: numbers.filter(|link| was.get(link) != will.get(link)).collect(),
+            links: numbers,
             before: before.clone(),
             after: after.clone(),
         });
@@ -237,8 +249,8 @@ pub(crate) fn reversed(change: &Change, now: &Document) -> Option<Change> {
     })
 }
 
-/// The values a corosync must run after this change. Addresses are judged by the links themselves.
-pub(crate) fn expected(changes: &[Changed]) -> Expected {
+/// The values a corosync must run after this change, none for a key that must not be there. Addresses are judged by the links themselves.
+pub(crate) fn expected(changes: &[Changed]) -> Vec<(String, Option<String>)> {
     let valued = changes.iter().filter(|change| !change.key.starts_with("nodelist."));
     valued.map(|change| (running_key(&change.key), change.after.clone())).collect()
 }
@@ -286,10 +298,16 @@ fn file(seen: &Seen) -> Result<&Document, Refusal> {
 fn confirm(wanted: &Wanted, seen: &Seen, before: &Document, version: u64) -> Result<Plan, Refusal> {
     let mut warnings = warnings(before, &validate(before));
     match &seen.running {
+        _ if wanted.validate_only => {}
         Ok(running) => {
             let (_, unsettled) = cluster(seen, before, version);
             if !unsettled.is_empty() {
                 return Err(Refusal { reasons: unsettled, passing: true });
+            }
+            for (link, member) in silent(wanted, seen, before) {
+                warnings.push(format!(
+                    "link {link} to '{member}' is as it should be in the file, and is not connected"
+                ));
             }
             for setting in &wanted.settings {
                 let path = setting.path();
@@ -308,7 +326,21 @@ fn confirm(wanted: &Wanted, seen: &Seen, before: &Document, version: u64) -> Res
             warnings.push(format!("the file is as it should be, but not known to be in use: {error}"))
         }
     }
-    Ok(Plan::Nothing(Confirmed { version, members: members(before), warnings }))
+    Ok(Plan::Nothing(Confirmed { file: before.clone(), version, members: members(before), warnings }))
+}
+
+/// Links that the task names, and the nodes that do not answer on them.
+fn silent(wanted: &Wanted, seen: &Seen, before: &Document) -> Vec<(u8, String)> {
+    let mut silent = Vec::new();
+    for link in wanted.links.iter().filter(|link| !link.absent) {
+        for member in members(before) {
+            let connected = seen.connected.contains(&(member.nodeid, link.number));
+            if Some(member.nodeid) != seen.nodeid && !connected {
+                silent.push((link.number, member.name));
+            }
+        }
+    }
+    silent
 }
 
 /// What in the cluster's state is against a change: for good, and for the moment.

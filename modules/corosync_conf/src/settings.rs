@@ -10,7 +10,7 @@ use crate::args::Args;
 use crate::links::WantedLink;
 
 /// The sections whose keys can be set, in the order in which they are told.
-const SECTIONS: [&str; 3] = ["totem", "quorum", "logging"];
+pub(crate) const SECTIONS: [&str; 3] = ["totem", "quorum", "logging"];
 /// The longest the module may wait.
 const LONGEST: i64 = 3600;
 
@@ -50,11 +50,25 @@ impl Setting {
     }
 }
 
+/// Which parts of the file a task lists as a whole.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Given {
+    pub(crate) sections: Vec<&'static str>,
+    pub(crate) links: bool,
+    pub(crate) nodes: bool,
+}
+
 /// What the task asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Wanted {
     pub(crate) settings: Vec<Setting>,
     pub(crate) links: Vec<WantedLink>,
+    /// Votes by the name of the node.
+    pub(crate) votes: Vec<(String, u32)>,
+    /// What of these is given, and what the file has beyond it is to go.
+    pub(crate) replaced: Option<Given>,
+    /// Judge the file as it would be, whatever state the cluster is in.
+    pub(crate) validate_only: bool,
     /// Several links may be made anew, one after the other.
     pub(crate) several_links: bool,
     /// For each step.
@@ -64,7 +78,7 @@ pub(crate) struct Wanted {
 impl Wanted {
     /// Whether the task asks for anything but a look.
     pub(crate) fn changes_something(&self) -> bool {
-        !self.settings.is_empty() || !self.links.is_empty()
+        !self.settings.is_empty() || !self.links.is_empty() || !self.votes.is_empty()
     }
 
     /// Checks the options; all that is wrong with them at once.
@@ -88,13 +102,54 @@ impl Wanted {
                 links.push(link);
             }
         }
+        let mut votes = Vec::new();
+        for (node, options) in args.nodes.as_ref().unwrap_or(&Map::new()) {
+            match node_votes(options) {
+                Ok(number) => votes.push((node.clone(), number)),
+                Err(reason) => wrong.push(format!("node '{node}' {reason}")),
+            }
+        }
+        let replaced = (args.state == "replaced").then(|| Given {
+            sections: SECTIONS
+                .into_iter()
+                .zip([&args.totem, &args.quorum, &args.logging])
+                .filter_map(|(section, asked)| asked.as_ref().map(|_| section))
+                .collect(),
+            links: args.links.is_some(),
+            nodes: args.nodes.is_some(),
+        });
         if !(1..=LONGEST).contains(&args.timeout) {
             wrong.push(format!("'timeout' is {} s and must be from 1 to {LONGEST} s", args.timeout));
         }
         let timeout = Duration::from_secs(args.timeout.unsigned_abs());
-        let wanted = Self { settings, links, several_links: args.several_links, timeout };
+        let wanted = Self {
+            settings,
+            links,
+            votes,
+            replaced,
+            validate_only: args.validate_only,
+            several_links: args.several_links,
+            timeout,
+        };
         if wrong.is_empty() { Ok(wanted) } else { Err(wrong) }
     }
+}
+
+/// Whether a key of a section can be set at all.
+pub(crate) fn is_settable(section: &str, name: &str) -> bool {
+    key(section, name).is_some() && reserved(&format!("{section}.{name}")).is_none()
+}
+
+/// The votes among the options of a node, which are its only one that can change.
+fn node_votes(options: &Value) -> Result<u32, String> {
+    let options = options.as_object().ok_or("must have options, such as 'quorum_votes: 1'")?;
+    if let Some(other) = options.keys().find(|name| *name != "quorum_votes") {
+        return Err(format!("has '{other}', and only 'quorum_votes' of a node can be set"));
+    }
+    let votes = options.get("quorum_votes").ok_or("has no 'quorum_votes'")?;
+    let number = votes.as_u64().or_else(|| votes.as_str()?.trim().parse().ok());
+    let number = number.filter(|number| *number <= 255).and_then(|number| u32::try_from(number).ok());
+    number.ok_or_else(|| format!("has {votes} 'quorum_votes', which must be a number from 0 to 255"))
 }
 
 fn setting(section: &'static str, name: &str, value: &Value) -> Result<Setting, String> {
@@ -183,7 +238,7 @@ mod tests {
         logging: Value,
     ) -> Result<Vec<(String, Option<String>)>, Vec<String>> {
         let args = serde_json::from_value(json!({
-            "totem": totem, "quorum": quorum, "logging": logging, "several_links": false, "timeout": 60
+            "totem": totem, "quorum": quorum, "logging": logging, "state": "merged", "validate_only": false, "several_links": false, "timeout": 60
         }));
         let wanted = Wanted::check(&args.unwrap())?;
         Ok(wanted.settings.into_iter().map(|setting| (setting.path(), setting.value)).collect())
@@ -242,7 +297,7 @@ mod tests {
     fn a_timeout_has_bounds() {
         for timeout in [0, -1, 3601] {
             let args =
-                serde_json::from_value(json!({"totem": {}, "several_links": false, "timeout": timeout}))
+                serde_json::from_value(json!({"totem": {}, "state": "merged", "validate_only": false, "several_links": false, "timeout": timeout}))
                     .unwrap();
             assert_eq!(
                 Wanted::check(&args).unwrap_err(),

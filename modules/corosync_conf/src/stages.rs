@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use corosync_document::{Document, Place};
 
-use crate::links::{Link, links};
+use crate::links::{self, Link, PRIORITY, WantedLink, links};
 use crate::plan::Changed;
-use crate::settings::{Setting, Wanted};
+use crate::settings::{Setting, Wanted, is_settable};
 
 /// Comments of this form hold a link while the file does without it, so that whoever goes on after an interruption
 /// knows what it was: `# link 0 is being moved: node pve1 had 10.77.1.11`.
@@ -37,6 +37,16 @@ pub(crate) fn target(before: &Document, wanted: &Wanted) -> (Document, Vec<Strin
     for link in &wanted.links {
         reasons.extend(link.write(&mut after).err());
     }
+    for (name, votes) in &wanted.votes {
+        match after.nodes().into_iter().find(|node| node.name == *name) {
+            None => reasons.push(format!("'{name}' is no node of this cluster")),
+            Some(node) if node.votes == *votes => {}
+            Some(_) if after.device().is_some() => reasons.push(format!(
+                "the votes of '{name}' are not changed beside a QDevice, whose own votes follow from the number of nodes"
+            )),
+            Some(_) => reasons.extend(after.set_votes(name, *votes).err().map(|error| error.to_string())),
+        }
+    }
     (after, reasons)
 }
 
@@ -56,7 +66,7 @@ pub(crate) fn uprooted(before: &Document, target: &Document) -> (BTreeSet<u8>, B
         .filter(|(number, link)| will.get(number).is_some_and(|new| link.must_be_made_anew(new)))
         .map(|(number, _)| *number);
     let removed = was.keys().filter(|number| !will.contains_key(number)).copied();
-    (moved.collect(), removed.collect())
+    (gathered(moved), gathered(removed))
 }
 
 /// The texts from one to the other, in order; without their versions.
@@ -113,21 +123,72 @@ pub(crate) fn changes(before: &Document, after: &Document, wanted: &Wanted) -> V
     }
     let (was, will) = (links(before), links(after));
     let none = Link::default();
-    for number in was.keys().chain(will.keys()).collect::<BTreeSet<_>>() {
-        let (was, will) = (was.get(number).unwrap_or(&none), will.get(number).unwrap_or(&none));
-        for node in was.addresses.keys().chain(will.addresses.keys()).collect::<BTreeSet<_>>() {
-            let address = |link: &'_ Link| link.addresses.get(node).cloned();
+    for number in gathered(was.keys().chain(will.keys()).copied()) {
+        let (was, will) = (was.get(&number).unwrap_or(&none), will.get(&number).unwrap_or(&none));
+        for node in gathered(was.addresses.keys().chain(will.addresses.keys()).cloned()) {
+            let address = |link: &'_ Link| link.addresses.get(&node).cloned();
             let key = format!("{}.ring{number}_addr", Place::Node(node.clone()));
             compare(key, address(was).as_deref(), address(will).as_deref());
         }
         let options = |link: &Link| link.options.clone().unwrap_or_default();
         let (was, will) = (options(was), options(will));
-        for name in was.keys().chain(will.keys()).collect::<BTreeSet<_>>() {
-            let key = format!("{}.{name}", Place::Interface(*number));
-            compare(key, was.get(name).map(String::as_str), will.get(name).map(String::as_str));
+        for name in gathered(was.keys().chain(will.keys()).cloned()) {
+            let key = format!("{}.{name}", Place::Interface(number));
+            compare(key, was.get(&name).map(String::as_str), will.get(&name).map(String::as_str));
         }
     }
+    for (was, will) in before.nodes().into_iter().zip(after.nodes()) {
+        let key = format!("{}.quorum_votes", Place::Node(was.name));
+        compare(key, Some(&was.votes.to_string()), Some(&will.votes.to_string()));
+    }
     found
+}
+
+/// A set of these. Not collected: that would sort first, by code of its own for every type.
+fn gathered<T: Ord>(items: impl Iterator<Item = T>) -> BTreeSet<T> {
+    let mut set = BTreeSet::new();
+    set.extend(items);
+    set
+}
+
+/// The wishes, with the removal of all that is not among them where a part of the file is listed as a whole.
+pub(crate) fn complete(before: &Document, wanted: &Wanted) -> Wanted {
+    let mut whole = wanted.clone();
+    let Some(given) = &wanted.replaced else { return whole };
+    for section in &given.sections {
+        for (name, _) in before.keys(&Place::section(section)) {
+            let named = wanted.settings.iter().any(|known| known.section == *section && known.key == name);
+            if !named && is_settable(section, name) {
+                whole.settings.push(Setting { section, key: name.to_owned(), value: None });
+            }
+        }
+    }
+    if given.links {
+        let there = links(before);
+        for link in &mut whole.links {
+            let options = there.get(&link.number).and_then(|was| was.options.as_ref());
+            for name in options.into_iter().flat_map(|options| options.keys()) {
+                let named = link.options.iter().any(|(known, _)| known == name);
+                if !link.absent && !named && (name == PRIORITY || links::is_settable(name)) {
+                    link.options.push((name.clone(), None));
+                }
+            }
+        }
+        for number in there.into_keys() {
+            if !wanted.links.iter().any(|link| link.number == number) {
+                let (addresses, options) = (BTreeMap::new(), Vec::new());
+                whole.links.push(WantedLink { number, absent: true, addresses, options });
+            }
+        }
+    }
+    if given.nodes {
+        for node in before.nodes() {
+            if !wanted.votes.iter().any(|(name, _)| *name == node.name) {
+                whole.votes.push((node.name, 1));
+            }
+        }
+    }
+    whole
 }
 
 fn marked(document: &Document, number: u8, link: &Link) -> Document {

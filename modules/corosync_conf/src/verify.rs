@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use cluster_state::cfgtool::Links;
 use cluster_state::pmxcfs::Mount;
-use cluster_state::{cfgtool, cmap, corosync_conf, pmxcfs};
+use cluster_state::{cfgtool, cmap, corosync_conf, pmxcfs, quorumtool};
 use corosync_document::Document;
 use host::{Host, Waited, wait_until};
 
@@ -112,6 +112,25 @@ fn links(change: &Change, found: &Links, look: &mut Look) {
     }
 }
 
+/// The votes as votequorum counts them.
+fn votes(host: &dyn Host, change: &Change, look: &mut Look) {
+    if !change.changes.iter().any(|changed| changed.key.ends_with(".quorum_votes")) {
+        return;
+    }
+    match quorumtool::query(host) {
+        Ok(found) => {
+            for node in change.after.nodes() {
+                let member = found.members.iter().find(|member| Some(member.nodeid) == node.nodeid);
+                let counted = member.map_or(0, |member| member.votes);
+                if counted != node.votes {
+                    look.missing.push(format!("'{}' has {counted} votes, not {}", node.name, node.votes));
+                }
+            }
+        }
+        Err(error) => look.missing.push(error.to_string()),
+    }
+}
+
 /// Whether these are two addresses. A name in the file says nothing about the address that runs.
 fn differ(wanted: &str, runs: &str) -> bool {
     wanted.parse::<IpAddr>().is_ok() && !same_address(wanted, runs)
@@ -129,6 +148,7 @@ fn running(host: &dyn Host, change: &Change, look: &mut Look) {
     if reloaded && let Some(error) = running.text("config.reload_error_message") {
         look.refused = Some(format!("corosync on this node says: {error}"));
     }
+    votes(host, change, look);
     let versions = running.member_versions();
     for member in &change.members {
         match versions.get(&member.nodeid) {
