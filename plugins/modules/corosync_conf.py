@@ -112,6 +112,15 @@ options:
       - Allows several links to be removed or made anew in one task. It is done one after the other, each verified.
     type: bool
     default: false
+  ha:
+    description:
+      - What to do where high availability is active on a node, so that its watchdog would reset it about a minute after a change
+        that costs the quorum. V(refuse) changes nothing then, V(ignore) goes on.
+      - Newer releases of Proxmox VE can disarm it for the time, by C(ha-manager crm-command disarm-ha freeze), and arm it again by
+        C(ha-manager crm-command arm-ha).
+    type: str
+    choices: [refuse, ignore]
+    default: refuse
   validate_only:
     description:
       - Only says whether corosync would start from the file with the changes, and PVE would read it. The state of the cluster
@@ -315,6 +324,7 @@ def main():
             nodes=dict(type="dict"),
             state=dict(type="str", choices=["merged", "replaced"], default="merged"),
             several_links=dict(type="bool", default=False),
+            ha=dict(type="str", choices=["refuse", "ignore"], default="refuse"),
             validate_only=dict(type="bool", default=False),
             timeout=dict(type="int", default=60),
         ),

@@ -15,6 +15,7 @@ pub(crate) struct Args {
     pub(crate) nodes: Option<Map<String, Value>>,
     pub(crate) state: String,
     pub(crate) several_links: bool,
+    pub(crate) ha: String,
     pub(crate) validate_only: bool,
     pub(crate) timeout: i64,
 }
@@ -47,6 +48,7 @@ pub(crate) fn spec() -> Spec {
             Opt::new("nodes", Kind::Dict),
             Opt::new("state", Kind::Str).choices(&["merged", "replaced"]).default("merged"),
             Opt::new("several_links", Kind::Bool).default(false),
+            Opt::new("ha", Kind::Str).choices(&["refuse", "ignore"]).default("refuse"),
             Opt::new("validate_only", Kind::Bool).default(false),
             Opt::new("timeout", Kind::Int).default(60),
         ],

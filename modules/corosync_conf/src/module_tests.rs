@@ -143,6 +143,33 @@ fn an_offline_node_is_a_refusal() {
 }
 
 #[test]
+fn an_active_watchdog_is_a_refusal_unless_told_otherwise() {
+    let guarded = || {
+        healthy()
+            .file("/etc/pve/nodes/pve1/lrm_status", r#"{"mode": "active", "state": "wait_for_agent_lock"}"#)
+            .file(
+                "/etc/pve/nodes/pve2/lrm_status",
+                r#"{"mode": "active", "state": "active", "timestamp": 1}"#,
+            )
+            .file("/etc/pve/nodes/pve3/lrm_status", "")
+    };
+    let host = guarded();
+    let answer = token(&host);
+    assert_eq!(
+        answer["reasons"],
+        json!([
+            "high availability is active on 'pve2', and its watchdog would reset a node that the change costs the quorum: \
+             disarm it first, where this Proxmox VE can, by 'ha-manager crm-command disarm-ha freeze', or set 'ha' to 'ignore'"
+        ])
+    );
+    assert_eq!(host.effects(), [""; 0]);
+    let ignoring = json!({"totem": {"token": 5000}, "ha": "ignore", "timeout": 5});
+    assert_eq!(run(&host, ignoring)["changed"], true);
+    // nothing to change is no danger
+    assert_eq!(token(&host)["changed"], false);
+}
+
+#[test]
 fn without_quorum_nothing_is_tried() {
     let host = healthy();
     host.change(|machine| machine.set_quorate(false));

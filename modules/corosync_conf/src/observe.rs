@@ -33,6 +33,8 @@ pub(crate) struct Seen {
     pub(crate) connected: BTreeSet<(u32, u8)>,
     /// This node's own addresses.
     pub(crate) addresses: Vec<LocalAddress>,
+    /// Nodes that their watchdog resets about a minute after they have lost quorum.
+    pub(crate) guarded: Vec<String>,
     /// A file prepared to become the cluster's file, by whomever.
     pub(crate) prepared: Option<Vec<u8>>,
 }
@@ -42,8 +44,10 @@ pub(crate) fn seen(host: &dyn Host) -> Result<Seen, StateError> {
     let mount = pmxcfs::query(host)?.mount;
     let links = cfgtool::query(host).ok();
     let readable = matches!(mount, Mount::ReadOnly | Mount::Writable);
+    let conf = if readable { corosync_conf::cluster(host)? } else { None };
     Ok(Seen {
-        conf: if readable { corosync_conf::cluster(host)? } else { None },
+        guarded: conf.as_ref().map_or(Ok(Vec::new()), |conf| guarded(host, conf))?,
+        conf,
         local: corosync_conf::local(host)?,
         running: cmap::query(host),
         nodeid: links.as_ref().map(|links| links.nodeid),
@@ -52,6 +56,21 @@ pub(crate) fn seen(host: &dyn Host) -> Result<Seen, StateError> {
         prepared: if readable { optional(host, NEW)? } else { None },
         mount,
     })
+}
+
+/// The nodes whose local resource manager is active.
+fn guarded(host: &dyn Host, conf: &Document) -> Result<Vec<String>, HostError> {
+    let mut guarded = Vec::new();
+    for node in conf.nodes() {
+        let status = optional(host, &format!("/etc/pve/nodes/{}/lrm_status", node.name))?.unwrap_or_default();
+        // of this JSON one value is of interest, and a parser would make the module larger than it may be
+        let mut status = String::from_utf8_lossy(&status).into_owned();
+        status.retain(|character| !character.is_whitespace());
+        if status.contains(r#""state":"active""#) {
+            guarded.push(node.name);
+        }
+    }
+    Ok(guarded)
 }
 
 /// Which links reach which nodes.

@@ -135,6 +135,14 @@ pub(crate) fn plan(wanted: &Wanted, seen: &Seen) -> Result<Plan, Refusal> {
     }
     reasons.extend(network::reasons(&work.before, &work.after, seen, &work.members));
     reasons.extend(uncarried(&work, wanted, seen));
+    if !seen.guarded.is_empty() && !wanted.ignore_ha {
+        reasons.push(format!(
+            "high availability is active on '{}', and its watchdog would reset a node that the change costs the quorum: \
+             disarm it first, where this Proxmox VE can, by 'ha-manager crm-command disarm-ha freeze', or set 'ha' to \
+             'ignore'",
+            seen.guarded.join("', '")
+        ));
+    }
     let begun = |prepared: &Vec<u8>| {
         work.steps.first().is_some_and(|step| step.after.to_bytes().starts_with(prepared))
     };

@@ -26,6 +26,7 @@ fn wanted(settings: &[(&'static str, &str, Option<&str>)]) -> Wanted {
         replaced: None,
         validate_only: false,
         several_links: false,
+        ignore_ha: false,
         timeout: Duration::from_secs(60),
     }
 }
@@ -57,6 +58,7 @@ fn seen(text: &str) -> Seen {
         connected: BTreeSet::new(),
         addresses: Vec::new(),
         prepared: None,
+        guarded: Vec::new(),
     }
 }
 

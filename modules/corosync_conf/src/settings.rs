@@ -71,6 +71,8 @@ pub(crate) struct Wanted {
     pub(crate) validate_only: bool,
     /// Several links may be made anew, one after the other.
     pub(crate) several_links: bool,
+    /// Change the file although a node could be reset by its watchdog.
+    pub(crate) ignore_ha: bool,
     /// For each step.
     pub(crate) timeout: Duration,
 }
@@ -129,6 +131,7 @@ impl Wanted {
             replaced,
             validate_only: args.validate_only,
             several_links: args.several_links,
+            ignore_ha: args.ha == "ignore",
             timeout,
         };
         if wrong.is_empty() { Ok(wanted) } else { Err(wrong) }
@@ -238,7 +241,7 @@ mod tests {
         logging: Value,
     ) -> Result<Vec<(String, Option<String>)>, Vec<String>> {
         let args = serde_json::from_value(json!({
-            "totem": totem, "quorum": quorum, "logging": logging, "state": "merged", "validate_only": false, "several_links": false, "timeout": 60
+            "totem": totem, "quorum": quorum, "logging": logging, "state": "merged", "ha": "refuse", "validate_only": false, "several_links": false, "timeout": 60
         }));
         let wanted = Wanted::check(&args.unwrap())?;
         Ok(wanted.settings.into_iter().map(|setting| (setting.path(), setting.value)).collect())
@@ -297,7 +300,7 @@ mod tests {
     fn a_timeout_has_bounds() {
         for timeout in [0, -1, 3601] {
             let args =
-                serde_json::from_value(json!({"totem": {}, "state": "merged", "validate_only": false, "several_links": false, "timeout": timeout}))
+                serde_json::from_value(json!({"totem": {}, "state": "merged", "ha": "refuse", "validate_only": false, "several_links": false, "timeout": timeout}))
                     .unwrap();
             assert_eq!(
                 Wanted::check(&args).unwrap_err(),
