@@ -4,7 +4,6 @@
 //! One node knows its own addresses and how large their networks are; the other nodes' addresses are taken to be in
 //! networks of the same size.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use corosync_document::Document;
@@ -21,14 +20,14 @@ pub(crate) fn reasons(before: &Document, after: &Document, seen: &Seen, members:
     };
     let mut reasons = Vec::new();
     let own = members.iter().find(|member| Some(member.nodeid) == seen.nodeid);
-    let mut prefixes = BTreeMap::new();
+    let mut prefixes: Vec<(u8, u8)> = Vec::new();
     if let Some(own) = own {
         for (number, link) in &will {
             let Some(address) = link.addresses.get(&own.name) else { continue };
             let local = seen.addresses.iter().find(|local| same_address(&local.address.to_string(), address));
             let before = was.get(number).and_then(|link| link.addresses.get(&own.name));
             match local {
-                Some(local) => drop(prefixes.insert(*number, local.prefix)),
+                Some(local) => prefixes.push((*number, local.prefix)),
                 None if before == Some(address) => {}
                 None => reasons.push(format!(
                     "'{address}' for link {number} is no address of this node, '{}'",
@@ -42,8 +41,8 @@ pub(crate) fn reasons(before: &Document, after: &Document, seen: &Seen, members:
             if !changed(number) && !changed(other_number) {
                 continue;
             }
-            let sizes = [prefixes.get(number), prefixes.get(other_number)].into_iter().flatten().copied();
-            let Some(prefix) = sizes.min() else { continue };
+            let sizes = prefixes.iter().filter(|(link, _)| [number, other_number].contains(&link));
+            let Some(prefix) = sizes.map(|(_, prefix)| *prefix).min() else { continue };
             let together = shared(link, other, prefix);
             if !together.is_empty() {
                 reasons.push(format!(
