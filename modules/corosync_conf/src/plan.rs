@@ -134,7 +134,8 @@ pub(crate) fn plan(wanted: &Wanted, seen: &Seen) -> Result<Plan, Refusal> {
         };
     }
     reasons.extend(network::reasons(&work.before, &work.after, seen, &work.members));
-    reasons.extend(uncarried(&work, wanted, seen));
+    let (alone, uncarried) = uncarried(&work, wanted, seen);
+    reasons.extend(alone);
     if !seen.guarded.is_empty() && !wanted.ignore_ha {
         reasons.push(format!(
             "high availability is active on '{}', and its watchdog would reset a node that the change costs the quorum: \
@@ -152,7 +153,8 @@ pub(crate) fn plan(wanted: &Wanted, seen: &Seen) -> Result<Plan, Refusal> {
             crate::observe::NEW
         ));
     }
-    let (settled, unsettled) = cluster(seen, before, version);
+    let (settled, mut unsettled) = cluster(seen, before, version);
+    unsettled.extend(uncarried);
     let passing = reasons.is_empty() && settled.is_empty() && !unsettled.is_empty();
     reasons.extend(settled);
     reasons.extend(unsettled);
@@ -195,9 +197,11 @@ fn steps(work: &mut Work, wanted: &Wanted, seen: &Seen) -> Result<(), String> {
     Ok(())
 }
 
-/// Which links would be taken away while nothing else connects a node.
-fn uncarried(work: &Work, wanted: &Wanted, seen: &Seen) -> Vec<String> {
+/// Which links would be taken away while nothing else connects a node: for good, and because of a link that is down,
+/// which may be for a moment only.
+fn uncarried(work: &Work, wanted: &Wanted, seen: &Seen) -> (Vec<String>, Vec<String>) {
     let mut reasons = Vec::new();
+    let mut down = Vec::new();
     let (moved, removed) = stages::uprooted(&work.before, &work.after);
     let uprooted: Vec<String> = moved.union(&removed).map(u8::to_string).collect();
     if uprooted.len() > 1 && !wanted.several_links {
@@ -213,26 +217,26 @@ fn uncarried(work: &Work, wanted: &Wanted, seen: &Seen) -> Vec<String> {
         if gone.is_empty() {
             continue;
         }
+        if links(&step.after).is_empty() {
+            reasons.push(format!(
+                "link {} is the only one: no other link would carry while it is away; add one first",
+                gone.join(" and ")
+            ));
+            continue;
+        }
         let alone = step.members.iter().filter(|member| {
             let carried = step.connected.iter().any(|(nodeid, _)| *nodeid == member.nodeid);
             Some(member.nodeid) != seen.nodeid && !carried
         });
-        reasons.extend(alone.map(|member| {
+        down.extend(alone.map(|member| {
             format!(
-                "while link {} is away, no other link would connect '{}': add a link first, or mend the one that is down",
+                "while link {} is away, no other link would connect '{}': mend the one that is down",
                 gone.join(" and "),
                 member.name
             )
         }));
-        if links(&step.after).is_empty() {
-            reasons.push(format!(
-                "link {} is the only one: no other link would carry while it is away",
-                gone.join(" and ")
-            ));
-        }
     }
-    reasons.dedup();
-    reasons
+    (reasons, down)
 }
 
 /// The change that takes one back: its old text under a version above the one that is in use now, because a lower one
