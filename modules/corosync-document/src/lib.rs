@@ -11,6 +11,7 @@
 
 mod document;
 mod edit;
+mod effect;
 mod findings;
 mod line;
 mod place;
@@ -22,8 +23,9 @@ mod vocabulary;
 
 pub use document::Document;
 pub use edit::EditError;
+pub use effect::{Effect, effect_of};
 pub use findings::{Finding, Problem, disagreements};
 pub use place::Place;
 pub use rules::{Violation, validate};
 pub use view::{Device, Interface, Node};
-pub use vocabulary::{Effect, Key, ValueKind, key, nearest, unknown_keys};
+pub use vocabulary::{Key, ValueKind, key, nearest, unknown_keys};

@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use crate::Document;
 use crate::edit::interface_link;
 use crate::view::{Node, link_of_key, number};
 use crate::vocabulary;
-use crate::{Document, Effect};
 
 /// The most links corosync has, and PVE too.
 const LINKS: u8 = 8;
@@ -319,14 +319,6 @@ fn timing(document: &Document, broken: &mut Vec<Violation>) {
         if token < 2 * KNET_TICK {
             broken.push(Violation::ShortToken(token));
         }
-    }
-}
-
-impl Effect {
-    /// Whether the change is known to take effect with the reload of the file.
-    #[must_use]
-    pub fn is_live(self) -> bool {
-        self == Self::Live
     }
 }
 

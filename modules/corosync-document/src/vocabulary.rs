@@ -7,6 +7,10 @@
 //! change at run time, and its key-value store shows the others.
 
 use crate::Document;
+use crate::effect::{
+    ALL_AT_ONCE, ANEW, AT_START, COMPRESSION, CRYPTO, DEVICE, Effect, LINK_MODE, LIVE, LOGGED, UDP_ONLY,
+    VOTEQUORUM,
+};
 use crate::tree::Tree;
 
 /// What a key's value may be.
@@ -27,17 +31,6 @@ pub enum ValueKind {
     Path,
     /// Any word.
     Text,
-}
-
-/// When a changed value takes effect.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Effect {
-    /// With the reload that follows every change of the file, on all nodes at once.
-    Live,
-    /// Not before corosync is started anew; the reason, for people.
-    Restart(&'static str),
-    /// corosync takes it at a reload, and it is not known whether a cluster of several nodes survives it.
-    Unproven(&'static str),
 }
 
 /// An option of corosync.conf.
@@ -89,19 +82,6 @@ const FACILITY: ValueKind = ValueKind::OneOf(&[
 ]);
 const DEBUG: ValueKind = ValueKind::OneOf(&["on", "off", "trace"]);
 
-const LIVE: Effect = Effect::Live;
-const LOGGED: Effect = Effect::Restart("corosync logs that it cannot be changed at run-time");
-const VOTEQUORUM: Effect = Effect::Restart("votequorum(5) says that it is only read when corosync starts");
-const CRYPTO: Effect = Effect::Unproven("every node must change its encryption at the same moment");
-const COMPRESSION: Effect = Effect::Unproven(
-    "a node that lacks the plug-in for it can no longer be heard, and nothing tells so beforehand",
-);
-const UDP_ONLY: Effect = Effect::Restart("it is for the transport udp, which is not changed at run-time");
-const AT_START: Effect = Effect::Restart("it is only read when corosync starts");
-const REFUSED: Effect =
-    Effect::Restart("corosync refuses to change it on a link that is up: the link must be removed and added");
-const DEVICE: Effect = Effect::Restart("the daemon corosync-qdevice reads it when it starts");
-
 const fn number(min: i64, max: i64) -> ValueKind {
     ValueKind::Number { min, max }
 }
@@ -117,10 +97,10 @@ static KEYS: &[Key] = &[
     entry("totem", "version", number(2, 2), LOGGED),
     entry("totem", "cluster_name", ValueKind::Text, LOGGED),
     entry("totem", "config_version", number(0, i64::MAX), LIVE),
-    entry("totem", "transport", ValueKind::OneOf(&["knet", "udpu", "udp"]), LOGGED),
+    entry("totem", "transport", ValueKind::OneOf(&["knet", "udpu", "udp"]), ALL_AT_ONCE),
     entry("totem", "ip_version", ValueKind::OneOf(&["ipv4", "ipv6", "ipv4-6", "ipv6-4"]), LOGGED),
     entry("totem", "link_mode", ValueKind::OneOf(&["passive", "active", "rr"]),
-        Effect::Unproven("corosync takes the value, and nothing shows that its links follow before a restart")),
+        LINK_MODE),
     entry("totem", "secauth", ON_OFF, CRYPTO),
     entry("totem", "crypto_model", ValueKind::OneOf(&["nss", "openssl", "gcrypt"]), CRYPTO),
     entry("totem", "crypto_hash", ValueKind::OneOf(&["none", "md5", "sha1", "sha256", "sha384", "sha512"]), CRYPTO),
@@ -166,8 +146,8 @@ static KEYS: &[Key] = &[
     entry("totem.interface", "knet_ping_timeout", number(200, U32), LIVE),
     entry("totem.interface", "knet_ping_precision", number(1, U32), LIVE),
     entry("totem.interface", "knet_pong_count", number(1, U32), LIVE),
-    entry("totem.interface", "knet_transport", ValueKind::OneOf(&["udp", "sctp"]), REFUSED),
-    entry("totem.interface", "mcastport", number(0, 65535), REFUSED),
+    entry("totem.interface", "knet_transport", ValueKind::OneOf(&["udp", "sctp"]), ANEW),
+    entry("totem.interface", "mcastport", number(0, 65535), ANEW),
     entry("totem.interface", "bindnetaddr", ValueKind::Address, UDP_ONLY),
     entry("totem.interface", "mcastaddr", ValueKind::Address, UDP_ONLY),
     entry("totem.interface", "broadcast", YES_NO, UDP_ONLY),
@@ -176,7 +156,7 @@ static KEYS: &[Key] = &[
     entry("nodelist.node", "name", ValueKind::Text, AT_START),
     entry("nodelist.node", "nodeid", number(1, U32), AT_START),
     entry("nodelist.node", "quorum_votes", number(0, U32), LIVE),
-    entry("nodelist.node", "ringX_addr", ValueKind::Address, REFUSED),
+    entry("nodelist.node", "ringX_addr", ValueKind::Address, ANEW),
 
     entry("quorum", "provider", ValueKind::OneOf(&["corosync_votequorum"]), LOGGED),
     entry("quorum", "expected_votes", number(1, U32), LIVE),

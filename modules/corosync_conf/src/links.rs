@@ -187,7 +187,7 @@ fn interface(document: &mut Document, number: u8) -> Result<(), EditError> {
 /// Whether an option of a link can be set among its `options`.
 pub(crate) fn is_settable(name: &str) -> bool {
     let known = key(SECTION, name).filter(|_| !["linknumber", PRIORITY].contains(&name));
-    known.is_some_and(|key| key.effect.is_live() || FIXED.contains(&name))
+    known.is_some_and(|key| key.effect.is_live() || matches!(key.effect, Effect::Anew(_)))
 }
 
 /// The value of an option of a link as the file has it; none to remove it.
@@ -204,7 +204,7 @@ fn option(name: &str, value: &Value) -> Result<Option<String>, String> {
             None => format!("'{name}' is no option of a link"),
         });
     };
-    if let (Effect::Restart(why), false) = (known.effect, FIXED.contains(&name)) {
+    if let (Some(why), false) = (known.effect.reason(), matches!(known.effect, Effect::Anew(_))) {
         return Err(format!("'{name}' does not change while corosync runs: {why}"));
     }
     let value = text(known, value).map_err(|reason| format!("'{name}' {reason}"))?;

@@ -42,11 +42,12 @@ impl Setting {
             "totem.knet_compression_model" if self.value.is_none() => return None,
             _ => {}
         }
-        match key(self.section, &self.key)?.effect {
-            Effect::Live => None,
-            Effect::Restart(why) => Some(format!("'{path}' does not change while corosync runs: {why}")),
-            Effect::Unproven(why) => Some(format!("'{path}' is not changed in a running cluster: {why}")),
-        }
+        let effect = key(self.section, &self.key)?.effect;
+        let why = effect.reason()?;
+        Some(match effect {
+            Effect::Unproven(_) => format!("'{path}' is not changed in a running cluster: {why}"),
+            _ => format!("'{path}' does not change while corosync runs: {why}"),
+        })
     }
 }
 
