@@ -140,7 +140,8 @@ def _of_cluster(hosts, environment):
         protocol = (host["facts"].get("versions") or {}).get("join_api")
         if protocol is not None:
             protocols.setdefault(protocol, []).append(host["node"]["name"])
-    if len(protocols) > 1:
+    # Each end takes one that is a version older, and none that is older still.
+    if protocols and max(protocols) - min(protocols) > 1:
         said = "; ".join(f"{number}: {', '.join(names)}" for number, names in sorted(protocols.items()))
         yield _finding("join-api", f"the nodes join by different versions of the protocol ({said})", "upgrade the older nodes first")
     yield from _of_families(hosts)

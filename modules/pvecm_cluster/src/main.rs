@@ -5,6 +5,8 @@ mod aftermath;
 mod args;
 mod explain;
 #[cfg(test)]
+mod explain_recorded;
+#[cfg(test)]
 mod fake;
 mod module;
 #[cfg(test)]

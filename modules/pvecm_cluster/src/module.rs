@@ -400,7 +400,7 @@ fn as_declared(wanted: &Wanted, deed: Deed, done: Done) -> Result<Done, Failure>
 }
 
 /// Whether pvecm says that it did its work: a join has words for it, `create` is just silent on stderr.
-fn claims_success(deed: Deed, output: &Output) -> bool {
+pub(crate) fn claims_success(deed: Deed, output: &Output) -> bool {
     match deed {
         Deed::Join => output.stdout.contains("successfully added node"),
         Deed::Create | Deed::Confirm => output.exited_zero() && output.stderr.trim().is_empty(),
@@ -408,7 +408,7 @@ fn claims_success(deed: Deed, output: &Output) -> bool {
 }
 
 /// Why it did not work. `waited` is what was missing how long after a pvecm that claims success.
-fn cause(output: &Output, patience: Duration, waited: Option<(Duration, String)>) -> String {
+pub(crate) fn cause(output: &Output, patience: Duration, waited: Option<(Duration, String)>) -> String {
     let progress = explain::progress(&output.stdout).map(|step| format!(" {step}")).unwrap_or_default();
     match (output.ending, waited) {
         (Ending::TimedOut, _) => {

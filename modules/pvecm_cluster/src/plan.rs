@@ -404,7 +404,8 @@ fn differences(wanted: &Wanted, name: &str, nodeid: u32, node: &Node) -> Vec<Rea
     reasons
 }
 
-/// Whether the programs at both ends fit together.
+/// Whether the programs at both ends fit together. Each end of a join takes one that is a version older, and none that is
+/// older still (`JOIN_API_AGE_AS_CLUSTER` and `JOIN_API_AGE_AS_JOINEE` in `PVE/Cluster/Setup.pm`).
 fn versions(candidate: &Candidate, peer: &Peer) -> Vec<Reason> {
     let mut reasons = Vec::new();
     let name = &peer.view.node;
@@ -418,7 +419,7 @@ fn versions(candidate: &Candidate, peer: &Peer) -> Vec<Reason> {
         reasons.push(reason::pve_differs(ours, name, peer.tools.pve.as_deref().unwrap_or_default()));
     }
     if let (Some(ours), Some(theirs)) = (candidate.tools.join_api, peer.tools.join_api)
-        && ours != theirs
+        && ours.abs_diff(theirs) > 1
     {
         reasons.push(reason::join_api_differs(ours, name, theirs));
     }

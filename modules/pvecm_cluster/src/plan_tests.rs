@@ -202,6 +202,17 @@ fn a_standalone_node_joins_with_the_lowest_free_nodeid() {
     assert_eq!(case.plan(), Ok(Plan::Join(forecast)));
 }
 
+/// What each end of PVE's join code accepts of the other.
+#[test]
+fn a_join_api_that_is_one_version_apart_will_do() {
+    for (ours, theirs) in [(1, 1), (1, 2), (2, 1)] {
+        let mut case = Case::joining();
+        case.candidate.tools.join_api = Some(ours);
+        case.peer().tools.join_api = Some(theirs);
+        assert!(matches!(case.plan(), Ok(Plan::Join(_))), "{ours} {theirs}");
+    }
+}
+
 #[test]
 fn a_member_is_confirmed_by_either_state() {
     assert_eq!(Case::confirming().plan(), Ok(Plan::Confirm));
@@ -461,8 +472,8 @@ fn each_reason_in_the_cluster_not_to_join() {
                 "this node has Proxmox VE 9.1.6 and 'pve1' has 8.4.1: both need the same major version",
             ),
             (
-                |c| c.peer().tools.join_api = Some(2),
-                "pvecm speaks join API version 1 on this node and 2 on 'pve1'",
+                |c| c.peer().tools.join_api = Some(3),
+                "pvecm speaks join API version 1 on this node and 3 on 'pve1': they must not differ by more than 1",
             ),
         ],
     );
@@ -626,7 +637,7 @@ fn all_reasons_at_once() {
     case.candidate.tools.rsync = false;
     let peer = case.peer();
     peer.locked = true;
-    peer.tools = Tools { rsync: false, join_api: Some(2), pve: Some("8.0.3".into()) };
+    peer.tools = Tools { rsync: false, join_api: Some(3), pve: Some("8.0.3".into()) };
     peer_conf(peer).cluster_name = "other".into();
     peer_conf(peer).qdevice = true;
     peer.view.corosync = Some(Running { quorate: false, expected_votes: 3, ..running(1, &[(1, 3)]) });
@@ -654,7 +665,7 @@ fn all_reasons_at_once() {
             "nodeid 1 belongs to node 'pve1' of the cluster",
             "rsync is not installed on 'pve1'",
             "this node has Proxmox VE 9.1.6 and 'pve1' has 8.0.3: both need the same major version",
-            "pvecm speaks join API version 1 on this node and 2 on 'pve1'",
+            "pvecm speaks join API version 1 on this node and 3 on 'pve1': they must not differ by more than 1",
         ]
     );
 }

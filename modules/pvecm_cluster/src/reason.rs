@@ -277,5 +277,7 @@ pub(crate) fn pve_differs(ours: &str, peer: &str, theirs: &str) -> Reason {
 }
 
 pub(crate) fn join_api_differs(ours: u32, peer: &str, theirs: u32) -> Reason {
-    lasting(format!("pvecm speaks join API version {ours} on this node and {theirs} on '{peer}'"))
+    lasting(format!(
+        "pvecm speaks join API version {ours} on this node and {theirs} on '{peer}': they must not differ by more than 1"
+    ))
 }

@@ -70,6 +70,16 @@ class PreflightFindings(unittest.TestCase):
             "upgrade the older nodes first", host(), host("pve2", 2, versions={"pve": "8.4.1"}),
         )
 
+    def test_join_protocols(self):
+        def at(version, **more):
+            return host(versions={"pve": "9.2.11", "join_api": version}, **more)
+
+        self.assertEqual(preflight_findings([at(1), at(2, name="pve2", last=2)], "lab"), [])
+        self.one(
+            "join-api", "the nodes join by different versions of the protocol (1: pve1; 3: pve2)", "upgrade the older nodes first",
+            at(1), at(3, name="pve2", last=2),
+        )
+
     def test_host_name(self):
         self.one(
             "host-name", "its host name is 'other', the inventory calls it 'pve1'",
