@@ -3,12 +3,13 @@
 """Runs a binary module that stays on the node: one ssh round trip a task instead of six.
 
 Ansible copies a binary module to the node for every task and removes it afterwards: four commands and two transfers. Here
-it is kept on the node, in a folder of the login user's own under its SHA-256, and each task is one command that gets its
-arguments on stdin. Where that cannot work (async, become, a connection without stdin) the task runs as any other does.
+the one binary that holds all modules is kept on the node, in a folder of the login user's own under its SHA-256, and each
+task is one command that names the module and gets its arguments on stdin. Where that cannot work (async, become, a connection without stdin) the task runs as any other does.
 """
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
@@ -22,6 +23,13 @@ from ansible.vars.clean import remove_internal_keys
 # What the node answers when it does not have the module yet; the modules themselves exit 0 or 1.
 _NOT_THERE = 97
 _FOLDER = "~/.ansible/pve.cluster"
+
+
+@functools.lru_cache(maxsize=4)
+def _digest(binary, _changed):
+    """The SHA-256 of a file, read once for as long as it does not change."""
+    with open(binary, "rb") as file:
+        return hashlib.sha256(file.read()).hexdigest()
 
 
 class ResidentActionModule(ActionBase):
@@ -44,12 +52,12 @@ class ResidentActionModule(ActionBase):
         except TypeError:
             # an encrypted value or a date straight in the task: Ansible's own way knows how to write it
             return self._as_usual(result, task_vars)
-        with open(binary, "rb") as file:
-            digest = hashlib.sha256(file.read()).hexdigest()
+        digest = _digest(binary, os.stat(binary).st_mtime_ns)
+        module = self._task.action.rpartition(".")[2]
         resident = f"{_FOLDER}/{os.path.basename(binary)}-{digest}"
         # The content is compared too: a power cut can leave an empty file, which a shell would run as a success.
         whole = f'[ "$(sha256sum < {resident} 2>/dev/null)" = "{digest}  -" ] && [ -x {resident} ]'
-        command = f"{whole} || exit {_NOT_THERE}; {self._compute_environment_string()} exec {resident} /dev/stdin"
+        command = f"{whole} || exit {_NOT_THERE}; {self._compute_environment_string()} exec {resident} {module} /dev/stdin"
 
         ran = self._low_level_execute_command(command, sudoable=False, in_data=given)
         if ran["rc"] == _NOT_THERE:

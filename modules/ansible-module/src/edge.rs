@@ -3,6 +3,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "this is the edge that the ban protects")]
 
+use std::ffi::OsString;
 use std::io::{Read, Write};
 use std::panic::PanicHookInfo;
 use std::process::ExitCode;
@@ -22,8 +23,8 @@ static ANSWERED: AtomicBool = AtomicBool::new(false);
 /// What a panic's message must not show.
 static SECRETS: Mutex<Option<Secrets>> = Mutex::new(None);
 
-/// A module's whole `main`: reads the arguments file named by the first argument (`/dev/stdin` for standard input),
-/// checks it against the spec, calls the module and prints exactly one JSON object on one line, panics included.
+/// A module's whole `main`: reads the arguments file named by the last argument (`/dev/stdin` for standard input; one
+/// before it may say which module this is), checks it against the spec, calls the module and prints exactly one JSON object on one line, panics included.
 /// Exits 1 when it failed.
 ///
 /// A hang-up does not end it: a lost ssh connection must not leave a change half made.
@@ -52,9 +53,20 @@ pub fn main<A: DeserializeOwned>(
     if failed || !printed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
+/// The words this process was started with, its own name first: for a binary that is many modules.
+pub fn command_line() -> impl Iterator<Item = OsString> {
+    std::env::args_os()
+}
+
+/// The answer of a process that cannot tell which module it is.
+pub fn refuse(msg: &str) -> ExitCode {
+    print(&json!({ "failed": true, "msg": msg }));
+    ExitCode::FAILURE
+}
+
 /// The content of the arguments file.
 fn arguments() -> Result<Vec<u8>, String> {
-    let Some(path) = std::env::args_os().nth(1) else {
+    let Some(path) = command_line().skip(1).last() else {
         return Err(
             "cannot read the arguments: no file was named; this is an Ansible module, which Ansible runs"
                 .to_owned(),

@@ -23,7 +23,7 @@ mod spec;
 pub use answer::{Deprecation, Failure, Outcome};
 pub use context::Context;
 pub use diff::Diff;
-pub use edge::main;
+pub use edge::{command_line, main, refuse};
 pub use respond::answer;
 pub use secret::Secret;
 pub use spec::{Kind, Opt, Rules, Spec};

@@ -1,29 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! Ansible module `cluster_facts`: what a Proxmox VE node and its cluster are like now.
-
-mod args;
-#[cfg(test)]
-mod documented;
-mod facts;
-#[cfg(test)]
-mod golden;
-mod health;
-#[cfg(test)]
-mod health_tests;
-mod links;
-mod module;
-mod nodes;
-mod observe;
-
-#[cfg(test)]
-#[path = "../../cluster-state/tests/support/recording.rs"]
-mod recording;
-#[cfg(test)]
-#[path = "../../cluster-state/tests/support/situations.rs"]
-mod situations;
+//! The module by itself, for its tests: what is shipped is `pve-cluster`, which holds them all.
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    ansible_module::main(&args::spec(), module::run)
+    cluster_facts::main()
 }

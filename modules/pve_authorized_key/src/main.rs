@@ -1,26 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! Ansible module `pve_authorized_key`: ssh keys in the cluster's `authorized_keys` and beside it.
-
-mod apply;
-mod args;
-mod cfs_lock;
-mod cluster_file;
-mod drop_in;
-mod edit;
-mod local_file;
-mod module;
-mod observe;
-mod place;
-mod plan;
-mod report;
-mod request;
-mod sshd;
-
-#[cfg(test)]
-mod tests;
+//! The module by itself, for its tests: what is shipped is `pve-cluster`, which holds them all.
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    ansible_module::main(&args::spec(), module::run)
+    pve_authorized_key::main()
 }

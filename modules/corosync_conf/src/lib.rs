@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Changes the options of a running Proxmox VE cluster's corosync.conf, and says so only when every node runs them.
+
+mod apply;
+mod args;
+mod backup;
+mod export;
+#[cfg(test)]
+mod fake;
+#[cfg(test)]
+mod link_tests;
+mod links;
+mod lock;
+mod module;
+#[cfg(test)]
+mod module_tests;
+mod network;
+mod observe;
+mod plan;
+#[cfg(test)]
+mod plan_tests;
+mod settings;
+mod stages;
+mod verify;
+
+use std::process::ExitCode;
+
+/// The module as a process: see [`ansible_module::main`].
+pub fn main() -> ExitCode {
+    ansible_module::main(&args::spec(), module::run)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn docs_match_the_spec() {
+        testkit::assert_docs_match(&crate::args::spec());
+    }
+}

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Creates a Proxmox VE cluster, joins one, or removes a node from it, and says so only when the cluster does.
+
+mod aftermath;
+mod args;
+mod explain;
+#[cfg(test)]
+mod explain_recorded;
+#[cfg(test)]
+mod fake;
+mod module;
+#[cfg(test)]
+mod module_tests;
+mod net;
+mod observe;
+mod plan;
+#[cfg(test)]
+mod plan_tests;
+mod probe;
+mod reason;
+mod removal;
+mod seen;
+mod verify;
+mod wanted;
+
+use std::process::ExitCode;
+
+/// The module as a process: see [`ansible_module::main`].
+pub fn main() -> ExitCode {
+    ansible_module::main(&args::spec(), module::run)
+}
