@@ -28,4 +28,4 @@ pub use findings::{Finding, Problem, disagreements};
 pub use place::Place;
 pub use rules::{Violation, validate};
 pub use view::{Device, Interface, Node};
-pub use vocabulary::{Key, ValueKind, key, nearest, unknown_keys};
+pub use vocabulary::{Key, ValueKind, key, known_keys, nearest, unknown_keys};

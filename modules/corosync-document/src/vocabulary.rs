@@ -243,6 +243,11 @@ pub fn key(section: &str, name: &str) -> Option<&'static Key> {
     KEYS.iter().find(|key| key.section == section && key.name == name)
 }
 
+/// Every option that corosync 3.1 knows. `exec_NAME` of a QDevice's heuristics, which may be any name, is not among them.
+pub fn known_keys() -> impl Iterator<Item = &'static Key> {
+    KEYS.iter()
+}
+
 /// The options of a section.
 pub(crate) fn keys_of(section: &str) -> impl Iterator<Item = &'static Key> {
     KEYS.iter().filter(move |key| key.section == section)

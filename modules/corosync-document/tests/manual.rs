@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! The vocabulary against the names in corosync's manual pages.
+
+#![expect(clippy::panic, reason = "a test may panic")]
+
+use std::collections::BTreeSet;
+
+use corosync_document::{Document, key, known_keys, nearest, unknown_keys};
+
+/// The stored list: the page, the section, the name.
+fn listed() -> Vec<(&'static str, &'static str, &'static str)> {
+    let lines = include_str!("options.txt").lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let words = lines.map(|line| line.split(' ').collect::<Vec<_>>());
+    words
+        .map(|words| match words.as_slice() {
+            [page, section, name] => (*page, *section, *name),
+            other => panic!("{other:?}"),
+        })
+        .collect()
+}
+
+#[test]
+fn every_option_of_the_manual_pages_is_known_and_no_other() {
+    let listed: BTreeSet<_> = listed().into_iter().map(|(_, section, name)| (section, name)).collect();
+    let known: BTreeSet<_> = known_keys().map(|key| (key.section, key.name)).collect();
+    let open = BTreeSet::from([("quorum.device.heuristics", "exec_NAME")]);
+    assert_eq!(listed.difference(&known).copied().collect::<BTreeSet<_>>(), open);
+    assert_eq!(known.difference(&listed).collect::<Vec<_>>(), Vec::<&(&str, &str)>::new());
+}
+
+#[test]
+fn each_is_found_by_its_name_and_by_one_that_is_almost_it() {
+    for (_, section, name) in listed() {
+        let name = name.replace('X', "7");
+        let text: String = section.split('.').map(|part| format!("{part} {{\n")).collect();
+        let end = "}\n".repeat(section.split('.').count());
+        let unknown =
+            |name: &str| unknown_keys(&Document::parse(format!("{text}{name}: 1\n{end}").as_bytes()));
+        assert_eq!(unknown(&name), [], "{section}.{name}");
+        if name == "exec_NAME" {
+            continue;
+        }
+        assert!(key(section, &name).is_some(), "{section}.{name}");
+        let misspelt = format!("{name}s");
+        assert_eq!(unknown(&misspelt).len(), 1, "{section}.{misspelt}");
+        if !name.starts_with("ring") {
+            assert_eq!(nearest(section, &misspelt), Some(name.as_str()), "{section}.{misspelt}");
+        }
+    }
+}
