@@ -12,6 +12,7 @@ use testkit::{Answer, FakeHost, Machine};
 
 pub(crate) const CLUSTER: &str = "/etc/pve/corosync.conf";
 pub(crate) const LOCAL: &str = "/etc/corosync/corosync.conf";
+pub(crate) const LOCK: &str = "/etc/pve/priv/lock/file-corosync_conf";
 
 /// What the cluster does otherwise than a healthy one.
 #[derive(Debug, Clone, Default)]
@@ -42,20 +43,7 @@ const CONNECTS: Duration = Duration::from_millis(1700);
 
 /// The cluster's file, as PVE writes it.
 pub(crate) fn conf(version: u64) -> String {
-    let mut text = "logging {\n  debug: off\n  to_syslog: yes\n}\n\nnodelist {\n".to_owned();
-    for node in 1..=3 {
-        let _ = write!(
-            text,
-            "  node {{\n    name: pve{node}\n    nodeid: {node}\n    quorum_votes: 1\n    ring0_addr: 10.77.1.1{node}\n  }}\n"
-        );
-    }
-    let _ = write!(
-        text,
-        "}}\n\nquorum {{\n  provider: corosync_votequorum\n}}\n\ntotem {{\n  cluster_name: prod\n  config_version: \
-         {version}\n  interface {{\n    linknumber: 0\n  }}\n  ip_version: ipv4-6\n  link_mode: passive\n  secauth: \
-         on\n  token_coefficient: 125\n  version: 2\n}}\n\n"
-    );
-    text
+    testkit::corosync_conf(version, &[(1, "pve1"), (2, "pve2"), (3, "pve3")])
 }
 
 /// The same cluster with a second link.

@@ -10,7 +10,6 @@ mod fake;
 #[cfg(test)]
 mod link_tests;
 mod links;
-mod lock;
 mod module;
 #[cfg(test)]
 mod module_tests;

@@ -8,8 +8,7 @@ use host::Host;
 use serde_json::{Value, json};
 use testkit::{FakeHost, at_every_effect};
 
-use crate::fake::{CLUSTER, LOCAL, Trouble, conf, node, process, two_links};
-use crate::lock::LOCK;
+use crate::fake::{CLUSTER, LOCAL, LOCK, Trouble, conf, node, process, two_links};
 use crate::{args, module};
 
 fn run(host: &FakeHost, mut args: Value) -> Value {

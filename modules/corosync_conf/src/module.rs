@@ -4,13 +4,13 @@
 use std::time::Duration;
 
 use ansible_module::{Context, Diff, Failure, Outcome};
+use cfs_lock::{CfsLock, NoLock};
 use cluster_state::corosync_conf::CLUSTER;
 use corosync_document::{Document, Place};
 use host::{Host, Waited, wait_until};
 use serde_json::{Value, json};
 
 use crate::args::Args;
-use crate::lock::Lock;
 use crate::plan::{self, Change, Member, Plan, Refusal, Work};
 use crate::settings::Wanted;
 use crate::{apply, backup, export, observe, verify};
@@ -19,6 +19,8 @@ use crate::{apply, backup, export, observe, verify};
 const SETTLE: Duration = Duration::from_secs(10);
 /// The pause between two looks at such a cluster.
 const PAUSE: Duration = Duration::from_millis(250);
+/// PVE's own name for the lock of this file.
+const LOCK: &str = "file-corosync_conf";
 /// How long the lock may be held by someone else; PVE's own programs wait as long.
 const LOCKED: Duration = Duration::from_secs(10);
 
@@ -70,10 +72,12 @@ fn settle(host: &dyn Host, wanted: &Wanted) -> Result<Plan, Failure> {
 
 /// Makes the change under the lock. Answers with what was left behind, if anything.
 fn carry_out(host: &dyn Host, wanted: &Wanted, work: &Work, copy: &str) -> Result<Option<String>, Failure> {
-    let lock = Lock::take(host, host.elapsed() + LOCKED.min(wanted.timeout))
-        .map_err(|reason| refused(vec![reason]))?;
+    let lock = CfsLock::take(host, LOCK, host.elapsed() + LOCKED.min(wanted.timeout))
+        .map_err(|why| refused(vec![no_lock(why)]))?;
     let done = under_lock(host, wanted, work, copy, &lock);
-    let left = lock.release(host);
+    let left = lock.release(host).err();
+    let left = left
+        .map(|error| format!("the lock '{}' stays for up to 120 s: {error}", cfs_lock::path(LOCK).display()));
     match (done, left) {
         (Ok(()), left) => Ok(left),
         (Err(failure), None) => Err(failure),
@@ -84,7 +88,25 @@ fn carry_out(host: &dyn Host, wanted: &Wanted, work: &Work, copy: &str) -> Resul
     }
 }
 
-fn under_lock(host: &dyn Host, wanted: &Wanted, work: &Work, copy: &str, lock: &Lock) -> Result<(), Failure> {
+fn no_lock(why: NoLock) -> String {
+    let lock = cfs_lock::path(LOCK);
+    match why {
+        NoLock::Held => format!(
+            "another program is changing the cluster: it has held the lock '{}' all the time; try again when it is done",
+            lock.display()
+        ),
+        NoLock::ReadOnly => "this node is no longer quorate, so /etc/pve is read-only".to_owned(),
+        NoLock::Host(error) => error.to_string(),
+    }
+}
+
+fn under_lock(
+    host: &dyn Host,
+    wanted: &Wanted,
+    work: &Work,
+    copy: &str,
+    lock: &CfsLock,
+) -> Result<(), Failure> {
     backup::write(host, copy, &work.before.to_bytes())
         .map_err(|error| refused(vec![format!("no backup could be made: {error}")]))?;
     for (done, step) in work.steps.iter().enumerate() {
@@ -138,7 +160,12 @@ fn failed(
 }
 
 /// Waits until every node runs the change. Answers with what is missing when the time is over.
-fn bring_into_use(host: &dyn Host, wanted: &Wanted, change: &Change, lock: &Lock) -> Result<(), Vec<String>> {
+fn bring_into_use(
+    host: &dyn Host,
+    wanted: &Wanted,
+    change: &Change,
+    lock: &CfsLock,
+) -> Result<(), Vec<String>> {
     let deadline = host.elapsed() + wanted.timeout;
     verify::verify(host, change, lock, deadline)?;
     if !plan::retimes_links(change) {
@@ -157,7 +184,7 @@ struct Stuck {
 
 /// Takes the steps back, the last one first, each verified like a step forward: a link that was made anew has to be
 /// removed before it can have its old addresses.
-fn take_back(host: &dyn Host, wanted: &Wanted, steps: &[Change], lock: &Lock) -> Result<u64, Stuck> {
+fn take_back(host: &dyn Host, wanted: &Wanted, steps: &[Change], lock: &CfsLock) -> Result<u64, Stuck> {
     let Some(last) = steps.last() else { return Ok(0) };
     let mut now = last.after.clone();
     let mut version = last.version;

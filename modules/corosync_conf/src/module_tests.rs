@@ -8,8 +8,7 @@ use host::Host;
 use serde_json::{Value, json};
 use testkit::{Answer, FakeHost, at_every_effect};
 
-use crate::fake::{CLUSTER, LOCAL, Trouble, conf, node, process};
-use crate::lock::LOCK;
+use crate::fake::{CLUSTER, LOCAL, LOCK, Trouble, conf, node, process};
 use crate::observe::NEW;
 use crate::{args, module};
 
@@ -53,7 +52,7 @@ fn a_change_is_made_and_found_in_use() {
         [
             "mkdir /etc/pve/priv/lock/file-corosync_conf 0700".to_owned(),
             "mkdir /run/pve-cluster-collection 0700".to_owned(),
-            "create /run/pve-cluster-collection/corosync_conf.lock 0600 (20 bytes)".to_owned(),
+            "create /run/pve-cluster-collection/file-corosync_conf.lock 0600 (20 bytes)".to_owned(),
             "mkdir /var/backups/pve-cluster-collection 0700".to_owned(),
             format!("create {COPY} 0600 ({} bytes)", conf(6).len()),
             format!("create {NEW} 0640 ({} bytes)", changed(7).len()),
@@ -61,7 +60,7 @@ fn a_change_is_made_and_found_in_use() {
             // the timing of the links follows the token with a second reload only
             "run corosync-cfgtool -R".to_owned(),
             "rmdir /etc/pve/priv/lock/file-corosync_conf".to_owned(),
-            "remove /run/pve-cluster-collection/corosync_conf.lock".to_owned(),
+            "remove /run/pve-cluster-collection/file-corosync_conf.lock".to_owned(),
         ]
     );
     assert!(host.elapsed() < Duration::from_millis(1300), "{:?}", host.elapsed());
@@ -421,8 +420,10 @@ fn the_lock_of_a_living_process_is_respected() {
         host.change(|machine| {
             machine.make_dir(LOCK);
             let time = i64::try_from(machine.unix_time()).unwrap() + time;
-            machine
-                .write("/run/pve-cluster-collection/corosync_conf.lock", format!("{pid} {began} {time}\n"));
+            machine.write(
+                "/run/pve-cluster-collection/file-corosync_conf.lock",
+                format!("{pid} {began} {time}\n"),
+            );
         });
         let answer = token(&host);
         assert!(

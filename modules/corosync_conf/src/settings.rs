@@ -325,8 +325,9 @@ mod tests {
             "'quorum.wait_for_all' does not change while corosync runs: votequorum(5) says that it is only read when corosync starts"
         );
         assert_eq!(
-            obstacle("totem", "crypto_cipher", Some("aes128")).unwrap(),
-            "'totem.crypto_cipher' is not changed in a running cluster: every node must change its encryption at the same moment"
+            obstacle("totem", "keyfile", Some("/etc/corosync/other")).unwrap(),
+            "'totem.keyfile' is not changed in a running cluster: a node that has not the same key can no longer be heard, \
+             and nothing tells so beforehand"
         );
         assert_eq!(
             obstacle("quorum", "expected_votes", Some("3")).unwrap(),

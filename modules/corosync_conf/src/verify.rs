@@ -4,6 +4,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use cfs_lock::CfsLock;
 use cluster_state::cfgtool::Links;
 use cluster_state::pmxcfs::Mount;
 use cluster_state::{cfgtool, cmap, corosync_conf, pmxcfs, quorumtool};
@@ -11,7 +12,6 @@ use corosync_document::Document;
 use host::{Host, Waited, wait_until};
 
 use crate::links::same_address;
-use crate::lock::Lock;
 use crate::observe;
 use crate::plan::{Change, expected, name};
 
@@ -31,7 +31,7 @@ pub(crate) struct Look {
 pub(crate) fn verify(
     host: &dyn Host,
     change: &Change,
-    lock: &Lock,
+    lock: &CfsLock,
     deadline: Duration,
 ) -> Result<(), Vec<String>> {
     let waited = wait_until(host, deadline, PAUSE, || {

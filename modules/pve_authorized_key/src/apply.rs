@@ -4,9 +4,10 @@
 use std::time::Duration;
 
 use ansible_module::Failure;
+use cfs_lock::NoLock;
 use host::{Host, HostError};
 
-use crate::cfs_lock::{self, NoLock};
+use crate::cluster_file::LOCK;
 use crate::observe::CLUSTER_FILE;
 use crate::plan::{NOT_QUORATE, Plan, too_large};
 use crate::{cluster_file, drop_in, local_file};
@@ -61,7 +62,7 @@ fn of_cluster(why: cluster_file::Why, timeout: Duration) -> String {
     let cause = match why {
         Why::NoLock(NoLock::Held) => format!(
             "another program has held the lock '{}' for {} s",
-            cfs_lock::path().display(),
+            cfs_lock::path(LOCK).display(),
             timeout.as_secs()
         ),
         Why::NoLock(NoLock::ReadOnly) => NOT_QUORATE.to_owned(),

@@ -10,13 +10,15 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use cfs_lock::{CfsLock, NoLock};
 use host::{Host, HostError, Waited, if_there, wait_until};
 
-use crate::cfs_lock::{CfsLock, NoLock};
 use crate::edit::Edit;
 use crate::observe::{CLUSTER_FILE, read_settled};
 use crate::plan::too_large;
 
+/// The name that PVE would give to the lock of this file.
+pub(crate) const LOCK: &str = "file-priv_authorized_keys";
 /// The new file before it is renamed. Always the same name: the lock makes it one at a time, and what a killed run
 /// left is found and removed.
 const NEW: &str = "/etc/pve/priv/authorized_keys.pve-authorized-key";
@@ -76,9 +78,9 @@ pub(crate) fn change(
     let mut changed: Option<Changed> = None;
     for _ in 0..ROUNDS {
         let not = |why, changed: &Option<Changed>| NotChanged { why, written: changed.is_some() };
-        let lock = CfsLock::take(host, deadline).map_err(|no| not(Why::NoLock(no), &changed))?;
+        let lock = CfsLock::take(host, LOCK, deadline).map_err(|no| not(Why::NoLock(no), &changed))?;
         let written = write(edit, host, &lock);
-        let released = lock.release();
+        let released = lock.release(host);
         if let Some(now) = written.map_err(|why| not(why, &changed))? {
             let mut warnings = changed.map(|earlier| earlier.warnings).unwrap_or_default();
             if let Err(error) = released {
@@ -94,7 +96,7 @@ pub(crate) fn change(
 }
 
 /// Writes the file under the lock; nothing when it is as wanted.
-fn write(edit: &Edit, host: &dyn Host, lock: &CfsLock<'_>) -> Result<Option<Changed>, Why> {
+fn write(edit: &Edit, host: &dyn Host, lock: &CfsLock) -> Result<Option<Changed>, Why> {
     let (file, new) = (Path::new(CLUSTER_FILE), Path::new(NEW));
     loop {
         let before = read_settled(host, file)?;
@@ -110,7 +112,7 @@ fn write(edit: &Edit, host: &dyn Host, lock: &CfsLock<'_>) -> Result<Option<Chan
         host.create(new, &after, 0o600)?;
         let as_it_was = no_one_writes(host).and_then(|()| read_settled(host, file)).map(|now| now == before);
         let renamed = match as_it_was {
-            Ok(true) if !lock.is_fresh() => Err(Why::LockLost),
+            Ok(true) if !lock.is_fresh(host) => Err(Why::LockLost),
             Ok(true) => host.rename(new, file).map_err(Why::Host),
             Ok(false) => {
                 host.remove_file(new)?;

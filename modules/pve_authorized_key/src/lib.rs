@@ -3,7 +3,6 @@
 
 mod apply;
 mod args;
-mod cfs_lock;
 mod cluster_file;
 mod drop_in;
 mod edit;
