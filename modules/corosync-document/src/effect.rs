@@ -37,13 +37,14 @@ pub(crate) const ALL_AT_ONCE: Effect =
     Effect::AllAtOnce("corosync logs that it cannot be changed at run-time");
 pub(crate) const ANEW: Effect =
     Effect::Anew("corosync refuses to change it on a link that is up: the link must be removed and added");
-pub(crate) const CRYPTO: Effect =
-    Effect::Unproven("every node must change its encryption at the same moment");
-pub(crate) const COMPRESSION: Effect = Effect::Unproven(
+pub(crate) const KEY: Effect = Effect::Unproven(
+    "a node that has not the same key can no longer be heard, and nothing tells so beforehand",
+);
+pub(crate) const PLUGIN: Effect = Effect::Unproven(
     "a node that lacks the plug-in for it can no longer be heard, and nothing tells so beforehand",
 );
 pub(crate) const LINK_MODE: Effect =
-    Effect::Unproven("corosync takes the value, and nothing shows that its links follow before a restart");
+    Effect::Restart("corosync takes the value, and its links go on in the old mode");
 pub(crate) const DEVICE: Effect = Effect::Device("the daemon corosync-qdevice reads it when it starts");
 
 impl Effect {

@@ -8,8 +8,7 @@
 
 use crate::Document;
 use crate::effect::{
-    ALL_AT_ONCE, ANEW, AT_START, COMPRESSION, CRYPTO, DEVICE, Effect, LINK_MODE, LIVE, LOGGED, UDP_ONLY,
-    VOTEQUORUM,
+    ALL_AT_ONCE, ANEW, AT_START, DEVICE, Effect, KEY, LINK_MODE, LIVE, LOGGED, PLUGIN, UDP_ONLY, VOTEQUORUM,
 };
 use crate::tree::Tree;
 
@@ -101,12 +100,12 @@ static KEYS: &[Key] = &[
     entry("totem", "ip_version", ValueKind::OneOf(&["ipv4", "ipv6", "ipv4-6", "ipv6-4"]), LOGGED),
     entry("totem", "link_mode", ValueKind::OneOf(&["passive", "active", "rr"]),
         LINK_MODE),
-    entry("totem", "secauth", ON_OFF, CRYPTO),
-    entry("totem", "crypto_model", ValueKind::OneOf(&["nss", "openssl", "gcrypt"]), CRYPTO),
-    entry("totem", "crypto_hash", ValueKind::OneOf(&["none", "md5", "sha1", "sha256", "sha384", "sha512"]), CRYPTO),
-    entry("totem", "crypto_cipher", ValueKind::OneOf(&["none", "aes256", "aes192", "aes128"]), CRYPTO),
-    entry("totem", "keyfile", ValueKind::Path, CRYPTO),
-    entry("totem", "key", ValueKind::Text, CRYPTO),
+    entry("totem", "secauth", ON_OFF, LIVE),
+    entry("totem", "crypto_model", ValueKind::OneOf(&["nss", "openssl", "gcrypt"]), PLUGIN),
+    entry("totem", "crypto_hash", ValueKind::OneOf(&["none", "md5", "sha1", "sha256", "sha384", "sha512"]), LIVE),
+    entry("totem", "crypto_cipher", ValueKind::OneOf(&["none", "aes256", "aes192", "aes128"]), LIVE),
+    entry("totem", "keyfile", ValueKind::Path, KEY),
+    entry("totem", "key", ValueKind::Text, KEY),
     entry("totem", "clear_node_high_bit", YES_NO, AT_START),
     entry("totem", "netmtu", number(1, 65536), LOGGED),
     entry("totem", "threads", number(0, U32), LOGGED),
@@ -133,7 +132,7 @@ static KEYS: &[Key] = &[
     entry("totem", "knet_pmtud_interval", number(1, 86400), LIVE),
     entry("totem", "knet_mtu", number(0, 65535), LIVE),
     // corosync refuses the word none, which is what having no such key means
-    entry("totem", "knet_compression_model", ValueKind::OneOf(&["zlib", "lz4", "lz4hc", "lzo2", "lzma", "bzip2", "zstd"]), COMPRESSION),
+    entry("totem", "knet_compression_model", ValueKind::OneOf(&["zlib", "lz4", "lz4hc", "lzo2", "lzma", "bzip2", "zstd"]), PLUGIN),
     entry("totem", "knet_compression_threshold", number(0, U32), LIVE),
     entry("totem", "knet_compression_level", number(i32::MIN as i64, i32::MAX as i64), LIVE),
     entry("totem", "block_unlisted_ips", YES_NO, LIVE),

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use corosync_document::{Document, key, known_keys, nearest, unknown_keys};
+use corosync_document::{Document, Effect, key, known_keys, nearest, unknown_keys};
 
 /// The stored list: the page, the section, the name.
 fn listed() -> Vec<(&'static str, &'static str, &'static str)> {
@@ -47,4 +47,38 @@ fn each_is_found_by_its_name_and_by_one_that_is_almost_it() {
             assert_eq!(nearest(section, &misspelt), Some(name.as_str()), "{section}.{misspelt}");
         }
     }
+}
+
+/// The name that the table in docs/BEHAVIOUR.md has for it.
+fn row(effect: Effect) -> &'static str {
+    match effect {
+        Effect::Live => "live",
+        Effect::Anew(_) => "with the link made anew",
+        Effect::Restart(_) => "with a restart, node by node",
+        Effect::AllAtOnce(_) => "with a restart of all at once",
+        Effect::Device(_) => "with a restart of corosync-qdevice",
+        Effect::Unproven(_) => "not known",
+    }
+}
+
+#[test]
+fn the_table_in_the_documentation_is_that_of_the_code() {
+    let text = include_str!("../../../docs/BEHAVIOUR.md");
+    let (_, table) = text.split_once("| Takes effect | Keys | Source |\n|---|---|---|\n").unwrap_or_default();
+    let lines = table.lines().take_while(|line| line.starts_with('|'));
+    let mut written: BTreeSet<(String, String)> = BTreeSet::new();
+    for line in lines {
+        let mut cells = line.trim_matches('|').split('|').map(str::trim);
+        let (effect, keys) = (cells.next().unwrap_or_default(), cells.next().unwrap_or_default());
+        for (section, names) in keys.split("; ").filter_map(|part| part.split_once(": ")) {
+            let names = names.split(", ").map(|name| format!("{}.{name}", section.trim_matches('`')));
+            written.extend(names.map(|name| (name.replace('`', ""), effect.to_owned())));
+        }
+    }
+    let known: BTreeSet<_> = known_keys()
+        .map(|key| (format!("{}.{}", key.section, key.name), row(key.effect).to_owned()))
+        .collect();
+    let missing: Vec<_> = known.difference(&written).collect();
+    let wrong: Vec<_> = written.difference(&known).collect();
+    assert_eq!((missing, wrong), (Vec::new(), Vec::new()));
 }

@@ -4,6 +4,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
+pub(crate) use testkit::corosync_conf as conf;
 use testkit::{Answer, FakeHost, Machine};
 
 use crate::probe::{Errand, LOCK};
@@ -11,25 +12,6 @@ use crate::probe::{Errand, LOCK};
 pub(crate) const ADD: &str = "pvecm add 10.77.0.11 --use_ssh --link0 10.77.1.12";
 pub(crate) const CREATE: &str = "pvecm create prod --link0 10.77.1.12";
 pub(crate) const CERTIFICATE: &str = "/etc/pve/nodes/pve2/pve-ssl.pem";
-
-/// The corosync.conf of `prod` as PVE writes it.
-pub(crate) fn conf(version: u64, nodes: &[(u32, &str)]) -> String {
-    let mut text = "logging {\n  debug: off\n  to_syslog: yes\n}\n\nnodelist {\n".to_owned();
-    for (nodeid, name) in nodes {
-        let host = name.trim_start_matches("pve");
-        let _ = write!(
-            text,
-            "  node {{\n    name: {name}\n    nodeid: {nodeid}\n    quorum_votes: 1\n    ring0_addr: 10.77.1.1{host}\n  }}\n"
-        );
-    }
-    let _ = write!(
-        text,
-        "}}\n\nquorum {{\n  provider: corosync_votequorum\n}}\n\ntotem {{\n  cluster_name: prod\n  config_version: \
-         {version}\n  interface {{\n    linknumber: 0\n  }}\n  ip_version: ipv4-6\n  link_mode: passive\n  secauth: \
-         on\n  token_coefficient: 125\n  version: 2\n}}\n\n"
-    );
-    text
-}
 
 /// `corosync-cmapctl`: these members run these versions.
 pub(crate) fn cmap(own: u32, versions: &[(u32, u64)]) -> String {

@@ -25,6 +25,7 @@
 #![expect(clippy::panic, reason = "a test helper reports by panicking")]
 
 mod answer;
+mod corosync_conf;
 mod fake;
 mod fault;
 mod golden;
@@ -36,6 +37,7 @@ mod step;
 mod tree;
 
 pub use answer::Answer;
+pub use corosync_conf::corosync_conf;
 pub use fake::FakeHost;
 pub use fault::{Fault, at_every_effect};
 pub use golden::{golden, golden_problems};
