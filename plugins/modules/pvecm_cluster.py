@@ -9,7 +9,8 @@ module: pvecm_cluster
 short_description: Create a Proxmox VE cluster, join one or remove a node from it
 version_added: "0.1.0"
 description:
-  - Creates a cluster on this node with C(pvecm create), or lets this node join one with C(pvecm add --use_ssh).
+  - Creates a cluster on this node with C(pvecm create), or lets this node join one with C(pvecm add), over ssh or by
+    root's password on the API.
   - C(pvecm) exits 0 whether it worked or not, and waits for quorum for ever. This module reports success only when the
     cluster itself confirms it. The node's own nodeid is in the membership, the node is quorate, its certificate is there,
     its C(/etc/pve) is writable, and one C(config_version) runs on all members.
@@ -48,9 +49,13 @@ options:
         anything still needs the node. That is a guest's configuration in its directory, a group, rule or fence device of high
         availability, a replication job, a Ceph daemon in C(/etc/pve/ceph.conf) or an OSD that C(ceph) lists. The refusal
         names each with its remedy.
+      - V(reserved), on a member of the cluster, locks the cluster for the join of O(node) and tells what O(node) needs for a join with
+        O(method=api). It waits like a join for a cluster that is not ready, and refuses for the same reasons. The lock is kept
+        for O(timeout) seconds and two minutes more, and falls when the join ends well.
+      - V(released), on a member, gives a cluster free that is reserved for O(node), after a join that did not end well.
       - This alone chooses what is done. Options that belong to another state are refused.
     type: str
-    choices: [present, joined, removed]
+    choices: [present, joined, removed, reserved, released]
     default: present
   cluster_name:
     description:
@@ -95,14 +100,43 @@ options:
     type: int
   cluster_node:
     description:
-      - Host name, full name or address of any online member of the cluster, to which root on this node can log in.
+      - Host name, full name or address of any online member of the cluster.
       - Required with O(state=joined).
-      - The ssh host key of exactly this name or address must be known to root on this node, and the cluster must accept
+      - With O(method=ssh) root on this node must be able to log in to it. The ssh host key of exactly this name or address must be known to root on this node, and the cluster must accept
         C(/root/.ssh/id_rsa) of this node.
+    type: str
+  method:
+    description:
+      - How this node joins, with O(state=joined). A member is the same whichever way it came.
+      - V(ssh) logs in to O(cluster_node) with root's ssh key, first for a look at the cluster and to lock it.
+      - V(api) logs in to the API of O(cluster_node) on port 8006 as root@pam with O(password), and needs neither keys nor rsync. Root
+        on this node can then not look at the cluster beforehand. So the cluster node does, by a task with O(state=reserved) just
+        before, whose answer is handed on as O(reservation).
+      - API tokens cannot join a node. Proxmox VE allows it to root@pam alone. A root@pam with a second factor cannot join
+        by V(api) either, which O(state=reserved) tells.
+    type: str
+    choices: [ssh, api]
+    default: ssh
+  password:
+    description:
+      - Password of root@pam on O(cluster_node). Required with O(method=api), and only for it.
+      - C(pvecm) gets it on its standard input. It is in no command line, environment, file, log or answer.
+    type: str
+  fingerprint:
+    description:
+      - SHA-256 fingerprint of the certificate that pveproxy on O(cluster_node) serves, 32 pairs of hexadecimal digits with
+        colons between them. Required with O(method=api), and only for it.
+      - Nothing is trusted on first use. Take it from the cluster node itself, as RV(fingerprint) of O(state=reserved) is.
+    type: str
+  reservation:
+    description:
+      - The RV(reservation) that a task with O(state=reserved) on O(cluster_node) answered, not more than two minutes before.
+      - Required for a join with O(method=api). A node that is a member already needs none.
     type: str
   node:
     description:
-      - Name of the node to remove, as the cluster lists it. Required with O(state=removed), and only for it.
+      - Name of the node to remove, as the cluster lists it. Required with O(state=removed).
+      - With O(state=reserved) and O(state=released), where it is required too, the name of the node that joins.
       - A removed node keeps its own files. Install it anew, or clear it, before it is connected again.
       - A name that the cluster does not know and has nothing of is a success without a change.
     type: str
@@ -126,7 +160,7 @@ options:
 notes:
   - Nodes join one at a time. A joining node locks the cluster with the directory
     C(/etc/pve/priv/lock/pvecm_cluster-join), and others wait for it, because two joins at the same moment can strand
-    one of the nodes. A task with C(throttle) 1 keeps the others from waiting within their O(timeout).
+    one of the nodes. A join that may take longer than the two minutes that Proxmox VE gives a lock has it renewed. A task with C(throttle) 1 keeps the others from waiting within their O(timeout).
   - A joining node's C(/root/.ssh/authorized_keys) is replaced by the cluster's, and key logins to it fail for some seconds.
     Put the controller's key into the cluster's file and into a local file of the node beforehand.
   - The database of a joining node is replaced. C(pvecm) keeps a copy, named in RV(backup).
@@ -164,6 +198,39 @@ EXAMPLES = r"""
       - address: 10.77.1.12
   throttle: 1
 
+- name: Join by password, without any ssh key between the nodes
+  block:
+    - name: Reserve the cluster, on the member that the node joins through
+      pve.cluster.pvecm_cluster:
+        state: reserved
+        cluster_name: prod
+        node: pve2
+      delegate_to: pve1.example.org
+      register: reserved
+
+    - name: Join
+      pve.cluster.pvecm_cluster:
+        state: joined
+        cluster_name: prod
+        cluster_node: pve1.example.org
+        method: api
+        password: "{{ vault_root_password }}"
+        fingerprint: "{{ reserved.fingerprint }}"
+        reservation: "{{ reserved.reservation }}"
+        links:
+          - address: 10.77.1.12
+  rescue:
+    - name: Give the cluster free for other joins
+      pve.cluster.pvecm_cluster:
+        state: released
+        cluster_name: prod
+        node: pve2
+      delegate_to: pve1.example.org
+
+    - name: Say why
+      ansible.builtin.fail:
+        msg: "{{ ansible_failed_result.msg }}"
+
 - name: Remove a node that is off for good, on any other member
   pve.cluster.pvecm_cluster:
     state: removed
@@ -174,7 +241,7 @@ EXAMPLES = r"""
 RETURN = r"""
 cluster_name:
   description: Name of the cluster.
-  returned: success
+  returned: success, but not with O(state=released)
   type: str
   sample: prod
 nodeid:
@@ -184,18 +251,18 @@ nodeid:
   sample: 2
 members:
   description: Names of the members seen now, in check mode of those that would be seen.
-  returned: success
+  returned: success, but not with O(state=reserved) and O(state=released)
   type: list
   elements: str
   sample: [pve1, pve2]
 quorate:
   description: Whether the cluster is quorate. Success means that it is.
-  returned: success
+  returned: success, but not with O(state=reserved) and O(state=released)
   type: bool
   sample: true
 config_version:
   description: Version of the cluster's corosync.conf, which all members run.
-  returned: success
+  returned: success, but not with O(state=reserved) and O(state=released)
   type: int
   sample: 2
 pvecm:
@@ -233,6 +300,15 @@ cleaned:
   type: list
   elements: str
   sample: [/etc/pve/nodes/pve3, /etc/pve/priv/authorized_keys]
+fingerprint:
+  description: SHA-256 fingerprint of the certificate that pveproxy on this node serves now, asked on its port.
+  returned: success with O(state=reserved)
+  type: str
+  sample: 9E:95:34:AE:93:7A:CB:3F:30:C7:51:A7:32:F6:07:8F:0E:E3:4F:A8:59:82:11:D7:CF:35:A6:8F:DB:28:A3:C3
+reservation:
+  description: What the joining node has to know of the cluster, for its O(reservation). It holds no secret.
+  returned: success with O(state=reserved)
+  type: str
 reasons:
   description: Every reason for a refusal.
   returned: when the task was refused before anything was changed
@@ -247,7 +323,7 @@ node_state:
     with 'pve2', '/etc/pve' takes no writes, it has no node certificate
 cluster_state:
   description: State in which the cluster was left, as O(cluster_node) sees it.
-  returned: on failure with O(state=joined)
+  returned: on failure with O(state=joined) and O(method=ssh)
   type: str
   sample: cluster 'prod' lists this node as nodeid 2 (config_version 2), on 'pve1' corosync is not quorate (1 of 2 votes)
     with 'pve1'
@@ -264,7 +340,7 @@ from ansible.module_utils.basic import AnsibleModule
 def main():
     module = AnsibleModule(
         argument_spec=dict(
-            state=dict(type="str", choices=["present", "joined", "removed"], default="present"),
+            state=dict(type="str", choices=["present", "joined", "removed", "reserved", "released"], default="present"),
             cluster_name=dict(type="str", required=True),
             links=dict(
                 type="list",
@@ -279,6 +355,10 @@ def main():
             votes=dict(type="int"),
             token_coefficient=dict(type="int", no_log=False),
             cluster_node=dict(type="str"),
+            method=dict(type="str", choices=["ssh", "api"], default="ssh"),
+            password=dict(type="str", no_log=True),
+            fingerprint=dict(type="str"),
+            reservation=dict(type="str"),
             node=dict(type="str"),
             force=dict(type="bool", default=False),
             timeout=dict(type="int", default=120),
@@ -287,6 +367,9 @@ def main():
             ("state", "present", ["links"]),
             ("state", "joined", ["cluster_node", "links"]),
             ("state", "removed", ["node"]),
+            ("state", "reserved", ["node"]),
+            ("state", "released", ["node"]),
+            ("method", "api", ["password", "fingerprint"]),
         ],
         supports_check_mode=True,
     )

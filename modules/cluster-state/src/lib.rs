@@ -32,6 +32,7 @@ pub mod quorumtool;
 pub mod services;
 pub mod situation;
 pub mod ssh;
+pub mod tfa;
 pub mod validity;
 pub mod versions;
 pub mod vmlist;

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! What the task asks for.
 
-use ansible_module::{Kind, Opt, Spec};
+use ansible_module::{Kind, Opt, Secret, Spec};
 use serde::Deserialize;
 
-use crate::removal;
+use crate::way::{self, Method, Way};
+use crate::{removal, reservation};
 
 /// The state that the task names; this alone chooses what the module does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -13,10 +14,12 @@ enum Goal {
     Present,
     Joined,
     Removed,
+    Reserved,
+    Released,
 }
 
 /// The module's options as they are given.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Deserialize)]
 pub(crate) struct Given {
     state: Goal,
     cluster_name: String,
@@ -25,6 +28,10 @@ pub(crate) struct Given {
     votes: Option<i64>,
     token_coefficient: Option<i64>,
     cluster_node: Option<String>,
+    method: Method,
+    password: Option<Secret>,
+    fingerprint: Option<String>,
+    reservation: Option<String>,
     node: Option<String>,
     force: bool,
     timeout: i64,
@@ -37,17 +44,32 @@ pub(crate) enum Task {
     Member(Args),
     /// Another node is to be none.
     Removal(removal::Args),
+    /// Another node is to join by password, or has.
+    Reservation(reservation::Args),
 }
 
 impl Given {
+    /// The password, for the one place that hands it on, and what is wrong with it.
+    pub(crate) fn take_password(&mut self) -> (Option<Secret>, Option<&'static str>) {
+        let password = self.password.take();
+        let problem = match self.state {
+            Goal::Joined => way::password_problem(password.as_ref(), self.method),
+            _ => password.as_ref().map(|_| "'password' is for state 'joined'"),
+        };
+        (password, problem)
+    }
+
     /// The task, and what is wrong with it because it belongs to another state.
     pub(crate) fn task(self) -> (Task, Vec<String>) {
         let state = match self.state {
             Goal::Present => State::Present,
             Goal::Joined => State::Joined,
             Goal::Removed => return self.removal(),
+            Goal::Reserved => return self.reservation(reservation::Deed::Reserve),
+            Goal::Released => return self.reservation(reservation::Deed::Release),
         };
-        let misplaced = self.node.map(|_| "'node' is for state 'removed'".to_owned());
+        let misplaced =
+            self.node.map(|_| "'node' is for states 'removed', 'reserved' and 'released'".to_owned());
         let args = Args {
             state,
             cluster_name: self.cluster_name,
@@ -56,13 +78,19 @@ impl Given {
             votes: self.votes,
             token_coefficient: self.token_coefficient,
             cluster_node: self.cluster_node,
+            way: way::Given {
+                method: self.method,
+                fingerprint: self.fingerprint,
+                reservation: self.reservation,
+            },
             force: self.force,
             timeout: self.timeout,
         };
         (Task::Member(args), misplaced.into_iter().collect())
     }
 
-    fn removal(self) -> (Task, Vec<String>) {
+    /// What is given although it belongs to the states in which this node is to be a member.
+    fn of_members(&self) -> Vec<String> {
         const BOTH: &str = "states 'present' and 'joined'";
         let given = [
             ("links", BOTH, self.links.is_some()),
@@ -73,7 +101,29 @@ impl Given {
             ("force", "state 'joined'", self.force),
         ];
         let misplaced = given.iter().filter(|(_, _, given)| *given);
-        let misplaced = misplaced.map(|(option, states, _)| format!("'{option}' is for {states}")).collect();
+        let mut misplaced: Vec<String> =
+            misplaced.map(|(option, states, _)| format!("'{option}' is for {states}")).collect();
+        misplaced.extend(Way::misplaced(&way::Given {
+            method: self.method,
+            fingerprint: self.fingerprint.clone(),
+            reservation: self.reservation.clone(),
+        }));
+        misplaced
+    }
+
+    fn reservation(self, deed: reservation::Deed) -> (Task, Vec<String>) {
+        let misplaced = self.of_members();
+        let args = reservation::Args {
+            deed,
+            cluster_name: self.cluster_name,
+            node: self.node.unwrap_or_default(),
+            timeout: self.timeout,
+        };
+        (Task::Reservation(args), misplaced)
+    }
+
+    fn removal(self) -> (Task, Vec<String>) {
+        let misplaced = self.of_members();
         let args = removal::Args {
             cluster_name: self.cluster_name,
             node: self.node.unwrap_or_default(),
@@ -110,16 +160,19 @@ pub(crate) struct Args {
     pub(crate) votes: Option<i64>,
     pub(crate) token_coefficient: Option<i64>,
     pub(crate) cluster_node: Option<String>,
+    pub(crate) way: way::Given,
     pub(crate) force: bool,
     pub(crate) timeout: i64,
 }
+
+const STATES: &[&str] = &["present", "joined", "removed", "reserved", "released"];
 
 /// The options as `plugins/modules/pvecm_cluster.py` documents them.
 pub(crate) fn spec() -> Spec {
     Spec {
         name: "pvecm_cluster",
         options: vec![
-            Opt::new("state", Kind::Str).default("present").choices(&["present", "joined", "removed"]),
+            Opt::new("state", Kind::Str).default("present").choices(STATES),
             Opt::new("cluster_name", Kind::Str).required(),
             Opt::list("links", Kind::Dict).suboptions(vec![
                 Opt::new("number", Kind::Int),
@@ -130,6 +183,10 @@ pub(crate) fn spec() -> Spec {
             Opt::new("votes", Kind::Int),
             Opt::new("token_coefficient", Kind::Int),
             Opt::new("cluster_node", Kind::Str),
+            Opt::new("method", Kind::Str).default("ssh").choices(&["ssh", "api"]),
+            Opt::new("password", Kind::Str).secret(),
+            Opt::new("fingerprint", Kind::Str),
+            Opt::new("reservation", Kind::Str),
             Opt::new("node", Kind::Str),
             Opt::new("force", Kind::Bool).default(false),
             Opt::new("timeout", Kind::Int).default(120),
@@ -138,6 +195,9 @@ pub(crate) fn spec() -> Spec {
             ("state", "present", &["links"]),
             ("state", "joined", &["cluster_node", "links"]),
             ("state", "removed", &["node"]),
+            ("state", "reserved", &["node"]),
+            ("state", "released", &["node"]),
+            ("method", "api", &["password", "fingerprint"]),
         ],
         ..Spec::default()
     }

@@ -203,7 +203,7 @@ pub(crate) fn joinable() -> FakeHost {
     let before = peer(1, ALONE, &[(1, 1)]);
     standalone()
         .query(&ssh(Errand::Look), before.clone())
-        .action(&ssh(Errand::Claim), claimed(&before))
+        .action(&ssh(Errand::Claim { keep: 0 }), claimed(&before))
         .action(&ssh(Errand::Release), "")
         .action(
             ADD,

@@ -19,9 +19,11 @@ mod plan_tests;
 mod probe;
 mod reason;
 mod removal;
+mod reservation;
 mod seen;
 mod verify;
 mod wanted;
+mod way;
 
 use std::process::ExitCode;
 

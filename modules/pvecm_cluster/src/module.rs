@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use ansible_module::{Context, Diff, Failure, Outcome};
+use ansible_module::{Context, Diff, Failure, Outcome, Secret};
 use host::{Command, Ending, Host, Output, Waited, wait_until};
 use serde::Serialize;
 
@@ -15,12 +15,14 @@ use crate::observe;
 use crate::plan::{self, Deed, Forecast, Plan, Refusal};
 use crate::probe::{self, Errand};
 use crate::removal;
+use crate::reservation;
 use crate::seen::{Candidate, Here, Joining, There, quoted};
 use crate::verify::{self, Membership, Unconfirmed};
 use crate::wanted::Wanted;
+use crate::way::Way;
 
 /// The pause between two looks at a cluster that is not ready for a join: each is a login.
-const PAUSE: Duration = Duration::from_secs(1);
+pub(crate) const PAUSE: Duration = Duration::from_secs(1);
 
 /// All that was seen before anything was done.
 struct Seen {
@@ -30,15 +32,20 @@ struct Seen {
 }
 
 /// Does what the task asks.
-pub(crate) fn run(given: Given, context: &Context, host: &dyn Host) -> Result<Outcome, Failure> {
-    match given.task() {
-        (Task::Member(args), misplaced) => become_member(&args, misplaced, context, host),
-        (Task::Removal(args), misplaced) => removal::run(&args, misplaced, context, host),
+pub(crate) fn run(mut given: Given, context: &Context, host: &dyn Host) -> Result<Outcome, Failure> {
+    let (password, problem) = given.take_password();
+    let (task, mut wrong) = given.task();
+    wrong.extend(problem.map(str::to_owned));
+    match task {
+        Task::Member(args) => become_member(&args, password.as_ref(), wrong, context, host),
+        Task::Removal(args) => removal::run(&args, wrong, context, host),
+        Task::Reservation(args) => reservation::run(&args, wrong, context, host),
     }
 }
 
 fn become_member(
     args: &Args,
+    password: Option<&Secret>,
     mut misplaced: Vec<String>,
     context: &Context,
     host: &dyn Host,
@@ -73,8 +80,8 @@ fn become_member(
     }
     let (outcome, done) = match &plan {
         Plan::Confirm => (outcome, finish(host, &wanted, deadline)?),
-        Plan::Create(_) => (outcome, carry_out(host, &plan, &wanted, &seen, deadline)?),
-        Plan::Join(_) => join(host, &wanted, deadline)?,
+        Plan::Create(_) => (outcome, carry_out(host, &plan, &wanted, None, &seen, deadline)?),
+        Plan::Join(_) => join(host, &wanted, password, deadline)?,
     };
     let mut outcome = report(outcome, &done.membership).with("pvecm", &done.pvecm);
     if let Plan::Join(_) = plan {
@@ -106,13 +113,13 @@ fn settle(
             Ok(plan) => return Ok(Ok((plan, seen))),
             Err(refusal) => refusal,
         };
-        if joining == Some(Joining::ThisNode)
-            && let Some(target) = &wanted.cluster_node
-        {
-            probe::release(host, target, &seen.here.view.node);
+        if joining == Some(Joining::ThisNode) {
+            release(host, wanted, &seen.here.view.node);
         }
+        // A reservation is what was seen at its time: only this node itself changes.
+        let waits = wanted.way.is_ssh() || seen.here.pvecm_busy;
         let patient = seen.here.pvecm_busy || joining == Some(Joining::AnotherNode);
-        let enough = host.elapsed() >= short && !patient;
+        let enough = !waits || (host.elapsed() >= short && !patient);
         if refusal.is_passing() && !enough {
             return Err(refusal);
         }
@@ -126,10 +133,16 @@ fn settle(
 }
 
 /// Locks the cluster for this node, looks once more, and joins.
-fn join(host: &dyn Host, wanted: &Wanted, deadline: Duration) -> Result<(Outcome, Done), Failure> {
-    let (plan, seen) = settle(host, wanted, deadline, Errand::Claim)?;
+fn join(
+    host: &dyn Host,
+    wanted: &Wanted,
+    password: Option<&Secret>,
+    deadline: Duration,
+) -> Result<(Outcome, Done), Failure> {
+    let keep = if wanted.timeout > probe::LOCK_LIFE { wanted.timeout } else { 0 };
+    let (plan, seen) = settle(host, wanted, deadline, Errand::Claim { keep })?;
     let done = match &plan {
-        Plan::Join(forecast) => carry_out(host, &plan, wanted, &seen, deadline)
+        Plan::Join(forecast) => carry_out(host, &plan, wanted, password, &seen, deadline)
             .map(|done| (planned(&plan, wanted, &seen, forecast), done)),
         // Another run was faster, here, between the two looks.
         Plan::Confirm | Plan::Create(_) => {
@@ -144,11 +157,16 @@ fn join(host: &dyn Host, wanted: &Wanted, deadline: Duration) -> Result<(Outcome
             Ok((outcome, done))
         }
         Err(failure) => {
-            if let Some(target) = &wanted.cluster_node {
-                probe::release(host, target, node);
-            }
+            release(host, wanted, node);
             Err(failure)
         }
+    }
+}
+
+/// Unlocks the cluster after a join that did not come about. A reservation is given free where it was made.
+fn release(host: &dyn Host, wanted: &Wanted, node: &str) {
+    if let (Way::Ssh, Some(target)) = (&wanted.way, &wanted.cluster_node) {
+        probe::release(host, target, node);
     }
 }
 
@@ -177,9 +195,13 @@ fn see(host: &dyn Host, wanted: &Wanted, errand: Errand) -> Result<Seen, Failure
         Candidate::default()
     };
     let there = match &wanted.cluster_node {
-        Some(target) if plan::asks_cluster_node(wanted, &here.view) => {
-            probe::ask(host, target, errand, &here.view.node)
-        }
+        Some(target) if plan::asks_cluster_node(wanted, &here.view) => match &wanted.way {
+            Way::Ssh => probe::ask(host, target, errand, &here.view.node),
+            Way::Api { reservation, .. } => {
+                let locks = errand != Errand::Look;
+                reservation::there(reservation.as_deref(), &here.view.node, locks, host.unix_time())
+            }
+        },
         _ => There::NotAsked,
     };
     Ok(Seen { here, candidate, there })
@@ -355,6 +377,7 @@ fn carry_out(
     host: &dyn Host,
     plan: &Plan,
     wanted: &Wanted,
+    password: Option<&Secret>,
     seen: &Seen,
     deadline: Duration,
 ) -> Result<Done, Failure> {
@@ -362,7 +385,10 @@ fn carry_out(
     // What is left after pvecm was stopped is for seeing what it left behind.
     let aside = (deadline / 10).clamp(Duration::from_secs(1), Duration::from_secs(10));
     let patience = deadline.saturating_sub(host.elapsed() + aside).max(Duration::from_secs(1));
-    let command = plan::command(plan, wanted, patience);
+    let mut command = plan::command(plan, wanted, patience);
+    if let (Way::Api { .. }, Some(password)) = (&wanted.way, password) {
+        command = command.stdin(format!("{}\n", password.reveal()));
+    }
     let output = host
         .run(&command)
         .map_err(|error| Failure::new(sentence(deed, &wanted.cluster_name, &error.to_string())))?;
@@ -442,9 +468,11 @@ impl Left {
             None => observe::here(host).map_err(|error| error.to_string()),
         };
         let node = here.as_ref().map(|here| here.view.node.as_str()).ok();
-        let there = wanted.cluster_node.as_ref().map_or(There::NotAsked, |target| {
-            probe::ask(host, target, Errand::Look, node.unwrap_or_default())
-        });
+        let there = match (&wanted.cluster_node, &wanted.way) {
+            (Some(target), Way::Ssh) => probe::ask(host, target, Errand::Look, node.unwrap_or_default()),
+            // Root on this node cannot look at a cluster that it did not join.
+            _ => There::NotAsked,
+        };
         Self { here, there }
     }
 

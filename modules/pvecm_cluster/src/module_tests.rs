@@ -42,7 +42,7 @@ const PROBE: [&str; 2] =
 fn a_join_is_reported_when_the_cluster_confirms_it() {
     let host = joinable();
     let answer = answer(&host, &join());
-    let claim = format!("run {}", ssh(Errand::Claim));
+    let claim = format!("run {}", ssh(Errand::Claim { keep: 0 }));
     let unlock = [format!("rmdir {LOCK}"), format!("rmdir {}", owner("pve2"))];
     assert_eq!(host.effects(), [&claim, &format!("run {ADD}"), PROBE[0], PROBE[1], &unlock[0], &unlock[1]]);
     assert_eq!(
@@ -482,7 +482,7 @@ fn the_lock_of_a_join_is_released_whatever_comes_of_it() {
 #[test]
 fn a_node_that_comes_second_waits_for_the_first() {
     let host = joinable();
-    let claim = ssh(Errand::Claim);
+    let claim = ssh(Errand::Claim { keep: 0 });
     let held = format!("\n@@ claim\n{}", held(&peer(1, ALONE, &[(1, 1)])));
     host.change(|machine| {
         machine.action(&claim, held.clone());
@@ -530,12 +530,12 @@ fn a_node_that_comes_second_waits_for_the_first() {
 fn what_changed_before_the_lock_is_seen_behind_it() {
     let host = joinable();
     let after = claimed(&peer(2, &[(1, "pve1"), (3, "pve3")], &[(1, 2), (3, 2)]));
-    host.change(|machine| machine.action(&ssh(Errand::Claim), after));
+    host.change(|machine| machine.action(&ssh(Errand::Claim { keep: 0 }), after));
     let answer = answer(&host, &with(join(), "nodeid", 3));
     assert_eq!(msg(&answer), "cannot join cluster 'prod': nodeid 3 belongs to node 'pve3' of the cluster");
     assert_eq!(
         host.effects(),
-        [format!("run {}", ssh(Errand::Claim)), format!("run {}", ssh(Errand::Release))]
+        [format!("run {}", ssh(Errand::Claim { keep: 0 })), format!("run {}", ssh(Errand::Release))]
     );
 }
 

@@ -10,8 +10,10 @@ use host::Command;
 
 use crate::args::State;
 use crate::reason::{self, Reason};
+use crate::reservation;
 use crate::seen::{Candidate, Conf, ConfFile, Here, Joining, Peer, There, View, quoted, same_address};
 use crate::wanted::Wanted;
+use crate::way::Way;
 
 /// What the module is going to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -247,10 +249,10 @@ fn this_node(wanted: &Wanted, here: &Here, candidate: &Candidate) -> Vec<Reason>
             if !candidate.guests.is_empty() {
                 reasons.push(reason::guests(&candidate.guests));
             }
-            if !candidate.tools.rsync {
+            if wanted.way.is_ssh() && !candidate.tools.rsync {
                 reasons.push(reason::no_rsync("this node"));
             }
-            if !candidate.id_rsa {
+            if wanted.way.is_ssh() && !candidate.id_rsa {
                 reasons.push(reason::no_id_rsa());
             }
         }
@@ -270,23 +272,38 @@ fn cluster(wanted: &Wanted, here: &Here, candidate: &Candidate, there: &There) -
     if *peer_name == here.view.node {
         return vec![reason::itself(target)];
     }
+    let mut reasons = ready(&wanted.cluster_name, &here.view.node, peer);
     if !peer.view.is_mounted() {
-        return vec![reason::peer_not_mounted(peer_name)];
+        return reasons;
     }
-    let mut reasons = Vec::new();
+    if let Some(conf) = peer.view.conf.conf() {
+        reasons.extend(room(wanted, here, conf, peer));
+    }
+    if let Way::Api { fingerprint, .. } = &wanted.way {
+        reasons.extend(reservation::reasons(peer, fingerprint));
+    }
+    reasons.extend(versions(wanted, candidate, peer));
+    reasons
+}
+
+/// Whether this is a member of the cluster, and the cluster ready for the join of a node.
+pub(crate) fn ready(cluster_name: &str, joining: &str, peer: &Peer) -> Vec<Reason> {
+    let name = &peer.view.node;
+    if !peer.view.is_mounted() {
+        return vec![reason::peer_not_mounted(name)];
+    }
     match &peer.view.conf {
-        ConfFile::Absent => reasons.push(reason::peer_standalone(peer_name)),
-        ConfFile::Broken(why) => reasons.push(reason::peer_conf_broken(peer_name, why)),
+        ConfFile::Absent => vec![reason::peer_standalone(name)],
+        ConfFile::Broken(why) => vec![reason::peer_conf_broken(name, why)],
         ConfFile::Read(conf) => {
-            if conf.cluster_name != wanted.cluster_name {
-                reasons.push(reason::peer_in_other_cluster(peer_name, &conf.cluster_name));
+            let mut reasons = Vec::new();
+            if conf.cluster_name != cluster_name {
+                reasons.push(reason::peer_in_other_cluster(name, &conf.cluster_name));
             }
-            reasons.extend(health(peer, conf, &here.view.node));
-            reasons.extend(room(wanted, here, conf, peer));
+            reasons.extend(health(peer, conf, joining));
+            reasons
         }
     }
-    reasons.extend(versions(candidate, peer));
-    reasons
 }
 
 /// Whether the cluster is in a state in which a join is safe.
@@ -406,10 +423,10 @@ fn differences(wanted: &Wanted, name: &str, nodeid: u32, node: &Node) -> Vec<Rea
 
 /// Whether the programs at both ends fit together. Each end of a join takes one that is a version older, and none that is
 /// older still (`JOIN_API_AGE_AS_CLUSTER` and `JOIN_API_AGE_AS_JOINEE` in `PVE/Cluster/Setup.pm`).
-fn versions(candidate: &Candidate, peer: &Peer) -> Vec<Reason> {
+fn versions(wanted: &Wanted, candidate: &Candidate, peer: &Peer) -> Vec<Reason> {
     let mut reasons = Vec::new();
     let name = &peer.view.node;
-    if !peer.tools.rsync {
+    if wanted.way.is_ssh() && !peer.tools.rsync {
         reasons.push(reason::no_rsync(&format!("'{name}'")));
     }
     if let (Some(ours), Some(theirs)) = (candidate.tools.pve_major(), peer.tools.pve_major())
@@ -431,7 +448,11 @@ pub(crate) fn command(plan: &Plan, wanted: &Wanted, timeout: Duration) -> Comman
     let command = Command::new("pvecm").timeout(timeout);
     let joins = matches!(plan, Plan::Join(_));
     let mut command = if joins {
-        command.arg("add").arg(wanted.cluster_node.as_deref().unwrap_or_default()).arg("--use_ssh")
+        let command = command.arg("add").arg(wanted.cluster_node.as_deref().unwrap_or_default());
+        match &wanted.way {
+            Way::Ssh => command.arg("--use_ssh"),
+            Way::Api { fingerprint, .. } => command.arg("--fingerprint").arg(fingerprint),
+        }
     } else {
         command.arg("create").arg(&wanted.cluster_name)
     };

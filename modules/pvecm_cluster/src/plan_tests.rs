@@ -98,6 +98,7 @@ fn peer(conf: Conf) -> Peer {
         locked: false,
         joining: Joining::Nobody,
         tools: tools(),
+        door: None,
     }
 }
 

@@ -28,7 +28,9 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// again where corosync has a copy.
 ///
 /// Only when it is asked to, it makes or removes the lock of a join, with a directory beside it that names the owner: the
-/// next run of a node takes up the lock that a killed one left behind. Another node's lock that is in the way is offered to pmxcfs for
+/// next run of a node takes up the lock that a killed one left behind. A lock that is to live longer than the 120 s that pmxcfs
+/// gives it is renewed for so many seconds, from here, because pmxcfs lets only the node that made a lock set its time
+/// (`memdb_mtime` in `pmxcfs/memdb.c`; PVE's own `PVE/HA/Env/PVE2.pm` renews locks so). Another node's lock that is in the way is offered to pmxcfs for
 /// removal by setting its time to 0, as PVE does: pmxcfs removes it when it is older than 120 s.
 const SCRIPT: &str = r#"exec 2>/dev/null
 joining=/etc/pve/priv/lock/pvecm_cluster-join
@@ -42,6 +44,12 @@ claim)
   part claim
   if mkdir "$joining"; then rmdir "$joining"-by-*; mkdir "$mine"; echo taken
   elif [ ! -d "$mine" ]; then touch -c -d @0 "$joining"
+  fi
+  if [ -d "$mine" ] && [ -n "$3" ]; then
+    unit=pvecm_cluster-join-$2.service
+    systemctl stop "$unit"
+    systemd-run --quiet --collect --unit="$unit" --property=RuntimeMaxSec="$3" /bin/sh -c \
+      'while sleep 20 && [ -d "$1" ]; do touch -c -d "@$(date +%s)" "$0"; done' "$joining" "$mine"
   fi ;;
 esac
 part mine; ls -d "$mine"
@@ -65,6 +73,9 @@ part end
 exit 0
 "#;
 
+/// Seconds for which pmxcfs keeps a lock that nobody renews.
+pub(crate) const LOCK_LIFE: u64 = 120;
+
 /// The lock of a join, in the cluster.
 pub(crate) const LOCK: &str = "/etc/pve/priv/lock/pvecm_cluster-join";
 
@@ -74,7 +85,10 @@ pub(crate) enum Errand {
     /// To tell how the cluster is.
     Look,
     /// To lock the cluster for this node's join, and to tell how it is then.
-    Claim,
+    Claim {
+        /// For how many seconds the lock is renewed; 0 where the time that it has by itself will do.
+        keep: u64,
+    },
     /// To unlock it.
     Release,
 }
@@ -98,20 +112,45 @@ pub(crate) fn ask(host: &dyn Host, target: &str, errand: Errand, node: &str) -> 
     }
 }
 
+/// Asks this node itself, for another one that is to join; gives its whole answer too.
+pub(crate) fn ask_here(host: &dyn Host, errand: Errand, node: &str) -> Result<(String, Peer), String> {
+    let command = Command::new("/bin/sh").args(words(errand, node)).stdin(SCRIPT).timeout(PATIENCE);
+    let output = host.run(&command).map_err(|error| error.to_string())?;
+    match output.ending {
+        Ending::Exited(0) => peer(&output.stdout).map(|peer| (output.stdout, peer)),
+        Ending::TimedOut => {
+            Err(format!("this node tells nothing of its cluster within {} s", PATIENCE.as_secs()))
+        }
+        Ending::Exited(_) | Ending::Signaled(_) => {
+            Err(format!("the shell ended with exit code {}", output.rc()))
+        }
+    }
+}
+
 /// The login that pvecm will use: root's own keys, no questions, only known hosts. `node` is this node's name.
 pub(crate) fn command(target: &str, errand: Errand, node: &str) -> Command {
-    let word = match errand {
-        Errand::Look => "look",
-        Errand::Claim => "claim",
-        Errand::Release => "release",
-    };
     Command::new("ssh")
         .args(["-T", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", "-o"])
         .arg(format!("ConnectTimeout={CONNECT}"))
         .arg(format!("root@{target}"))
-        .args(["/bin/sh", "-s", word, node])
+        .arg("/bin/sh")
+        .args(words(errand, node))
         .stdin(SCRIPT)
         .timeout(PATIENCE)
+}
+
+/// The shell's arguments for the script.
+fn words(errand: Errand, node: &str) -> Vec<String> {
+    let (word, keep) = match errand {
+        Errand::Look => ("look", 0),
+        Errand::Claim { keep } => ("claim", keep),
+        Errand::Release => ("release", 0),
+    };
+    let mut words = vec!["-s".to_owned(), word.to_owned(), node.to_owned()];
+    if keep > 0 {
+        words.push(keep.to_string());
+    }
+    words
 }
 
 /// Understands what ssh gave.
@@ -148,14 +187,14 @@ fn refused(stderr: &str, rc: i32) -> NoAnswer {
 }
 
 /// The text of a part; empty when its program printed nothing.
-fn part<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+pub(crate) fn part<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     let heading = format!("\n@@ {name}\n");
     let (_, rest) = text.split_once(&heading)?;
     Some(rest.split_once("\n@@ ").map_or(rest, |(part, _)| part))
 }
 
 /// Understands the script's output.
-fn peer(text: &str) -> Result<Peer, String> {
+pub(crate) fn peer(text: &str) -> Result<Peer, String> {
     if part(text, "end").is_none() {
         return Err("it is incomplete".to_owned());
     }
@@ -192,6 +231,7 @@ fn peer(text: &str) -> Result<Peer, String> {
                 versions::parse_packages(text).pve.or_else(|| versions::parse_pveversion(text))
             }),
         },
+        door: None,
     })
 }
 
@@ -344,21 +384,25 @@ mod tests {
 
         assert_eq!(joining(Errand::Look, "pve2"), Joining::Nobody);
         assert_eq!(made(), Vec::<String>::new(), "a look changes nothing");
-        assert_eq!(joining(Errand::Claim, "pve2"), Joining::ThisNode);
-        assert_eq!(joining(Errand::Claim, "pve3"), Joining::AnotherNode);
+        assert_eq!(joining(Errand::Claim { keep: 0 }, "pve2"), Joining::ThisNode);
+        assert_eq!(joining(Errand::Claim { keep: 0 }, "pve3"), Joining::AnotherNode);
         assert_eq!(joining(Errand::Look, "pve3"), Joining::AnotherNode);
-        assert_eq!(joining(Errand::Claim, "pve2"), Joining::ThisNode, "the next run takes up its own");
+        assert_eq!(
+            joining(Errand::Claim { keep: 0 }, "pve2"),
+            Joining::ThisNode,
+            "the next run takes up its own"
+        );
         assert_eq!(run(Errand::Release, "pve3"), "");
         assert_eq!(made(), ["lock", "lock-by-pve2"], "another's is not released");
         assert_eq!(run(Errand::Release, "pve2"), "");
         assert_eq!(made(), Vec::<String>::new());
 
         // a lock that has fallen leaves its owner's name, which must not open the next one's
-        assert_eq!(joining(Errand::Claim, "pve2"), Joining::ThisNode);
+        assert_eq!(joining(Errand::Claim { keep: 0 }, "pve2"), Joining::ThisNode);
         host::RealHost::new().remove_dir(&lock).unwrap();
         assert_eq!(joining(Errand::Look, "pve2"), Joining::Nobody);
-        assert_eq!(joining(Errand::Claim, "pve3"), Joining::ThisNode);
-        assert_eq!(joining(Errand::Claim, "pve2"), Joining::AnotherNode);
+        assert_eq!(joining(Errand::Claim { keep: 0 }, "pve3"), Joining::ThisNode);
+        assert_eq!(joining(Errand::Claim { keep: 0 }, "pve2"), Joining::AnotherNode);
         assert_eq!(made(), ["lock", "lock-by-pve3"]);
     }
 

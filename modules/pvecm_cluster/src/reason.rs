@@ -154,7 +154,40 @@ pub(crate) fn no_answer(target: &str, why: &NoAnswer) -> Reason {
         NoAnswer::Silent { seconds } => format!("'{target}' does not answer over ssh within {seconds} s"),
         NoAnswer::Other(words) => format!("cannot reach '{target}' over ssh: {words}"),
         NoAnswer::Garbled(what) => format!("the answer of '{target}' cannot be understood: {what}"),
+        NoAnswer::NotReserved => format!(
+            "a join by password needs the cluster reserved for it: run this module with 'state: reserved' on '{target}' and \
+             hand on its 'reservation'"
+        ),
+        NoAnswer::ReservedForAnother(node) => format!("the reservation is for node '{node}'"),
+        NoAnswer::ReservedLongAgo { seconds } => format!(
+            "the reservation was made {seconds} s before or after the time that this node has: reserve the cluster again just \
+             before the join, and see that both clocks are right"
+        ),
     })
+}
+
+pub(crate) fn reserves_for_itself(node: &str) -> Reason {
+    lasting(format!("'{node}' is this node itself: name the one that is to join"))
+}
+
+pub(crate) fn no_api(peer: &str) -> Reason {
+    lasting(format!(
+        "pveproxy does not answer on port 8006 of '{peer}': start it with 'systemctl start pveproxy'"
+    ))
+}
+
+pub(crate) fn second_factor() -> Reason {
+    lasting(
+        "root@pam of the cluster has a second factor, which cannot be given without a terminal: join over ssh \
+         ('method: ssh'), or take the factor away for the join",
+    )
+}
+
+pub(crate) fn another_fingerprint(peer: &str, served: &str, given: &str) -> Reason {
+    lasting(format!(
+        "'{peer}' serves a certificate with the fingerprint '{served}', not '{given}': make sure that it is the right \
+         host, and that its certificate was read after its last renewal"
+    ))
 }
 
 pub(crate) fn itself(target: &str) -> Reason {

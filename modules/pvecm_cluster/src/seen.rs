@@ -9,6 +9,8 @@ use cluster_state::members::Members;
 use cluster_state::pmxcfs::Mount;
 use corosync_document::{Document, Node};
 
+use crate::reservation::ApiDoor;
+
 /// A corosync.conf, as far as membership is concerned.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Conf {
@@ -167,7 +169,7 @@ impl Tools {
     }
 }
 
-/// The cluster node, as it answered over ssh.
+/// The cluster node, as it answered over ssh or in a reservation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Peer {
     pub(crate) view: View,
@@ -175,6 +177,8 @@ pub(crate) struct Peer {
     pub(crate) locked: bool,
     pub(crate) joining: Joining,
     pub(crate) tools: Tools,
+    /// How a join by password gets in; only a reservation tells it.
+    pub(crate) door: Option<Box<ApiDoor>>,
 }
 
 /// Who has locked the cluster for a join.
@@ -220,6 +224,13 @@ pub(crate) enum NoAnswer {
     Other(String),
     /// The login worked, the answer was not understood.
     Garbled(String),
+    /// A join by password without a reservation, or with one that locked nothing.
+    NotReserved,
+    /// The reservation is for the node of this name.
+    ReservedForAnother(String),
+    ReservedLongAgo {
+        seconds: u64,
+    },
 }
 
 /// Names in quotes, with commas: `'pve1', 'pve2'`.

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 
 use crate::args::{Args, State};
 use crate::seen::same_address;
+use crate::way::Way;
 
 /// The longest name that PVE takes.
 const NAME_LENGTH: usize = 15;
@@ -22,6 +23,8 @@ pub(crate) struct Wanted {
     pub(crate) token_coefficient: Option<u64>,
     /// The member to join through; none when the cluster is created.
     pub(crate) cluster_node: Option<String>,
+    /// How it joins.
+    pub(crate) way: Way,
     pub(crate) force: bool,
     /// Seconds for everything.
     pub(crate) timeout: u64,
@@ -44,8 +47,10 @@ impl Wanted {
         let votes = number("votes", args.votes, 1, &mut wrong);
         let token_coefficient = number("token_coefficient", args.token_coefficient, 0, &mut wrong);
         let timeout = number("timeout", Some(args.timeout), 1, &mut wrong);
+        let mut way = Way::Ssh;
         match args.state {
             State::Present => {
+                wrong.extend(Way::misplaced(&args.way));
                 if args.cluster_node.is_some() {
                     wrong.push(
                         "'cluster_node' is for state 'joined': state 'present' creates the cluster on this node"
@@ -60,6 +65,7 @@ impl Wanted {
                 if args.token_coefficient.is_some() {
                     wrong.push("'token_coefficient' is set when the cluster is created".to_owned());
                 }
+                way = Way::check(&args.way, &mut wrong);
                 let target = args.cluster_node.as_deref().unwrap_or_default();
                 if !is_host(target) {
                     wrong.push(format!(
@@ -79,6 +85,7 @@ impl Wanted {
             votes,
             token_coefficient: token_coefficient.map(u64::from),
             cluster_node: args.cluster_node.clone(),
+            way,
             force: args.force,
             timeout: timeout.map_or(1, u64::from),
         })
@@ -173,6 +180,7 @@ impl Link {
 pub(crate) mod tests {
     use super::*;
     use crate::args;
+    use crate::way;
 
     pub(crate) fn link(address: &str) -> args::Link {
         args::Link { number: None, address: address.to_owned(), priority: None }
@@ -188,6 +196,7 @@ pub(crate) mod tests {
             votes: None,
             token_coefficient: None,
             cluster_node: None,
+            way: way::Given { method: way::Method::Ssh, fingerprint: None, reservation: None },
             force: false,
             timeout: 120,
         }

@@ -255,7 +255,7 @@ fn options_of_other_states_are_refused_before_a_look() {
     let given = json!({"cluster_name": "prod", "links": [{"address": "10.77.1.12"}], "node": "pve3"});
     assert_eq!(
         msg(&answer(&standalone(), &given)),
-        "cannot create cluster 'prod': 'node' is for state 'removed'"
+        "cannot create cluster 'prod': 'node' is for states 'removed', 'reserved' and 'released'"
     );
     let given = json!({"state": "removed", "cluster_name": "prod"});
     assert_eq!(msg(&answer(&host, &given)), "state is removed but all of the following are missing: node");

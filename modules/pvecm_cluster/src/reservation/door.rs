@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! What a join by password meets at the cluster node: the certificate on port 8006, and what the login asks for.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use cluster_state::{StateError, certificates, services, tfa};
+use host::{Command, Host};
+
+use crate::reason::{self, Reason};
+
+/// The only user that may join nodes.
+const ROOT: &str = "root@pam";
+const PORT: u16 = 8006;
+/// For one address. A port that is closed answers at once.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The API of the cluster node, seen from the node itself.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Door {
+    /// Fingerprint of the certificate that pveproxy serves now; none when nothing answers or pveproxy does not run.
+    pub(crate) served: Option<String>,
+    /// Fingerprint of the one that it serves from its next start on.
+    pub(crate) next: Option<String>,
+    /// Whether root has a second factor.
+    pub(crate) factor: bool,
+}
+
+/// Looks at it.
+pub(crate) fn look(host: &dyn Host) -> Result<Door, StateError> {
+    let runs = services::query(host)?.get("pveproxy").is_some_and(|service| service.active == "active");
+    Ok(Door {
+        // While pveproxy does not run, anybody could listen there.
+        served: if runs { served(host)? } else { None },
+        next: certificates::query(host)?.served,
+        factor: tfa::query(host, ROOT)?,
+    })
+}
+
+/// Asks the port itself: pveproxy may listen on one address only.
+fn served(host: &dyn Host) -> Result<Option<String>, StateError> {
+    let own = host.addresses()?.into_iter().map(|local| local.address);
+    let (near, far): (Vec<IpAddr>, Vec<IpAddr>) = own.partition(IpAddr::is_loopback);
+    for address in near.into_iter().chain(far) {
+        let to = std::net::SocketAddr::new(address, PORT).to_string();
+        let command = Command::new("openssl").args(["s_client", "-connect", &to]).timeout(PATIENCE);
+        let output = host.run(&command)?;
+        if let Ok(fingerprint) = certificates::fingerprint(&output.stdout) {
+            return Ok(Some(fingerprint));
+        }
+    }
+    Ok(None)
+}
+
+impl Door {
+    /// Why nobody can join through it.
+    pub(crate) fn reasons(&self, peer: &str) -> Vec<Reason> {
+        let mut reasons = Vec::new();
+        if self.served.is_none() {
+            reasons.push(reason::no_api(peer));
+        }
+        if self.factor {
+            reasons.push(reason::second_factor());
+        }
+        reasons
+    }
+
+    /// What a person should know although it stands in nobody's way.
+    pub(crate) fn warning(&self, peer: &str) -> Option<String> {
+        let (served, next) = (self.served.as_ref()?, self.next.as_ref()?);
+        (served != next).then(|| {
+            format!(
+                "pveproxy on '{peer}' still serves the certificate with the fingerprint '{served}', not the one in its file: \
+                 'systemctl restart pveproxy' there changes that"
+            )
+        })
+    }
+}
