@@ -8,7 +8,7 @@ import subprocess
 
 from . import machine, pristine
 from .process import LabError, run
-from .settings import NETWORKS, PASSWORD, Lab, Node
+from .settings import NETWORKS, PASSWORD, PVE, Lab, Node
 
 
 def make_controller_key(lab: Lab) -> None:
@@ -100,6 +100,9 @@ def inventory(lab: Lab, nodes: list[Node], groups: list[str], password: bool) ->
     if password:
         variables["ansible_password"] = PASSWORD
     hosts = {node.name: {"ansible_host": node.management, "corosync_ip": node.address(NETWORKS[1])} for node in nodes}
-    members: dict[str, dict[str, str]] = {node.name: {} for node in nodes}
+    members: dict[str, dict[str, str]] = {node.name: {} for node in nodes if node.kind == PVE}
+    others: dict[str, dict[str, str]] = {node.name: {} for node in nodes if node.kind != PVE}
     children = {group: {"hosts": members} for group in groups}
+    if others:
+        children["proxmox_qnetd"] = {"hosts": others}
     return json.dumps({"all": {"vars": variables, "hosts": hosts, "children": children}}, indent=2) + "\n"

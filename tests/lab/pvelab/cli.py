@@ -44,7 +44,7 @@ def up(lab: Lab, options: argparse.Namespace) -> None:
     """Boot the first N nodes and wait until they are ready; nodes that are there stay as they are."""
     doctor.require(lab)
     with locked(lab):
-        lifecycle.up(lab, options.count, options.key)
+        lifecycle.up(lab, options.count, options.key, options.qnetd)
 
 
 def down(lab: Lab, _options: argparse.Namespace) -> None:
@@ -193,6 +193,7 @@ def parser() -> argparse.ArgumentParser:
 
     made = command("up", up)
     made.add_argument("count", metavar="N", type=int, nargs="?", default=3)
+    made.add_argument("--qnetd", metavar="N", type=int, default=0, help="and the first N hosts with corosync-qnetd (default: none)")
     with_key(made)
     command("down", down)
     made = command("reset", reset)

@@ -10,7 +10,7 @@ import subprocess
 from pathlib import Path
 
 from .process import LabError, run
-from .settings import SOURCE, Lab
+from .settings import SOURCE, Lab, Node
 
 STANDINS = SOURCE / "standins"
 BUILD_BASE = SOURCE / "image" / "build-base"
@@ -84,8 +84,13 @@ def last_line(log: Path) -> str:
     return lines[-1] if lines else "it said nothing"
 
 
+def below(which: Node, all_layers: list[Path]) -> list[Path]:
+    """Those of all layers that this host stands on: a plain Debian host on the base alone."""
+    return all_layers if which.kind.has_standins else all_layers[-1:]
+
+
 def lowers(lab: Lab) -> list[Path]:
-    """All layers that a fresh node stands on, the uppermost first."""
+    """All layers that a fresh PVE node stands on, the uppermost first."""
     below = base(lab)
     if not has_standins():
         return [below]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from . import access, layers, machine, network, pristine
 from .process import LabError, run
-from .settings import KINDS, NETWORKS, Lab, Node, node, pve_nodes
+from .settings import KINDS, NETWORKS, PVE, QNETD, Lab, Node, first, node
 
 
 def _all_nodes() -> list[Node]:
@@ -73,6 +73,7 @@ def _make_fresh(lab: Lab, which: Node, lowers: list[Path]) -> None:
     """Boot a node that is off as a new one."""
     for net in NETWORKS:
         network.mend(lab, which, net)
+    lowers = layers.below(which, lowers)
     layer = pristine.layer(lab, which, lowers)
     machine.power_on(lab, which, [layer, *lowers], fresh=True)
     _lowers_file(lab, which).write_text("\n".join(map(str, [layer, *lowers])))
@@ -88,9 +89,9 @@ def _finish(lab: Lab, nodes: list[Node]) -> None:
     lab.inventory.write_text(access.inventory(lab, whole, [], False))
 
 
-def up(lab: Lab, count: int, key: bool | None) -> None:
-    """Boot what is missing of the first `count` nodes."""
-    nodes = pve_nodes(count)
+def up(lab: Lab, count: int, key: bool | None, qnetd: int = 0) -> None:
+    """Boot what is missing of the first `count` nodes and of the first `qnetd` hosts with corosync-qnetd."""
+    nodes = first(PVE, count) + first(QNETD, qnetd, least=0)
     _prepare(lab)
     _remember_key(lab, key)
     lowers = layers.lowers(lab)

@@ -48,10 +48,17 @@ def _write_identity(lab: Lab, node: Node, upper: Path) -> None:
     (upper / "etc/machine-id").write_text(f"{uuid.uuid4().hex}\n")
     for key in keys.iterdir():
         shutil.copy(key, upper / ("root/.ssh" if key.name.startswith("id_rsa") else "etc/ssh"))
+    if not node.kind.has_standins:
+        # The base has what cluster nodes need, too.
+        units = upper / "etc/systemd/system"
+        units.mkdir(parents=True)
+        for unit in ("corosync", "corosync-qdevice"):
+            (units / f"{unit}.service").symlink_to("/dev/null")
 
 
 def _key_of(node: Node) -> str:
-    return layers.digest(layers.standins_digest().encode(), Path(__file__).read_bytes(), _hosts(node).encode())
+    built = layers.standins_digest() if node.kind.has_standins else layers.base_digest()
+    return layers.digest(built.encode(), Path(__file__).read_bytes(), _hosts(node).encode())
 
 
 def forget(lab: Lab, node: Node) -> None:

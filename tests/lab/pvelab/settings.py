@@ -39,9 +39,14 @@ class Kind:
     prefix: str
     offset: int
     most: int
+    # Whether the stand-ins for Proxmox VE are on it; without them it is plain Debian.
+    has_standins: bool = True
 
 
-KINDS = (Kind("pve", "pve", 10, 8),)
+PVE = Kind("pve", "pve", 10, 8)
+# A host with corosync-qnetd, which is no member of any cluster.
+QNETD = Kind("qnetd", "qnetd", 30, 2, has_standins=False)
+KINDS = (PVE, QNETD)
 
 
 @dataclass(frozen=True)
@@ -81,11 +86,11 @@ def node(name: str) -> Node:
     raise LabError(f"cannot use node '{name}': the lab has {names}")
 
 
-def pve_nodes(count: int) -> list[Node]:
-    """The first `count` PVE nodes."""
-    if not 1 <= count <= KINDS[0].most:
-        raise LabError(f"cannot start {count} nodes: the lab has 1 to {KINDS[0].most}")
-    return [node(f"pve{i}") for i in range(1, count + 1)]
+def first(kind: Kind, count: int, least: int = 1) -> list[Node]:
+    """The first `count` hosts of a kind."""
+    if not least <= count <= kind.most:
+        raise LabError(f"cannot start {count} hosts '{kind.prefix}N': the lab has {least} to {kind.most}")
+    return [node(f"{kind.prefix}{i}") for i in range(1, count + 1)]
 
 
 class Lab:

@@ -266,6 +266,8 @@ def start_qnetd():
 def trust_qnetd():
     must("pve4", "test -d /etc/corosync/qnetd/nssdb")
     trust("pve1", "pve4", "10.77.0.14")
+    for member in ("pve1", "pve2"):
+        know_host("pve1", member, f"10.77.0.1{member[-1]}")
     settle(16)()
 
 

@@ -145,7 +145,7 @@ COMMANDS = {
             "qdevice setup",
             qdevice_setup,
             ["address"],
-            {"address": Property(required=True), "network": Property(), "force": BOOLEAN},
+            {"address": Property(format="ip", required=True), "network": Property(format="CIDR"), "force": BOOLEAN},
             "<address> [OPTIONS]",
         ),
         Command("addnode", add_node, ["node"], schema.ADD_NODE, "<node> [OPTIONS]"),

@@ -29,21 +29,16 @@ def _members():
     return [(name, nodelist[name]) for name in sorted(nodelist)]
 
 
-
 def _require_all_online():
     for name, entry in _members():
         if not entry.get("online"):
             raise PveError(f"All nodes must be online! Node {name} is offline, aborting.\n")
 
 
-def _to_member(name):
-    known = f"{paths.node_dir(name)}/ssh_known_hosts"
-    return SSH + ["-o", f"HostKeyAlias={name}", "-o", f"UserKnownHostsFile={known}", "-o", "GlobalKnownHostsFile=none"]
-
-
 def _on_every_member(words, label=True, strict=True):
     for name, entry in _members():
-        command = _to_member(name) + [entry["ip"]] + words
+        # By address, with what root knows of host keys: the pinned ones of PVE's own tunnels are not asked.
+        command = SSH + [entry["ip"]] + words
         done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=False)
         for line in done.stdout.decode(errors="replace").splitlines():
             say(f"node '{name}': {line}" if label else line)
@@ -98,6 +93,9 @@ def setup(address, force):
 
     def change():
         fresh = conf.load()
+        if "device" in (fresh.main or {}).get("quorum", {}):
+            # not even with force
+            raise PveError("Qdevice already configured, must be removed before setting up new one!\n")
         net = {"algorithm": algorithm, "host": address, "tls": "on"}
         device = {"model": "net", "net": net}
         if algorithm == "ffsplit":
@@ -109,7 +107,7 @@ def setup(address, force):
     for name, entry in _members():
         say(f"\nINFO: start and enable corosync qdevice daemon on node '{name}'...")
         for verb in ("start", "enable"):
-            _step(_to_member(name) + [entry["ip"], "systemctl", verb, "corosync-qdevice"])
+            _step(SSH + [entry["ip"], "systemctl", verb, "corosync-qdevice"])
     _step(["corosync-cfgtool", "-R"])
 
 
@@ -123,13 +121,13 @@ def remove():
         document = conf.load()
         document.main["quorum"].pop("device", None)
         conf.save(document)
-        for name, entry in _members():
-            _step(_to_member(name) + [entry["ip"], "rm", "-rf", "/etc/corosync/qdevice"])
+        for _name, entry in _members():
+            _step(SSH + [entry["ip"], "--", "rm", "-rf", "/etc/corosync/qdevice"])
 
     cfs.locked(admission.CONF_LOCK, 10, change)
-    for name, entry in _members():
+    for _name, entry in _members():
         for verb in ("stop", "disable"):
-            _step(_to_member(name) + [entry["ip"], "systemctl", verb, "corosync-qdevice"])
+            _step(SSH + [entry["ip"], "systemctl", verb, "corosync-qdevice"])
     _step(["corosync-cfgtool", "-R"])
     say("\nRemoved Qdevice.")
 

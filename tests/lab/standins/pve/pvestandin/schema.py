@@ -68,6 +68,14 @@ def _boolean(value):
     raise _Refused(f"type check ('boolean') failed - got '{value}'")
 
 
+def _is_address(value, with_prefix):
+    try:
+        (ipaddress.ip_interface if with_prefix else ipaddress.ip_address)(value)
+    except ValueError:
+        return False
+    return ("/" in value) == with_prefix
+
+
 def parse_link(value):
     """`[address=]IP[,priority=N]`."""
     link = {}
@@ -116,6 +124,9 @@ def _convert(rule, value):
         raise _Refused("invalid format - value does not look like a valid node name\n")
     if rule.pattern and not re.fullmatch(rule.pattern, value):
         raise _Refused("value does not match the regex pattern")
+    if rule.format in ("ip", "CIDR") and not _is_address(value, rule.format == "CIDR"):
+        kind = "CIDR network" if rule.format == "CIDR" else "IP address"
+        raise _Refused(f"invalid format - value does not look like a valid {kind}\n")
     if rule.format == "link":
         return parse_link(value)
     return value
