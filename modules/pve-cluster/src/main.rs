@@ -18,6 +18,7 @@ const MODULES: &[Module] = &[
     ("corosync_conf", corosync_conf::main),
     ("pve_authorized_key", pve_authorized_key::main),
     ("pvecm_cluster", pvecm_cluster::main),
+    ("pvecm_qdevice", pvecm_qdevice::main),
 ];
 
 fn main() -> ExitCode {
