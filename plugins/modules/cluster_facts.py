@@ -174,6 +174,12 @@ ansible_facts:
               type: list
               elements: str
               sample: ["Quorate"]
+        qdevice:
+          description:
+            - The QDevice that the cluster's C(corosync.conf) names, by C(model), C(host) (the QNetd host's address), C(algorithm) and C(votes), each null when the
+              file does not say. Null without a QDevice. Whether it is connected is in RV(ansible_facts.pve_cluster.health.qdevice).
+          returned: always
+          type: dict
         pmxcfs:
           description: The cluster file system in /etc/pve.
           returned: always

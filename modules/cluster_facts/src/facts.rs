@@ -32,6 +32,7 @@ pub(crate) struct Facts {
     nodename: String,
     nodeid: Option<u32>,
     quorum: QuorumFacts,
+    qdevice: Option<QdeviceFacts>,
     pmxcfs: PmxcfsFacts,
     links: Option<Vec<Link>>,
     nodelist: Option<Vec<Listed>>,
@@ -60,6 +61,15 @@ struct QuorumFacts {
     quorum: Option<u32>,
     qdevice_votes: Option<u32>,
     flags: Vec<String>,
+}
+
+/// The QDevice that the cluster's corosync.conf names.
+#[derive(Debug, Serialize)]
+struct QdeviceFacts {
+    model: String,
+    host: Option<String>,
+    algorithm: Option<String>,
+    votes: Option<u32>,
 }
 
 #[derive(Debug, Serialize)]
@@ -123,6 +133,12 @@ pub(crate) fn facts(mut observed: Observed) -> Facts {
         nodename: name.to_owned(),
         nodeid: running_nodeid.or_else(listed_nodeid),
         quorum: evidence.quorum.as_ref().map(quorum).unwrap_or_default(),
+        qdevice: conf.and_then(Document::device).map(|device| QdeviceFacts {
+            model: device.model,
+            host: device.host,
+            algorithm: device.algorithm,
+            votes: device.votes,
+        }),
         pmxcfs: PmxcfsFacts {
             mounted: evidence.pmxcfs.as_ref().ok().map(Pmxcfs::is_mounted),
             writable: evidence.pmxcfs.as_ref().ok().map(Pmxcfs::is_writable),
@@ -159,7 +175,11 @@ fn quorum(quorum: &Quorum) -> QuorumFacts {
         highest_expected: Some(quorum.highest_expected),
         total_votes: Some(quorum.total_votes),
         quorum: Some(quorum.quorum),
-        qdevice_votes: quorum.qdevice.map(|qdevice| qdevice.votes),
+        // Once it has had a QDevice, corosync shows an empty row for it until it is restarted.
+        qdevice_votes: quorum
+            .qdevice
+            .filter(|qdevice| (qdevice.votes, qdevice.withheld) != (0, Some(0)))
+            .map(|qdevice| qdevice.votes),
         flags: quorum.flags.clone(),
     }
 }
