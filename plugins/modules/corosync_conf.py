@@ -98,6 +98,18 @@ options:
       - Options by the name of the node, of which C(quorum_votes) is the only one. Nodes that are not named keep theirs. Votes are not
         changed beside a QDevice.
     type: dict
+  content:
+    description:
+      - A whole corosync.conf, such as a template gives, instead of O(totem), O(quorum), O(logging), O(links) and O(nodes). What it says
+        counts, not how. Comments, blank lines and the order of keys do not, and the cluster's own file keeps its own.
+      - C(config_version) in it is passed over, the module raises it by itself. Members, their nodeids and C(cluster_name) are never
+        changed by it. A text with other nodes than the cluster has is refused. Without a C(nodelist) addresses and votes stay as they
+        are, without that and C(interface) sections all links do.
+      - Options that it does not name are removed, but not those that Proxmox VE writes into every cluster's file (C(ip_version),
+        C(link_mode), C(secauth), C(token_coefficient), C(provider), C(debug), C(to_syslog)), a QDevice, and what this module cannot set.
+        Those stay, and are refused when the text has another value for them that does not change while corosync runs.
+      - Refused in words is whatever one of corosync and Proxmox VE would misread in it, and every option that corosync does not know.
+    type: str
   state:
     description:
       - With V(merged) everything that is not listed stays as it is.
@@ -206,6 +218,11 @@ EXAMPLES = r"""
     totem: "{{ before.config.totem }}"
     links: "{{ before.config.links }}"
     state: replaced
+  run_once: true
+
+- name: Compare with a whole file, and change what differs
+  pve.cluster.corosync_conf:
+    content: "{{ lookup('ansible.builtin.template', 'corosync.conf.j2') }}"
   run_once: true
 
 - name: Show what would change
@@ -322,12 +339,20 @@ def main():
                 ),
             ),
             nodes=dict(type="dict"),
+            content=dict(type="str"),
             state=dict(type="str", choices=["merged", "replaced"], default="merged"),
             several_links=dict(type="bool", default=False),
             ha=dict(type="str", choices=["refuse", "ignore"], default="refuse"),
             validate_only=dict(type="bool", default=False),
             timeout=dict(type="int", default=60),
         ),
+        mutually_exclusive=[
+            ["content", "totem"],
+            ["content", "quorum"],
+            ["content", "logging"],
+            ["content", "links"],
+            ["content", "nodes"],
+        ],
         supports_check_mode=True,
     )
     module.fail_json(msg="compiled module missing: run make build")

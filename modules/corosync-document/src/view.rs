@@ -95,6 +95,26 @@ impl Document {
         })
     }
 
+    /// Every key of the file with the path of its section and its value, in the file's order; of the sections of a list,
+    /// which have one path, all.
+    #[must_use]
+    pub fn all_keys(&self) -> Vec<(String, &str, &str)> {
+        let mut paths: Vec<String> = Vec::new();
+        let mut found = Vec::new();
+        for section in &self.tree.sections {
+            let path = match (section.open, paths.get(section.parent).map(String::as_str)) {
+                (None, _) => String::new(),
+                (Some(_), None | Some("")) => section.name.clone(),
+                (Some(_), Some(outer)) => format!("{outer}.{}", section.name),
+            };
+            for item in &section.items {
+                found.push((path.clone(), item.key.as_str(), item.value.as_str()));
+            }
+            paths.push(path);
+        }
+        found
+    }
+
     pub(crate) fn sections(&self, path: &[&str]) -> impl Iterator<Item = &Section> {
         self.tree.at(path).into_iter().filter_map(|index| self.tree.sections.get(index))
     }

@@ -13,6 +13,7 @@ pub(crate) struct Args {
     pub(crate) logging: Option<Map<String, Value>>,
     pub(crate) links: Option<Vec<LinkArgs>>,
     pub(crate) nodes: Option<Map<String, Value>>,
+    pub(crate) content: Option<String>,
     pub(crate) state: String,
     pub(crate) several_links: bool,
     pub(crate) ha: String,
@@ -46,11 +47,19 @@ pub(crate) fn spec() -> Spec {
                 Opt::new("state", Kind::Str).choices(&["present", "absent"]).default("present"),
             ]),
             Opt::new("nodes", Kind::Dict),
+            Opt::new("content", Kind::Str),
             Opt::new("state", Kind::Str).choices(&["merged", "replaced"]).default("merged"),
             Opt::new("several_links", Kind::Bool).default(false),
             Opt::new("ha", Kind::Str).choices(&["refuse", "ignore"]).default("refuse"),
             Opt::new("validate_only", Kind::Bool).default(false),
             Opt::new("timeout", Kind::Int).default(60),
+        ],
+        mutually_exclusive: &[
+            &["content", "totem"],
+            &["content", "quorum"],
+            &["content", "logging"],
+            &["content", "links"],
+            &["content", "nodes"],
         ],
         ..Spec::default()
     }

@@ -4,6 +4,9 @@
 mod apply;
 mod args;
 mod backup;
+mod content;
+#[cfg(test)]
+mod content_tests;
 mod export;
 #[cfg(test)]
 mod fake;

@@ -17,7 +17,7 @@ pub(crate) const PRIORITY: &str = "knet_link_priority";
 const FIXED: [&str; 2] = ["knet_transport", "mcastport"];
 
 /// One link as it is wanted.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct WantedLink {
     pub(crate) number: u8,
     /// The link is not to be there.
@@ -66,7 +66,7 @@ impl WantedLink {
             }
         }
         for (name, value) in args.options.as_ref().unwrap_or(&Map::new()) {
-            match option(name, value) {
+            match option_text(name, value) {
                 Ok(value) => options.push((name.clone(), value)),
                 Err(reason) => wrong.push(format!("link {number}: {reason}")),
             }
@@ -191,7 +191,7 @@ pub(crate) fn is_settable(name: &str) -> bool {
 }
 
 /// The value of an option of a link as the file has it; none to remove it.
-fn option(name: &str, value: &Value) -> Result<Option<String>, String> {
+pub(crate) fn option_text(name: &str, value: &Value) -> Result<Option<String>, String> {
     if name == PRIORITY {
         return Err(format!("'{name}' is set by 'priority'"));
     }

@@ -9,7 +9,7 @@ use corosync_document::{Document, Violation, disagreements, unknown_keys, valida
 use crate::links::links;
 use crate::observe::Seen;
 use crate::settings::Wanted;
-use crate::{network, stages};
+use crate::{content, network, stages};
 
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,7 +93,13 @@ pub(crate) fn plan(wanted: &Wanted, seen: &Seen) -> Result<Plan, Refusal> {
     if version == 0 && reasons.is_empty() {
         reasons.push("it has no 'config_version' that is a number above 0".to_owned());
     }
-    let wanted = &stages::complete(before, wanted);
+    let mut wanted = wanted.clone();
+    if let Some(text) = wanted.content.clone().filter(|_| reasons.is_empty()) {
+        let (whole, against) = content::complete(&text, before, &wanted);
+        wanted = whole;
+        reasons.extend(against);
+    }
+    let wanted = &stages::complete(before, &wanted);
     let mut target = before.clone();
     if reasons.is_empty() {
         let (text, against) = stages::target(before, wanted);

@@ -21,13 +21,8 @@ fn wanted(settings: &[(&'static str, &str, Option<&str>)]) -> Wanted {
     };
     Wanted {
         settings: settings.iter().map(setting).collect(),
-        links: Vec::new(),
-        votes: Vec::new(),
-        replaced: None,
-        validate_only: false,
-        several_links: false,
-        ignore_ha: false,
         timeout: Duration::from_secs(60),
+        ..Wanted::default()
     }
 }
 

@@ -3,10 +3,11 @@
 
 use std::time::Duration;
 
-use corosync_document::{Effect, Key, ValueKind, key, nearest};
+use corosync_document::{Document, Effect, Key, ValueKind, key, nearest};
 use serde_json::{Map, Value};
 
 use crate::args::Args;
+use crate::content;
 use crate::links::WantedLink;
 
 /// The sections whose keys can be set, in the order in which they are told.
@@ -57,15 +58,19 @@ pub(crate) struct Given {
     pub(crate) sections: Vec<&'static str>,
     pub(crate) links: bool,
     pub(crate) nodes: bool,
+    /// Keys that stay all the same, with their sections.
+    pub(crate) but: Vec<&'static str>,
 }
 
 /// What the task asks for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Wanted {
     pub(crate) settings: Vec<Setting>,
     pub(crate) links: Vec<WantedLink>,
     /// Votes by the name of the node.
     pub(crate) votes: Vec<(String, u32)>,
+    /// A whole file to compare with.
+    pub(crate) content: Option<Document>,
     /// What of these is given, and what the file has beyond it is to go.
     pub(crate) replaced: Option<Given>,
     /// Judge the file as it would be, whatever state the cluster is in.
@@ -81,7 +86,10 @@ pub(crate) struct Wanted {
 impl Wanted {
     /// Whether the task asks for anything but a look.
     pub(crate) fn changes_something(&self) -> bool {
-        !self.settings.is_empty() || !self.links.is_empty() || !self.votes.is_empty()
+        self.content.is_some()
+            || !self.settings.is_empty()
+            || !self.links.is_empty()
+            || !self.votes.is_empty()
     }
 
     /// Checks the options; all that is wrong with them at once.
@@ -120,7 +128,9 @@ impl Wanted {
                 .collect(),
             links: args.links.is_some(),
             nodes: args.nodes.is_some(),
+            but: Vec::new(),
         });
+        let content = args.content.as_deref().map(|text| content::read(text, &mut wrong));
         if !(1..=LONGEST).contains(&args.timeout) {
             wrong.push(format!("'timeout' is {} s and must be from 1 to {LONGEST} s", args.timeout));
         }
@@ -129,6 +139,7 @@ impl Wanted {
             settings,
             links,
             votes,
+            content,
             replaced,
             validate_only: args.validate_only,
             several_links: args.several_links,
@@ -156,7 +167,7 @@ fn node_votes(options: &Value) -> Result<u32, String> {
     number.ok_or_else(|| format!("has {votes} 'quorum_votes', which must be a number from 0 to 255"))
 }
 
-fn setting(section: &'static str, name: &str, value: &Value) -> Result<Setting, String> {
+pub(crate) fn setting(section: &'static str, name: &str, value: &Value) -> Result<Setting, String> {
     let path = format!("{section}.{name}");
     if let Some(reason) = reserved(&path) {
         return Err(reason);

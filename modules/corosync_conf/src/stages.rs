@@ -158,7 +158,8 @@ pub(crate) fn complete(before: &Document, wanted: &Wanted) -> Wanted {
     for section in &given.sections {
         for (name, _) in before.keys(&Place::section(section)) {
             let named = wanted.settings.iter().any(|known| known.section == *section && known.key == name);
-            if !named && is_settable(section, name) {
+            let kept = given.but.contains(&format!("{section}.{name}").as_str());
+            if !named && !kept && is_settable(section, name) {
                 whole.settings.push(Setting { section, key: name.to_owned(), value: None });
             }
         }
