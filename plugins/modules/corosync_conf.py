@@ -110,6 +110,14 @@ options:
         Those stay, and are refused when the text has another value for them that does not change while corosync runs.
       - Refused in words is whatever one of corosync and Proxmox VE would misread in it, and every option that corosync does not know.
     type: str
+  current:
+    description:
+      - The text of C(/etc/pve/corosync.conf) as a quorate member has it, for the node on which the module runs, which was off when
+        the file changed, or whose own copy is broken. It is written to C(/etc/corosync/corosync.conf), corosync is started
+        anew, and the module waits until the node is quorate and in step.
+      - Refused for a node that the text does not list, of another cluster, and when the node has a newer file. On a quorate node only a
+        copy that differs is mended, without a restart.
+    type: str
   state:
     description:
       - With V(merged) everything that is not listed stays as it is.
@@ -124,6 +132,13 @@ options:
       - Allows several links to be removed or made anew in one task. It is done one after the other, each verified.
     type: bool
     default: false
+  allow_offline:
+    description:
+      - Names of nodes that may be off while the file changes. Any other node that is off is a reason to refuse.
+      - Such a node does not come back by itself. Its corosync still has the old file, and ends as soon as it meets members that run a
+        newer one. Bring it back with O(current).
+    type: list
+    elements: str
   ha:
     description:
       - What to do where high availability is active on a node, so that its watchdog would reset it about a minute after a change
@@ -225,6 +240,24 @@ EXAMPLES = r"""
     content: "{{ lookup('ansible.builtin.template', 'corosync.conf.j2') }}"
   run_once: true
 
+- name: Change it although a node is off
+  pve.cluster.corosync_conf:
+    totem:
+      token: 5000
+    allow_offline: [pve3]
+  run_once: true
+
+- name: Read the file where it is in use
+  ansible.builtin.slurp:
+    src: /etc/pve/corosync.conf
+  register: in_use
+  delegate_to: pve1
+
+- name: Bring the node back that was off
+  pve.cluster.corosync_conf:
+    current: "{{ in_use.content | b64decode }}"
+  when: inventory_hostname == 'pve3'
+
 - name: Show what would change
   pve.cluster.corosync_conf:
     totem:
@@ -280,6 +313,17 @@ members:
     - name: pve1
       nodeid: 1
       config_version: 7
+offline:
+  description: The nodes that were off and did not get the change, see O(allow_offline).
+  returned: success
+  type: list
+  elements: str
+  sample: []
+restarted:
+  description: Whether corosync was started anew on this node.
+  returned: with O(current), when something changed or would
+  type: bool
+  sample: true
 config:
   description:
     - The file as options of this module, which change nothing when they are given back. Options that cannot be set, such as
@@ -340,8 +384,10 @@ def main():
             ),
             nodes=dict(type="dict"),
             content=dict(type="str"),
+            current=dict(type="str"),
             state=dict(type="str", choices=["merged", "replaced"], default="merged"),
             several_links=dict(type="bool", default=False),
+            allow_offline=dict(type="list", elements="str"),
             ha=dict(type="str", choices=["refuse", "ignore"], default="refuse"),
             validate_only=dict(type="bool", default=False),
             timeout=dict(type="int", default=60),
@@ -352,6 +398,12 @@ def main():
             ["content", "logging"],
             ["content", "links"],
             ["content", "nodes"],
+            ["current", "content"],
+            ["current", "totem"],
+            ["current", "quorum"],
+            ["current", "logging"],
+            ["current", "links"],
+            ["current", "nodes"],
         ],
         supports_check_mode=True,
     )

@@ -146,6 +146,32 @@ class Changes(Story):
             self.assertEqual(running(node, "logging.debug"), "on", node)
         task("pve2", totem={"join": None}, logging={"debug": "off"})
 
+    def test_45_encryption_is_changed_while_the_cluster_runs(self):
+        ring = [re.search(r"(?m)^Ring ID:.*", on(node, "corosync-quorumtool -s", check=False))[0] for node in NODES]
+        for wish in ({"crypto_cipher": "aes128", "crypto_hash": "sha512"}, {"crypto_cipher": None, "crypto_hash": None}):
+            self.assertTrue(task("pve1", totem=wish)["changed"])
+            now = "aes128/sha512" if wish["crypto_cipher"] else "aes256/sha256"
+            for node in NODES:
+                self.assertIn(now, on(node, "journalctl -b -u corosync | grep 'crypto reconfigured' | tail -n 1"), node)
+        self.assertEqual([re.search(r"(?m)^Ring ID:.*", on(node, "corosync-quorumtool -s", check=False))[0] for node in NODES], ring)
+
+    def test_48_a_whole_file_is_compared_by_what_it_says(self):
+        before = {node: state(node) for node in NODES}
+        text = on("pve1", "cat /etc/pve/corosync.conf")
+        self.assertFalse(task("pve2", content="# from a template\n" + re.sub(r"config_version: .*", "config_version: 1", text))["changed"])
+        for wrong, reason in (
+            (text.replace("secauth: on", "secauth: on # always"), "the comment behind the value of 'secauth'"),
+            (text.rstrip()[:-1], "the section is not closed"),
+            (text.replace("version: 2", "version: 2\n  transport: bogus"), "'totem.transport' is 'bogus'"),
+            (text.replace("name: pve3", "name: pve4"), "lacks the node 'pve3'"),
+        ):
+            self.assertIn(reason, task("pve1", check=False, content=wrong)["msg"])
+        self.assertEqual({node: state(node) for node in NODES}, before)
+        answer = task("pve1", content=text.replace("version: 2", "version: 2\n  merge: 240"))
+        self.assertEqual([change["key"] for change in answer["changes"]], ["totem.merge"])
+        self.assertEqual(running("pve3", "totem.merge"), "240")
+        self.assertEqual([change["key"] for change in task("pve2", content=text)["changes"]], ["totem.merge"])
+
     def test_50_what_cannot_be_is_refused_whole(self):
         before = {node: state(node) for node in NODES}
         answer = task("pve1", check=False, totem={"tokn": 1, "token": 5})
@@ -199,6 +225,28 @@ class Changes(Story):
             lab("start", "pve3")
         wait("pve3", "corosync-cmapctl | grep -c 'status.*= joined' | grep -qx 3")
         wait("pve1", "corosync-cmapctl | grep -c 'status.*= joined' | grep -qx 3")
+
+    def test_92_a_named_node_is_off_and_is_brought_back(self):
+        lab("stop", "pve3")
+        wait("pve1", "corosync-cmapctl | grep -c 'status.*= joined' | grep -qx 2")
+        answer = task("pve1", totem={"merge": 260}, allow_offline=["pve3"])
+        self.assertEqual((answer["changed"], answer["offline"]), (True, ["pve3"]))
+        self.assertIn("bring it back with the option 'current' on it", answer["warnings"][0])
+        lab("start", "pve3")
+        # with the old file its corosync ends as soon as it sees the others
+        wait("pve3", "systemctl is-failed --quiet corosync")
+        answer = task("pve3", current=on("pve1", "cat /etc/pve/corosync.conf"))
+        self.assertEqual((answer["changed"], answer["restarted"]), (True, True))
+        wait("pve1", "corosync-cmapctl | grep -c 'status.*= joined' | grep -qx 3")
+        self.assertEqual(running("pve3", "totem.merge"), "260")
+        self.assertFalse(task("pve3", current=on("pve1", "cat /etc/pve/corosync.conf"))["changed"])
+        self.assertFalse(task("pve2", totem={"merge": 260})["changed"])
+        # what a person did to the copy of a node that runs on is mended without a restart
+        pid = on("pve2", "pidof corosync")
+        on("pve2", "sed -i 's/^}$//' /etc/corosync/corosync.conf")
+        answer = task("pve2", current=on("pve1", "cat /etc/pve/corosync.conf"))
+        self.assertEqual((answer["changed"], answer["restarted"]), (True, False))
+        self.assertEqual(on("pve2", "pidof corosync"), pid)
 
     def test_95_without_quorum_nothing_is_tried(self):
         lab("partition", "pve1")

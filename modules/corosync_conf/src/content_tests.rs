@@ -133,7 +133,11 @@ fn what_would_be_misread_is_refused_wherever_it_is() {
             "secauth: on # inline",
             "line 39: the comment behind the value of 'secauth' is part of the value for corosync",
         ),
-        ("secauth: on", "secauth: on off", "line 39: PVE reads the value of 'secauth' only up to the blank in it"),
+        (
+            "secauth: on",
+            "secauth: on off",
+            "line 39: PVE reads the value of 'secauth' only up to the blank in it",
+        ),
         (
             "secauth: on\n",
             "secauth: on\n}\ntotem {\n",

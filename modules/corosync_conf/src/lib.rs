@@ -21,6 +21,9 @@ mod observe;
 mod plan;
 #[cfg(test)]
 mod plan_tests;
+mod returned;
+#[cfg(test)]
+mod returned_tests;
 mod settings;
 mod stages;
 mod verify;

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::args::Args;
 use crate::plan::{self, Change, Member, Plan, Refusal, Work};
 use crate::settings::Wanted;
-use crate::{apply, backup, export, observe, verify};
+use crate::{apply, backup, export, observe, returned, verify};
 
 /// How long a change by someone else may take to reach every node before that is a reason against ours.
 const SETTLE: Duration = Duration::from_secs(10);
@@ -27,9 +27,13 @@ const LOCKED: Duration = Duration::from_secs(10);
 /// Does what the task asks.
 pub(crate) fn run(args: Args, context: &Context, host: &dyn Host) -> Result<Outcome, Failure> {
     let wanted = Wanted::check(&args).map_err(refused)?;
+    if let Some(current) = &args.current {
+        return returned::run(current, &wanted, context, host);
+    }
     let work = match settle(host, &wanted)? {
         Plan::Nothing(confirmed) => {
             let outcome = with_members(Outcome::unchanged(), &confirmed.members, confirmed.version);
+            let outcome = outcome.with("offline", &confirmed.away);
             let outcome = outcome.with("changes", json!([])).with("config", export::config(&confirmed.file));
             return Ok(confirmed.warnings.into_iter().fold(outcome, Outcome::warn));
         }
@@ -215,6 +219,7 @@ fn planned(work: &Work, copy: &str) -> Outcome {
         .diff(diff(work))
         .with("config", export::config(&work.after))
         .with("changes", &work.changes)
+        .with("offline", &work.away)
         .with("steps", work.steps.len())
         .with("backup", copy);
     work.warnings.iter().fold(outcome, |outcome, warning| outcome.warn(warning))
@@ -228,7 +233,7 @@ fn with_members(outcome: Outcome, members: &[Member], version: u64) -> Outcome {
 }
 
 /// The text for people: without the key that an old file may hold.
-fn shown(document: &Document) -> String {
+pub(crate) fn shown(document: &Document) -> String {
     let totem = Place::section("totem");
     let mut shown = document.clone();
     if shown.value(&totem, "key").is_some() && shown.set(&totem, "key", "********").is_err() {

@@ -28,7 +28,10 @@ pub(crate) struct Work {
     /// The version of the file in the end.
     pub(crate) version: u64,
     pub(crate) changes: Vec<Changed>,
+    /// The nodes that must run it.
     pub(crate) members: Vec<Member>,
+    /// The nodes that are off, and may be.
+    pub(crate) away: Vec<String>,
     pub(crate) steps: Vec<Change>,
     pub(crate) warnings: Vec<String>,
 }
@@ -39,6 +42,7 @@ pub(crate) struct Confirmed {
     pub(crate) file: Document,
     pub(crate) version: u64,
     pub(crate) members: Vec<Member>,
+    pub(crate) away: Vec<String>,
     pub(crate) warnings: Vec<String>,
 }
 
@@ -111,19 +115,24 @@ pub(crate) fn plan(wanted: &Wanted, seen: &Seen) -> Result<Plan, Refusal> {
         return confirm(wanted, seen, before, version);
     }
     let known: Vec<Violation> = validate(before);
+    let (present, away) = split(members(before), seen, wanted);
+    let mut warnings = warnings(before, &known);
+    warnings.extend(away.iter().map(|node| left_behind(node)));
     let mut work = Work {
         before: before.clone(),
         after: target,
         version,
         changes,
-        members: members(before),
+        members: present,
+        away,
         steps: Vec::new(),
-        warnings: warnings(before, &known),
+        warnings,
     };
     match steps(&mut work, wanted, seen) {
         Ok(()) => {}
         Err(reason) => reasons.push(reason),
     }
+    reasons.extend(outvoted(&work));
     let texts = work.steps.iter().flat_map(|step| validate(&step.after));
     let mut broken: Vec<Violation> = Vec::new();
     for rule in texts {
@@ -159,7 +168,7 @@ pub(crate) fn plan(wanted: &Wanted, seen: &Seen) -> Result<Plan, Refusal> {
             crate::observe::NEW
         ));
     }
-    let (settled, mut unsettled) = cluster(seen, before, version);
+    let (settled, mut unsettled) = cluster(wanted, seen, before, version);
     unsettled.extend(uncarried);
     let passing = reasons.is_empty() && settled.is_empty() && !unsettled.is_empty();
     reasons.extend(settled);
@@ -318,7 +327,7 @@ fn confirm(wanted: &Wanted, seen: &Seen, before: &Document, version: u64) -> Res
     match &seen.running {
         _ if wanted.validate_only => {}
         Ok(running) => {
-            let (_, unsettled) = cluster(seen, before, version);
+            let (_, unsettled) = cluster(wanted, seen, before, version);
             if !unsettled.is_empty() {
                 return Err(Refusal { reasons: unsettled, passing: true });
             }
@@ -344,14 +353,16 @@ fn confirm(wanted: &Wanted, seen: &Seen, before: &Document, version: u64) -> Res
             warnings.push(format!("the file is as it should be, but not known to be in use: {error}"))
         }
     }
-    Ok(Plan::Nothing(Confirmed { file: before.clone(), version, members: members(before), warnings }))
+    let (members, away) = split(members(before), seen, wanted);
+    Ok(Plan::Nothing(Confirmed { file: before.clone(), version, members, away, warnings }))
 }
 
 /// Links that the task names, and the nodes that do not answer on them.
 fn silent(wanted: &Wanted, seen: &Seen, before: &Document) -> Vec<(u8, String)> {
+    let (present, _) = split(members(before), seen, wanted);
     let mut silent = Vec::new();
     for link in wanted.links.iter().filter(|link| !link.absent) {
-        for member in members(before) {
+        for member in present.clone() {
             let connected = seen.connected.contains(&(member.nodeid, link.number));
             if Some(member.nodeid) != seen.nodeid && !connected {
                 silent.push((link.number, member.name));
@@ -362,7 +373,7 @@ fn silent(wanted: &Wanted, seen: &Seen, before: &Document) -> Vec<(u8, String)> 
 }
 
 /// What in the cluster's state is against a change: for good, and for the moment.
-fn cluster(seen: &Seen, conf: &Document, version: u64) -> (Vec<String>, Vec<String>) {
+fn cluster(wanted: &Wanted, seen: &Seen, conf: &Document, version: u64) -> (Vec<String>, Vec<String>) {
     let mut settled = Vec::new();
     let mut unsettled = Vec::new();
     if seen.mount != Mount::Writable {
@@ -379,6 +390,7 @@ fn cluster(seen: &Seen, conf: &Document, version: u64) -> (Vec<String>, Vec<Stri
     let versions = running.member_versions();
     for member in &members {
         match versions.get(&member.nodeid) {
+            None if wanted.allow_offline.contains(&member.name) => {}
             None => settled.push(format!(
                 "node '{}' is offline: it would miss the change; start it, or remove it from the cluster",
                 member.name
@@ -389,6 +401,10 @@ fn cluster(seen: &Seen, conf: &Document, version: u64) -> (Vec<String>, Vec<Stri
             )),
             Some(_) => {}
         }
+    }
+    for name in wanted.allow_offline.iter().filter(|name| !members.iter().any(|member| member.name == **name))
+    {
+        settled.push(format!("'allow_offline' names '{name}', which is no node of this cluster"));
     }
     let local = seen.local.as_ref().and_then(Document::config_version);
     if local != Some(version) {
@@ -406,6 +422,44 @@ fn members(conf: &Document) -> Vec<Member> {
         nodes.filter_map(|node| Some(Member { nodeid: node.nodeid?, name: node.name })).collect();
     members.sort_by_key(|member| member.nodeid);
     members
+}
+
+/// The nodes that must run a change, and the names of those that are off and may be.
+fn split(members: Vec<Member>, seen: &Seen, wanted: &Wanted) -> (Vec<Member>, Vec<String>) {
+    let Ok(running) = &seen.running else { return (members, Vec::new()) };
+    let versions = running.member_versions();
+    let gone = |member: &Member| {
+        !versions.contains_key(&member.nodeid) && wanted.allow_offline.contains(&member.name)
+    };
+    let (away, present): (Vec<Member>, Vec<Member>) = members.into_iter().partition(gone);
+    (present, away.into_iter().map(|member| member.name).collect())
+}
+
+/// Whether the votes of the nodes that are on would not suffice once the file has these.
+fn outvoted(work: &Work) -> Option<String> {
+    if work.away.is_empty() || work.after.device().is_some() {
+        return None;
+    }
+    let votes = |away: bool| {
+        let counted = work.after.nodes().into_iter().filter(|node| away || !work.away.contains(&node.name));
+        counted.map(|node| u64::from(node.votes)).sum::<u64>()
+    };
+    let (all, on) = (votes(true), votes(false));
+    let needed = all / 2 + 1;
+    (on < needed).then(|| {
+        format!(
+            "it would cost the quorum: with '{}' off there are {on} of {all} votes, and {needed} are needed",
+            work.away.join("', '")
+        )
+    })
+}
+
+/// A node that was off while the file changed does not come back by itself.
+fn left_behind(node: &str) -> String {
+    format!(
+        "node '{node}' is off and keeps the old file, with which its corosync ends when it starts: bring it back with the \
+         option 'current' on it, which gives it the new one"
+    )
 }
 
 /// What was wrong with the file before and stays so.

@@ -77,6 +77,8 @@ pub(crate) struct Wanted {
     pub(crate) validate_only: bool,
     /// Several links may be made anew, one after the other.
     pub(crate) several_links: bool,
+    /// Nodes that may be off while the file changes.
+    pub(crate) allow_offline: Vec<String>,
     /// Change the file although a node could be reset by its watchdog.
     pub(crate) ignore_ha: bool,
     /// For each step.
@@ -143,6 +145,7 @@ impl Wanted {
             replaced,
             validate_only: args.validate_only,
             several_links: args.several_links,
+            allow_offline: args.allow_offline.clone().unwrap_or_default(),
             ignore_ha: args.ha == "ignore",
             timeout,
         };

@@ -8,7 +8,7 @@ use cfs_lock::CfsLock;
 use cluster_state::cfgtool::Links;
 use cluster_state::pmxcfs::Mount;
 use cluster_state::{cfgtool, cmap, corosync_conf, pmxcfs, quorumtool};
-use corosync_document::Document;
+use corosync_document::{Document, Node};
 use host::{Host, Waited, wait_until};
 
 use crate::links::same_address;
@@ -119,7 +119,8 @@ fn votes(host: &dyn Host, change: &Change, look: &mut Look) {
     }
     match quorumtool::query(host) {
         Ok(found) => {
-            for node in change.after.nodes() {
+            let runs = |node: &Node| change.members.iter().any(|member| member.name == node.name);
+            for node in change.after.nodes().into_iter().filter(runs) {
                 let member = found.members.iter().find(|member| Some(member.nodeid) == node.nodeid);
                 let counted = member.map_or(0, |member| member.votes);
                 if counted != node.votes {
