@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the lab tests share: the lab, inventories for it in both shapes, playbook runs and what came of them."""
 
+import base64
 import json
 import os
 import re
@@ -36,7 +37,57 @@ def fresh(nodes, key=True):
     lab("reset", flag)
 
 
-# What a lab on one busy machine cannot give: processors at once, so that packets wait for their turn.
+def wait(node, condition, seconds=60):
+    """Wait until a shell condition holds on a node."""
+    deadline = time.monotonic() + seconds
+    while True:
+        done = subprocess.run([LAB, "exec", node, condition], stdin=subprocess.DEVNULL, capture_output=True, check=False)
+        if done.returncode == 0:
+            return
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{node}: not true after {seconds} s: {condition}")
+        time.sleep(0.2)
+
+
+def wait_members(node, count, seconds=60):
+    """Wait until corosync on a node sees this many nodes."""
+    wait(node, f"corosync-quorumtool -s | grep -qx 'Nodes: *{count}'", seconds)
+
+
+def install(module, nodes):
+    """Put a built module on nodes, as /root/module."""
+    if not module.exists():
+        raise SystemExit(f"cannot test '{module}': it does not exist; run make build")
+    packed = base64.b64encode(module.read_bytes())
+    for node in nodes:
+        subprocess.run([LAB, "exec", node, "base64 -d > /root/module && chmod 755 /root/module"], input=packed, check=True)
+
+
+def writable(node):
+    """Wait until a node's /etc/pve takes writes."""
+    wait(node, f"mkdir /etc/pve/priv/lock/probe-{node} && rmdir /etc/pve/priv/lock/probe-{node}")
+
+
+def form(nodes, name="lab"):
+    """Make fresh nodes one cluster by hand, where that is not what is tested."""
+    on(nodes[0], f"pvecm create {name} --link0 10.77.1.11")
+    writable(nodes[0])
+    shown = on(nodes[0], "openssl x509 -noout -fingerprint -sha256 -in /etc/pve/local/pve-ssl.pem")
+    fingerprint = shown.strip().split("=")[1]
+    for number, node in enumerate(nodes[1:], 2):
+        link = f"10.77.1.{10 + number}"
+        on(node, f"echo labpass1 | pvecm add 10.77.0.11 --link0 {link} --fingerprint {fingerprint}")
+        writable(node)
+        # a join that begins while a member still runs the old configuration can split the cluster
+        wait(node, rf"test $(corosync-cmapctl | grep -c '^runtime.members.*config_version.* = {number}$') = {number}")
+
+
+# What a lab on one busy machine cannot give: a clock that is kept right, and processors at once, so that packets wait for their turn.
+HEALTH_LIMITS = {
+    "cluster_health_waive": ["clock", "loss", "link-flaps", "token-losses", "retransmits"],
+    "cluster_health_latency_warning_ms": 500,
+    "cluster_health_latency_error_ms": 1000,
+}
 BUSY = {"preflight_latency_warning_ms": 250, "preflight_latency_error_ms": 500, "preflight_loss_error_percent": 101}
 
 
@@ -96,6 +147,16 @@ class Inventory:
 
     def __del__(self):
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def two_links(count, **variables):
+    """An inventory whose nodes have a second link on the management network."""
+    nodes = [
+        {"short_name": f"pve{number}", "fqdn": f"pve{number}.lab.local", "management_ip": f"10.77.0.{10 + number}", "node_id": number,
+         "links": [{"number": 0, "address": f"10.77.1.{10 + number}"}, {"number": 1, "address": f"10.77.0.{10 + number}"}]}
+        for number in range(1, count + 1)
+    ]
+    return Inventory(count, cluster_nodes=nodes, corosync_link0_address="", **variables)
 
 
 @dataclass

@@ -6,8 +6,8 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from authorized_keys import CLUSTER_FILE, LOCAL_FILE, form, install, logs_in, run, wait, writable
-from harness import fresh, lab, on
+from authorized_keys import CLUSTER_FILE, LOCAL_FILE, MODULE, logs_in, run
+from harness import form, fresh, install, lab, on, wait, writable
 
 NODES = ["pve1", "pve2"]
 DROP_IN = "/etc/ssh/sshd_config.d/00-pve-authorized-key-root.conf"
@@ -28,7 +28,7 @@ class AuthorizedKeys(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         fresh(len(NODES), key=False)
-        install(NODES)
+        install(MODULE, NODES)
         form(NODES)
         cls.folder = Path(tempfile.mkdtemp(prefix="keys-"))
         cls.keys = {name: cls.make_key(name) for name in ("mine", "old", "alices")}

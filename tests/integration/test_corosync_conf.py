@@ -4,52 +4,20 @@
 Takes the module from libexec, or from the path in the variable MODULE.
 """
 
-import base64
 import json
 import os
 import re
-import subprocess
 import time
 import unittest
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from harness import LAB, ROOT, Inventory, fresh, lab, nodes_agree, on, play, state
+from harness import ROOT, Inventory, form, fresh, install, lab, nodes_agree, on, play, state, wait
 
 NODES = ["pve1", "pve2", "pve3"]
 MODULE = Path(os.environ.get("MODULE", ROOT / "libexec/corosync_conf"))
 FILES = "/etc/pve/corosync.conf /etc/corosync/corosync.conf"
 LOCK = "/etc/pve/priv/lock/file-corosync_conf"
-
-
-def wait(node, condition, seconds=60):
-    """Wait until a shell condition holds on a node."""
-    deadline = time.monotonic() + seconds
-    while subprocess.run([LAB, "exec", node, condition], capture_output=True, check=False).returncode != 0:
-        if time.monotonic() > deadline:
-            raise AssertionError(f"{node}: not true after {seconds} s: {condition}")
-        time.sleep(0.2)
-
-
-def install():
-    """Put the module on every node."""
-    if not MODULE.exists():
-        raise AssertionError(f"cannot test '{MODULE}': it does not exist; run make build")
-    packed = base64.b64encode(MODULE.read_bytes())
-    for node in NODES:
-        subprocess.run([LAB, "exec", node, "base64 -d > /root/module && chmod 755 /root/module"], input=packed, check=True)
-
-
-def form():
-    """Make the three nodes one cluster, by hand: it is not what is tested here."""
-    on("pve1", "pvecm create prod --link0 10.77.1.11")
-    wait("pve1", f"mkdir {LOCK}-probe && rmdir {LOCK}-probe")
-    shown = on("pve1", "openssl x509 -noout -fingerprint -sha256 -in /etc/pve/local/pve-ssl.pem")
-    fingerprint = shown.strip().split("=")[1]
-    for number, node in enumerate(NODES[1:], 2):
-        on(node, f"echo labpass1 | pvecm add 10.77.0.11 --link0 10.77.1.{10 + number} --fingerprint {fingerprint}")
-        wait(node, f"mkdir {LOCK}-probe && rmdir {LOCK}-probe")
-        wait(node, rf"test $(corosync-cmapctl | grep -c '^runtime.members.*config_version.* = {number}$') = {number}")
 
 
 def task(node, check=True, prelude="", **options):
@@ -87,8 +55,8 @@ class Story(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         fresh(3)
-        install()
-        form()
+        install(MODULE, NODES)
+        form(NODES, "prod")
 
     def tearDown(self):
         self.whole()

@@ -11,8 +11,7 @@ import time
 import unittest
 from pathlib import Path
 
-from authorized_keys import wait
-from harness import LAB, Inventory, fresh, lab, nodes_agree, on, play, state
+from harness import LAB, Inventory, fresh, lab, nodes_agree, on, play, state, wait
 
 THREE = ["pve1", "pve2", "pve3"]
 PORTS = {"pve1": 2222}  # the node that the others join through: pvecm itself must find the port

@@ -3,8 +3,7 @@
 
 import unittest
 
-from authorized_keys import wait
-from harness import Inventory, fresh, lab, nodes_agree, on, play, state
+from harness import Inventory, fresh, lab, nodes_agree, on, play, state, wait
 
 STAYING = ["pve1", "pve2"]
 GONE = "node=pve3"
