@@ -40,6 +40,9 @@ _value:
 """
 
 import hashlib
+import re
+
+from ansible.errors import AnsibleFilterError
 
 # The group that holds the nodes.
 _GROUP = "pve_cluster_nodes"
@@ -47,6 +50,9 @@ _GROUP = "pve_cluster_nodes"
 
 def cluster_export(facts, hosts, conf):
     """The inventory: one group with the nodes, in the order of their nodeids, and the variables that describe the cluster."""
+    # corosync takes its authkey from a file, but also straight from this key of its configuration (corosync.conf(5))
+    if re.search(r"^\s*key\s*:", conf, re.M):
+        raise AnsibleFilterError("cannot export the cluster: its corosync.conf has the cluster's key in it (totem.key)")
     priorities = {link["number"]: link["priority"] for link in facts["links"]}
     addresses = {member["name"]: member["address"] for member in facts["members"]}
     nodes = sorted(facts["nodelist"], key=lambda node: node["nodeid"])

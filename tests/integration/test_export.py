@@ -1,10 +1,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What is exported is an inventory that finds nothing to do on the cluster it came from."""
 
+import json
+import os
 import shutil
+import subprocess
 import unittest
+from unittest import mock
 
-from harness import Inventory, fresh, play
+from harness import LAB, ROOT, Inventory, form, fresh, nodes_agree, play, two_links
+
+AWS = ROOT / ".ansible/aws"
 
 
 class Export(unittest.TestCase):
@@ -12,11 +18,7 @@ class Export(unittest.TestCase):
 
     def test_an_export_is_an_inventory(self):
         fresh(2, key=True)
-        inventory = Inventory(2, cluster_nodes=[
-            {"short_name": f"pve{n}", "fqdn": f"pve{n}.lab.local", "management_ip": f"10.77.0.{10 + n}", "node_id": n,
-             "links": [{"number": 0, "address": f"10.77.1.{10 + n}"}, {"number": 1, "address": f"10.77.0.{10 + n}"}]}
-            for n in (1, 2)
-        ])
+        inventory = two_links(2)
         run = play(inventory)
         self.assertEqual(run.rc, 0, run.output)
         file = inventory.folder / "exported.yml"
@@ -36,3 +38,97 @@ class Export(unittest.TestCase):
         self.assertEqual(run.changed(), {"pve1": 0, "pve2": 0}, run.output)
         run = play(inventory, "cluster-export.yml", "-e", f"cluster_export_file={exported.folder / 'exported.yml'}")
         self.assertEqual((run.rc, sum(run.changed().values())), (0, 0), "an export of the same cluster is the same\n" + run.output)
+
+
+class Ssm(unittest.TestCase):
+    """The export to AWS, which a stand-in on the controller's loopback plays."""
+
+    maxDiff = None
+    prefix = "/pve-cluster/lab"
+    settings = {
+        "ANSIBLE_COLLECTIONS_PATH": f"{ROOT}/.ansible/collections:{AWS}/collections",
+        "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "eu-central-1",
+        "AWS_ENDPOINT_URL": "http://127.0.0.1:5999", "AWS_EC2_METADATA_DISABLED": "true", "NO_PROXY": "127.0.0.1",
+    }
+
+    @classmethod
+    def setUpClass(cls):
+        subprocess.run([ROOT / "tests/integration/aws/setup"], check=True)
+        fresh(2, key=True)
+        form(["pve1", "pve2"])
+        cls.inventory = Inventory(2)
+        cls.server = subprocess.Popen(
+            [LAB, "run", "--", AWS / "venv/bin/moto_server", "-H", "127.0.0.1", "-p", "5999"],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )
+        cls.addClassCleanup(cls.server.wait)
+        cls.addClassCleanup(cls.server.terminate)
+        cls.enterClassContext(mock.patch.dict(os.environ, cls.settings))
+        cls.boto("import socket, time\nend = time.time() + 60\nwhile socket.socket().connect_ex(('127.0.0.1', 5999)): assert time.time() < end")
+
+    @staticmethod
+    def boto(program):
+        """Run a Python program that has boto3 where the stand-in is."""
+        done = subprocess.run(
+            [LAB, "run", "--", AWS / "venv/bin/python", "-c", program], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def stored(self):
+        """The parameters: name -> [kind, value, version]."""
+        return json.loads(self.boto(
+            "import boto3, json\n"
+            f"found = boto3.client('ssm').get_parameters_by_path(Path='{self.prefix}', WithDecryption=True)['Parameters']\n"
+            "print(json.dumps({one['Name']: [one['Type'], one['Value'], one['Version']] for one in found}))"
+        ))
+
+    def export(self, *words, **variables):
+        """A run."""
+        given = {"cluster_export_to": ["ssm"], "cluster_export_ssm_python": str(AWS / "venv/bin/python"), **variables}
+        return play(self.inventory, "cluster-export.yml", "-e", json.dumps(given), *words)
+
+    def test_10_check_mode_stores_nothing(self):
+        run = self.export("--check")
+        self.assertEqual(run.rc, 0, run.output)
+        self.assertEqual(sum(run.changed().values()), 1, run.output)
+        self.assertEqual(self.stored(), {})
+
+    def test_20_what_the_cluster_is(self):
+        run = self.export(cluster_export_ssm_secure=["corosync_conf"])
+        self.assertEqual(run.rc, 0, run.output)
+        stored = self.stored()
+        self.assertEqual(
+            {name.removeprefix(self.prefix): kind for name, (kind, _value, _version) in stored.items()},
+            {"/name": "String", "/config_digest": "String", "/nodes": "String", "/corosync_conf": "SecureString"},
+        )
+        self.assertEqual(stored[f"{self.prefix}/name"][1], "lab")
+        nodes = json.loads(stored[f"{self.prefix}/nodes"][1])
+        self.assertEqual(
+            [(node["short_name"], node["node_id"], node["links"]) for node in nodes],
+            [(f"pve{n}", n, [{"number": 0, "address": f"10.77.1.{10 + n}"}]) for n in (1, 2)],
+        )
+        self.assertIn("cluster_name: lab", stored[f"{self.prefix}/corosync_conf"][1])
+        self.assertNotIn("PRIVATE", str(stored))
+
+        # what was exported describes the same cluster: nothing is to be done
+        again = play(Inventory(2, cluster_nodes=nodes, corosync_link0_address=""), "cluster-init.yml", "--tags", "phase3,phase4,phase6")
+        self.assertEqual((again.rc, set(again.changed().values())), (0, {0}), again.output)
+
+    def test_30_a_second_run_changes_nothing(self):
+        before = self.stored()
+        run = self.export(cluster_export_ssm_secure=["corosync_conf"])
+        self.assertEqual((run.rc, sum(run.changed().values())), (0, 0), run.output)
+        self.assertEqual(self.stored(), before)
+
+    def test_40_what_cannot_be_stored_is_refused_before_anything_is(self):
+        before = self.stored()
+        run = self.export(cluster_export_ssm_prefix="/ssm/x")
+        self.assertNotEqual(run.rc, 0)
+        self.assertIn("cannot export cluster 'lab' to AWS SSM: '/ssm/x' cannot be the beginning of a parameter's name", run.output)
+        with mock.patch.dict(os.environ, ANSIBLE_COLLECTIONS_PATH=f"{ROOT}/.ansible/collections"):
+            run = self.export()
+        self.assertNotEqual(run.rc, 0)
+        self.assertIn("the collection community.aws is not installed; run 'ansible-galaxy collection install community.aws'", run.output)
+        self.assertEqual(self.stored(), before)
+        self.assertEqual(len({str(view) for view in nodes_agree(["pve1", "pve2"]).values()}), 1)

@@ -5,9 +5,13 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import unittest
 
+from ansible.errors import AnsibleFilterError
+
 from ansible_collections.pve.cluster.plugins.filter.cluster_export import cluster_export
+from ansible_collections.pve.cluster.plugins.plugin_utils.ssm import ssm_problems, ssm_values
 
 from .test_health_report import recorded
 
@@ -36,6 +40,46 @@ class Export(unittest.TestCase):
             },
         )
         self.assertEqual(group["vars"]["cluster_exported"]["corosync_conf_sha256"], hashlib.sha256(b"totem {}\n").hexdigest())
+
+    def test_a_key_in_corosync_conf_is_never_exported(self):
+        with self.assertRaisesRegex(AnsibleFilterError, "its corosync.conf has the cluster's key in it"):
+            cluster_export(recorded("two_links"), {}, "totem {\n  key: c2VjcmV0\n}\n")
+
+
+class Ssm(unittest.TestCase):
+    """The same as parameters of AWS."""
+
+    maxDiff = None
+
+    def values(self):
+        """Of a recorded cluster."""
+        return ssm_values(cluster_export(recorded("two_links"), {}, "totem {}\n"))
+
+    def test_values(self):
+        values = self.values()
+        self.assertEqual(list(values), ["name", "config_digest", "nodes", "corosync_conf"])
+        self.assertEqual((values["name"], values["corosync_conf"]), ("labcluster", "totem {}\n"))
+        self.assertEqual([node["short_name"] for node in json.loads(values["nodes"])], ["pve1", "pve2", "pve3"])
+
+    def test_problems(self):
+        def there(_name):
+            return True
+
+        values = self.values()
+        self.assertEqual(ssm_problems(values, "/pve-cluster/labcluster", there=there), [])
+        self.assertEqual(
+            ssm_problems({**values, "nodes": "x" * 5000}, "/aws/x y", secure=["authkey"], there=lambda name: name == "amazon.aws"),
+            [
+                "the collection community.aws is not installed; run 'ansible-galaxy collection install community.aws'",
+                "'/aws/x y' cannot be the beginning of a parameter's name: it needs parts of letters, digits, '.', '-' and '_', each after a "
+                "'/', and may not begin with 'aws' or 'ssm'",
+                "'nodes' has 5000 bytes and the tier Standard takes 4096; set cluster_export_ssm_tier to Advanced",
+                "there is no parameter 'authkey' to encrypt; there are name, config_digest, nodes, corosync_conf",
+            ],
+        )
+        self.assertEqual(
+            ssm_problems({"nodes": "ü" * 4097}, "/x", "Advanced", there=there), ["'nodes' has 8194 bytes and the tier Advanced takes 8192"]
+        )
 
 
 if __name__ == "__main__":
