@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-_VERDICTS = {"ok": "well", "warning": "well, with warnings", "error": "NOT WELL"}
+# The same words in every form of the report.
+VERDICTS = {"ok": "healthy", "warning": "healthy, with warnings", "error": "not healthy"}
 
 
 def health_text(report, show, changes=()):
@@ -16,18 +17,26 @@ def health_text(report, show, changes=()):
 
 
 def _status(report):
-    lines = [f"cluster '{report['cluster']}' is {_VERDICTS[report['verdict']]} ({report['time']})"]
-    quorum = report["quorum"]
+    verdict = VERDICTS[report["verdict"]]
+    said = verdict.upper() if report["verdict"] == "error" else verdict
+    lines = [f"cluster '{report['cluster']}' is {said} ({report['time']})", votes(report["quorum"])]
+    gone = missing(report["quorum"])
+    return [*lines, f"missing: {', '.join(gone)}"] if gone else lines
+
+
+def votes(quorum):
+    """The votes in words."""
     if quorum is None:
-        return [*lines, "no node sees any votes"]
-    lines.append(
+        return "no node sees any votes"
+    return (
         f"{'quorate' if quorum['quorate'] else 'not quorate'}: {quorum['total_votes']} of {quorum['expected_votes']} votes are there, "
         f"{quorum['quorum']} are needed; {margin(quorum)}"
     )
-    missing = [name for name in quorum["nodelist"] if name not in quorum["members"]]
-    if missing:
-        lines.append(f"missing: {', '.join(missing)}")
-    return lines
+
+
+def missing(quorum):
+    """Names of nodes that are listed and not there."""
+    return [name for name in quorum["nodelist"] if name not in quorum["members"]] if quorum else []
 
 
 def margin(quorum):

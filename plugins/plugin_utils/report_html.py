@@ -7,11 +7,12 @@ from __future__ import annotations
 import time
 from html import escape
 
-from ansible_collections.pve.cluster.plugins.plugin_utils.health_text import margin
+from ansible_collections.pve.cluster.plugins.plugin_utils.health_text import VERDICTS, margin, missing
 from ansible_collections.pve.cluster.plugins.plugin_utils.report_style import STYLE
 from ansible_collections.pve.cluster.plugins.plugin_utils.report_topology import node_state, topology
 
-_VERDICTS = {"ok": "Healthy", "warning": "Healthy, with warnings", "error": "Not healthy"}
+# From this many nodes on, cells are small: what is well has its number alone.
+_MANY = 8
 # Not by colour alone: for paper without colours and eyes that do not tell them apart.
 _MARKS = {"ok": "✓", "warning": "!", "error": "✗", "down": "✗", "unknown": "?"}
 
@@ -27,7 +28,7 @@ def health_html(report, changes=()):
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n<meta name="color-scheme" content="light dark">\n'
-        f"<title>Cluster {name}: {_VERDICTS[report['verdict']]}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n"
+        f"<title>Cluster {name}: {VERDICTS[report['verdict']]}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n"
         f"{body}\n</main>\n</body>\n</html>\n"
     )
 
@@ -61,11 +62,12 @@ def _head(report):
             f"<div><dt>Votes</dt><dd>{quorum['total_votes']} of {quorum['expected_votes']}</dd></div>"
             f"<div><dt>Needed</dt><dd>{quorum['quorum']}</dd></div>"
             f"<div><dt>Nodes seen</dt><dd>{len(quorum['members'])} of {len(quorum['nodelist'])}</dd></div>"
-            f'<div class="wide"><dt>Margin</dt><dd>{margin(quorum)}</dd></div></dl>{_votes(quorum)}'
+            + (f'<div class="wide"><dt>Missing</dt><dd>{escape(", ".join(missing(quorum)))}</dd></div>' if missing(quorum) else "")
+            + f'<div class="wide"><dt>Margin</dt><dd>{margin(quorum)}</dd></div></dl>{_votes(quorum)}'
         )
     return (
         f'<header class="{verdict}">\n<p class="kind">Proxmox VE cluster</p>\n<h1>{escape(report["cluster"])}</h1>\n'
-        f'<p class="verdict"><span aria-hidden="true">{_MARKS[verdict]}</span> {_VERDICTS[verdict]}</p>\n'
+        f'<p class="verdict"><span aria-hidden="true">{_MARKS[verdict]}</span> {VERDICTS[verdict].capitalize()}</p>\n'
         f'<p class="time"><time datetime="{escape(report["time"], quote=True)}">{escape(report["time"])}</time></p>\n{facts}\n</header>'
     )
 
@@ -112,7 +114,7 @@ def _topology(report):
         f'<li class="{state}">{text}</li>'
         for state, text in (("ok", "well"), ("warning", "slow or lossy"), ("error", "too slow"), ("down", "not connected"), ("unknown", "not known"))
     )
-    return _section("Topology", f'{topology(report)}\n<ul class="legend">{legend}</ul>', "topology")
+    return _section("Topology", f'<div class="scroll">{topology(report)}</div>\n<ul class="legend">{legend}</ul>', "topology")
 
 
 def _matrices(report):
@@ -125,7 +127,8 @@ def _matrices(report):
             [f'<th scope="row">{escape(node["name"])}</th>', *(_matrix_cell(cells.get((node["name"], column)), node["name"] == column) for column in columns)]
             for node in report["nodes"]
         ]
-        body.append(f"<h3>Link {link['number']}</h3>\n" + _table(["from \\ to", *map(escape, columns)], rows, "matrix"))
+        classes = "matrix many" if len(columns) > _MANY else "matrix"
+        body.append(f"<h3>Link {link['number']}</h3>\n" + _table(["from \\ to", *map(escape, columns)], rows, classes))
     note = (
         '<p class="note">Average round trip in milliseconds since corosync started, as measured by knet, and the share of packets lost. '
         f"Warning from {report['limits']['latency_warning_ms']:g} ms, error from {report['limits']['latency_error_ms']:g} ms.</p>"
@@ -144,7 +147,7 @@ def _matrix_cell(cell, own):
     elif cell["latency_ms"] is None:
         text = state
     else:
-        text = f"{cell['latency_ms']:g} ms"
+        text = f'{cell["latency_ms"]:g}<span class="unit"> ms</span>'
     extra = [f"max {cell['latency_max_ms']:g} ms"] if cell["latency_max_ms"] is not None else []
     extra += [f"{cell['loss_percent']:g} % lost"] if cell["loss_percent"] else []
     extra += [f"{cell['flaps']} flaps"] if cell["flaps"] else []

@@ -4,9 +4,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.pve.cluster.plugins.plugin_utils.health_text import margin
-
-_VERDICTS = {"ok": "healthy", "warning": "healthy, with warnings", "error": "**not healthy**"}
+from ansible_collections.pve.cluster.plugins.plugin_utils.health_text import VERDICTS, missing, votes
 
 
 def health_markdown(report, changes=()):
@@ -40,14 +38,11 @@ def _list(title, lines):
 
 
 def _head(report):
-    quorum = report["quorum"]
-    said = "no node sees any votes"
-    if quorum is not None:
-        said = (
-            f"{'quorate' if quorum['quorate'] else '**not quorate**'}: {quorum['total_votes']} of {quorum['expected_votes']} votes are there, "
-            f"{quorum['quorum']} are needed; {margin(quorum)}"
-        )
-    return f"# Cluster {_escape(report['cluster'])}: {_VERDICTS[report['verdict']]}\n\n{_escape(report['time'])}; {said}."
+    verdict = VERDICTS[report["verdict"]]
+    said = f"**{verdict}**" if report["verdict"] == "error" else verdict
+    gone = missing(report["quorum"])
+    tail = f" Missing: {_escape(', '.join(gone))}." if gone else ""
+    return f"# Cluster {_escape(report['cluster'])}: {said}\n\n{_escape(report['time'])}; {votes(report['quorum'])}.{tail}"
 
 
 def _findings(report):

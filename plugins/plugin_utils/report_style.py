@@ -30,7 +30,11 @@ header.ok .verdict { color: var(--ok); } header.warning .verdict { color: var(--
 .scroll { overflow-x: auto; } table { border-collapse: collapse; width: 100%; font-size: 14px; }
 th, td { text-align: left; vertical-align: top; padding: 6px 10px; border-bottom: 1px solid var(--line); }
 td.addresses { white-space: nowrap; } thead th { color: var(--soft); font-weight: 600; font-size: 13px; } small { display: block; font-size: 12px; }
-.matrix { width: auto; } .matrix td { min-width: 104px; border: 1px solid var(--line); font-variant-numeric: tabular-nums; }
+.note { margin-top: 10px; }
+.matrix { width: auto; } .matrix th[scope=row] { position: sticky; left: 0; background: var(--paper); }
+.matrix .unit { color: inherit; } .matrix.many th, .matrix.many td { padding: 4px 5px; font-size: 12px; min-width: 0; } .matrix.many .unit, .matrix.many td.ok span,
+.matrix.many td.ok small { display: none; } .matrix.many small { font-size: 10px; }
+.matrix:not(.many) td { min-width: 104px; } .matrix td { border: 1px solid var(--line); font-variant-numeric: tabular-nums; }
 td.ok { background: var(--ok-bg); } td.warning { background: var(--warning-bg); } td.error, td.down { background: var(--error-bg); }
 td.unknown { background: var(--unknown-bg); } td.own { background: repeating-linear-gradient(45deg, var(--line) 0 1px, transparent 1px 7px); }
 td.ok span { color: var(--ok); } td.warning span { color: var(--warning); } td.error > span, td.down > span { color: var(--error); }
@@ -50,7 +54,7 @@ td.ok span { color: var(--ok); } td.warning span { color: var(--warning); } td.e
   stroke-width: 6px; dominant-baseline: middle; } .topology .warning line { stroke: var(--warning); }
 .topology .error line, .topology .down line { stroke: var(--error); } .topology .down line { stroke-dasharray: 7 6; }
 .topology .unknown line { stroke: var(--unknown); stroke-dasharray: 2 5; }
-.topology.many .ok line { stroke-width: 1; opacity: 0.35; } .topology.many .ok text { display: none; }
+.topology.many { min-width: 640px; } .topology.many .ok line { stroke-width: 1; opacity: 0.35; } .topology.many .link.ok text { display: none; }
 .legend { list-style: none; display: flex; flex-wrap: wrap; gap: 4px 20px; justify-content: center; padding: 0; margin: 10px 0 0; font-size: 13px;
   color: var(--soft); } .legend li::before { content: ""; display: inline-block; width: 22px; border-top: 3px solid var(--ok); margin: 0 7px 4px 0; }
 .legend .warning::before { border-color: var(--warning); } .legend .error::before { border-color: var(--error); }

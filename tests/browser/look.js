@@ -27,6 +27,7 @@
     loaded: performance.getEntriesByType("resource").length,
     scripts: document.scripts.length,
     lines: document.querySelectorAll(".topology line").length,
+    names: [...document.querySelectorAll(".topology .name")].filter((name) => getComputedStyle(name).display !== "none").length,
     boxes: document.querySelectorAll(".topology rect").length,
     cells: document.querySelectorAll(".matrix td:not(.own)").length,
     sections: [...document.querySelectorAll("h2")].map((heading) => heading.textContent),

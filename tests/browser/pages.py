@@ -8,7 +8,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / ".ansible/collections"), str(ROOT / "tests/unit")]
 
-from ansible_collections.pve.cluster.plugins.filter.health_html import health_html  # noqa: E402  (needs the path)
+from ansible_collections.pve.cluster.plugins.filter.failover_cases import failover_cases  # noqa: E402  (needs the path)
+from ansible_collections.pve.cluster.plugins.filter.failover_result import failover_result  # noqa: E402
+from ansible_collections.pve.cluster.plugins.filter.health_html import health_html  # noqa: E402
 from plugins.filter.test_health_report import report, three  # noqa: E402
 
 
@@ -22,7 +24,14 @@ def troubled():
     hosts[2]["facts"]["health"]["certificates"][0]["days_left"] = 12
     hosts[2]["facts"]["health"]["events"].update(link_down=4, token_lost=1, last_said="link: host: 2 link: 1 is down")
     hosts[2]["facts"]["services"]["pveproxy"]["state"] = "failed"
-    return health_html(report(hosts, waive=["loss"]), ["pve3: pveproxy: active -> failed"])
+    document = report(hosts, waive=["loss"])
+    tests = failover_cases(document, only=["pve2"])
+    answers = [{name: {"seen": "", "back": "3 yes none", "when": ["6.6", "2.1"]} for name in ("pve1", "pve2", "pve3")} for _ in tests]
+    for test, said in zip(tests[1:], answers[1:]):
+        for name, view in test["views"].items():
+            said[name]["seen"] = f"{view['members']} {'yes' if view['quorate'] else 'no'} {view['link'] or 'none'}"
+    document["failover"] = [failover_result(test, said) for test, said in zip(tests, answers)]
+    return health_html(document, ["pve3: pveproxy: active -> failed"])
 
 
 def off():
@@ -41,6 +50,9 @@ def large():
         nodes.append({**copy.deepcopy(document["nodes"][0]), "name": name})
         for number, row in cells.items():
             row.extend({**document["links"][number]["cells"][0], "from": name, "to": other} for other in names if other != name)
+    document["quorum"].update(expected_votes=16, total_votes=16, quorum=9, members=names, nodelist=names, survives=7)
+    for number in (0, 1):
+        cells[0][number].update(state="down" if number else "warning", latency_ms=3.25)
     document.update(nodes=nodes, links=[{"number": number, "cells": row} for number, row in cells.items()])
     return health_html(document)
 
