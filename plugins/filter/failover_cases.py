@@ -9,7 +9,8 @@ name: failover_cases
 short_description: What a failover test cuts, and what every node must see of it
 version_added: 0.1.0
 description:
-  - Each link once, each node's corosync network, each node's corosync. What must be seen follows from the votes.
+  - Each link once, each node's corosync network, each node's corosync, and each node itself when V(power) is asked for. What must be seen
+    follows from the votes.
 positional: _input, kinds, only
 options:
   _input:
@@ -20,7 +21,7 @@ options:
     description: What to cut.
     type: list
     elements: str
-    choices: [link, network, corosync]
+    choices: [link, network, corosync, power]
     default: [link, network, corosync]
   only:
     description: Nodes to cut; all when empty.

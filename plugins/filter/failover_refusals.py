@@ -9,8 +9,8 @@ name: failover_refusals
 short_description: Why the failover of a cluster is not to be tested now
 version_added: 0.1.0
 description:
-  - A cluster that has guests or HA resources is not cut unless that is allowed.
-positional: _input, guests, allow_guests
+  - A cluster that has guests or HA resources is not cut unless that is allowed; no node is reset that would come back without the cluster.
+positional: _input, guests, allow_guests, kinds
 options:
   _input:
     description: The report of the cluster's health, by the filter P(pve.cluster.health_report#filter).
@@ -25,6 +25,12 @@ options:
     description: Whether guests and HA resources are no reason.
     type: bool
     default: false
+  kinds:
+    description: What is to be cut.
+    type: list
+    elements: str
+    choices: [link, network, corosync, power]
+    default: [link, network, corosync]
 """
 
 EXAMPLES = """

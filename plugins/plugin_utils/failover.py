@@ -4,16 +4,28 @@
 
 from __future__ import annotations
 
+# What is cut unless asked otherwise, each undone by the node in seconds; a machine that is reset takes minutes to come back.
 KINDS = ("link", "network", "corosync")
+POWER = "power"
+
+# Without these a machine that was reset would come back without the cluster.
+_NEEDED = ("corosync", "pve-cluster")
 
 
-def failover_refusals(report, guests, allow_guests=False):
+def failover_refusals(report, guests, allow_guests=False, kinds=KINDS):
     """Why this cluster is not to be cut now."""
     reasons = []
     if report["verdict"] == "error":
         reasons.append("it is not well: see the findings of cluster-health")
     if len(report["nodes"]) < 2:
         reasons.append("it has only one node")
+    if POWER in kinds:
+        for node in report["nodes"]:
+            reasons.extend(
+                f"{service} of {node['name']} is {node['services'][service]['enabled']} and would not start after a reset"
+                for service in _NEEDED
+                if node["services"].get(service, {}).get("enabled") not in (None, "enabled")
+            )
     if allow_guests:
         return reasons
     if guests:
@@ -36,7 +48,7 @@ def failover_cases(report, kinds=KINDS, only=()):
         for position, number in enumerate(numbers):
             node = nodes[position % len(nodes)]
             cases.append(_case(report, "link", node, number))
-    for kind in ("network", "corosync"):
+    for kind in ("network", "corosync", POWER):
         if kind in kinds:
             cases.extend(_case(report, kind, node, None) for node in nodes)
     return cases
@@ -44,14 +56,24 @@ def failover_cases(report, kinds=KINDS, only=()):
 
 def _case(report, kind, node, link):
     name = node["name"]
-    words = {"link": f"link {link} of {name}", "network": f"the corosync network of {name}", "corosync": f"corosync of {name}"}
+    words = {
+        "link": f"link {link} of {name}",
+        "network": f"the corosync network of {name}",
+        "corosync": f"corosync of {name}",
+        POWER: f"the power of {name}",
+    }
     return {
         "kind": kind,
         "node": name,
         "link": link,
         "address": node["links"].get(link) if link is not None else None,
         "what": words[kind],
-        "views": {other["name"]: _view(report, kind, name, other["name"], link) for other in report["nodes"]},
+        # a node that is off sees nothing
+        "views": {
+            other["name"]: _view(report, kind, name, other["name"], link)
+            for other in report["nodes"]
+            if kind != POWER or other["name"] != name
+        },
     }
 
 
@@ -75,15 +97,16 @@ def failover_result(case, said):
     wrong = [
         f"{name} saw {_said(seen.get(name))} instead of {_words(view)}" for name, view in case["views"].items() if not _is(seen.get(name), view)
     ]
-    whole = {"members": len(case["views"]), "quorate": True, "link": None}
-    wrong += [f"{name} did not come back: {_said(healed.get(name))}" for name in case["views"] if not _is(healed.get(name), whole)]
+    names = [*case["views"], *([case["node"]] if case["node"] not in case["views"] else [])]
+    whole = {"members": len(names), "quorate": True, "link": None}
+    wrong += [f"{name} did not come back: {_said(healed.get(name))}" for name in names if not _is(healed.get(name), whole)]
     rest = next((view for name, view in case["views"].items() if name != case["node"]), whole)
     if case["kind"] == "link":
         expected = "all nodes stay members, the other links carry on"
     else:
         expected = f"{case['node']} is out, the others {'keep' if rest['quorate'] else 'lose'} quorum"
-    # a node whose corosync was stopped has not noticed its own absence
-    detected = [_when(one, 0) for name, one in said.items() if (name != case["node"]) == (case["kind"] == "corosync")]
+    # a node whose corosync was stopped, or that was off, has not noticed its own absence
+    detected = [_when(one, 0) for name, one in said.items() if (name != case["node"]) == (case["kind"] in ("corosync", POWER))]
     back = [_when(one, 1) for name, one in said.items() if name == case["node"]]
     return {
         "what": case["what"],

@@ -3,24 +3,12 @@
 
 import json
 import tempfile
-import time
 import unittest
 from pathlib import Path
 
-from harness import ROOT, Inventory, fresh, on, play
+from harness import HEALTH_LIMITS, ROOT, fresh, on, play, two_links, wait_members
 
 THREE = ["pve1", "pve2", "pve3"]
-LAB_LIMITS = {"cluster_health_latency_warning_ms": 500, "cluster_health_latency_error_ms": 1000}
-
-
-def two_links():
-    """An inventory with a second link on the management network."""
-    own = [
-        {"short_name": name, "fqdn": f"{name}.lab.local", "management_ip": f"10.77.0.{10 + number}", "node_id": number,
-         "links": [{"number": 0, "address": f"10.77.1.{10 + number}"}, {"number": 1, "address": f"10.77.0.{10 + number}"}]}
-        for number, name in enumerate(THREE, 1)
-    ]
-    return Inventory(3, cluster_nodes=own, corosync_link0_address="")
 
 
 class Failover(unittest.TestCase):
@@ -31,14 +19,14 @@ class Failover(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         fresh(3, key=True)
-        cls.inventory = two_links()
+        cls.inventory = two_links(3)
         cls.folder = Path(tempfile.mkdtemp(prefix="failover-"))
         run = play(cls.inventory)
         assert run.rc == 0, run.output
 
     def failover(self, **variables):
         """A run, and the results in its report."""
-        given = {**LAB_LIMITS, "cluster_report_dir": str(self.folder), **variables}
+        given = {**HEALTH_LIMITS, "cluster_report_dir": str(self.folder), **variables}
         run = play(self.inventory, "cluster-failover-test.yml", "-e", json.dumps(given))
         file = self.folder / "lab.json"
         return run, json.loads(file.read_text()).get("failover", []) if file.exists() else []
@@ -78,13 +66,28 @@ class Failover(unittest.TestCase):
         self.assertIn("the corosync network of pve2", page)
         self.whole()
 
+    def test_25_a_machine_is_reset_and_comes_back_by_itself(self):
+        on("pve2", "systemctl disable corosync 2>&1")
+        run, _results = self.failover(failover_test_confirmed="lab", failover_test_kinds=["power"], failover_test_nodes=["pve2"])
+        self.assertNotEqual(run.rc, 0)
+        self.assertIn("corosync of pve2 is disabled and would not start after a reset", run.output)
+        on("pve2", "systemctl enable corosync 2>&1")
+        before = on("pve2", "cat /proc/sys/kernel/random/boot_id")
+        run, results = self.failover(failover_test_confirmed="lab", failover_test_kinds=["power"], failover_test_nodes=["pve2"])
+        self.assertEqual(run.rc, 0, run.output)
+        self.assertEqual(
+            [(one["what"], one["expected"], one["seen"], one["passed"]) for one in results],
+            [("the power of pve2", "pve2 is out, the others keep quorum", "as expected", True)],
+        )
+        self.assertTrue(0 < results[0]["detected_s"] < 30 and 5 < results[0]["healed_s"] < 300, results)
+        self.assertNotEqual(on("pve2", "cat /proc/sys/kernel/random/boot_id"), before, "it was not reset")
+        self.whole()
+
     def test_30_a_cut_ends_by_itself_when_the_controller_is_gone(self):
         script = (ROOT / "roles/failover_test/files/failover").read_text()
         on("pve3", f"cat > /root/failover <<'SCRIPT'\n{script}SCRIPT\nsh /root/failover cut network 12")
         self.assertIn("pve_cluster_failover", on("pve3", "nft list tables"))
         self.assertTrue(on("pve3", "sh /root/failover wait 11 1").startswith("1 no"))
-        end = time.monotonic() + 60
-        while "Nodes:            3" not in on("pve3", "corosync-quorumtool -s", check=False):
-            self.assertLess(time.monotonic(), end, "the cut did not end")
+        wait_members("pve3", 3)
         on("pve3", "rm /root/failover")
         self.whole()

@@ -44,6 +44,20 @@ class Cases(unittest.TestCase):
         views = failover_cases(document, ["network"], ["pve1"])[0]["views"]
         self.assertEqual((views["pve1"]["quorate"], views["pve2"]["quorate"]), (True, False))
 
+    def test_a_machine_is_reset_only_when_asked(self):
+        self.assertNotIn("power", {case["kind"] for case in failover_cases(report(three()))})
+        case, = failover_cases(report(three()), ["power"], ["pve2"])
+        self.assertEqual((case["what"], sorted(case["views"])), ("the power of pve2", ["pve1", "pve3"]))
+        self.assertEqual(case["views"]["pve1"], {"members": 2, "quorate": True, "link": None})
+
+    def test_a_machine_that_would_not_come_back_is_not_reset(self):
+        document = report(three())
+        document["nodes"][1]["services"]["corosync"]["enabled"] = "disabled"
+        self.assertEqual(failover_refusals(document, []), [])
+        self.assertEqual(
+            failover_refusals(document, [], kinds=["power"]), ["corosync of pve2 is disabled and would not start after a reset"]
+        )
+
     def test_refusals(self):
         document = report(three())
         self.assertEqual(failover_refusals(document, []), [])
@@ -62,17 +76,17 @@ class Results(unittest.TestCase):
 
     maxDiff = None
 
-    def result(self, position, **other):
+    def result(self, position, kinds=("link", "network", "corosync", "power"), **other):
         """Of the case in this position, when all is as expected but for what is given by node."""
-        case = failover_cases(report(three()))[position]
-        said = {}
+        case = failover_cases(report(three()), kinds)[position]
+        said = {case["node"]: {"seen": "", "back": "3 yes none", "when": ["none", "2.1"], **other.get(case["node"], {})}}
         for name, view in case["views"].items():
             seen = f"{view['members']} {'yes' if view['quorate'] else 'no'} {view['link'] or 'none'}"
             said[name] = {"seen": seen, "back": "3 yes none", "when": ["6.6", "2.1"], **other.get(name, {})}
         return failover_result(case, said)
 
     def test_as_expected(self):
-        for position in range(8):
+        for position in range(11):
             with self.subTest(position=position):
                 found = self.result(position)
                 self.assertEqual((found["seen"], found["passed"], found["detected_s"], found["healed_s"]), ("as expected", True, 6.6, 2.1))
@@ -84,6 +98,10 @@ class Results(unittest.TestCase):
             "pve1 saw 3 members, quorate instead of 2 members, quorate; pve2 did not come back: 1 member, not quorate, link 0, 1 down",
         )
         self.assertEqual((found["passed"], found["detected_s"], found["healed_s"]), (False, None, None))
+
+    def test_a_machine_that_does_not_come_back(self):
+        found = self.result(8, pve1={"back": ""})
+        self.assertEqual((found["seen"], found["passed"]), ("pve1 did not come back: nothing", False))
 
     def test_a_link_that_is_not_seen_down_and_a_node_that_says_nothing(self):
         found = self.result(0, pve1={"seen": "3 yes 1"}, pve3={"back": ""})
