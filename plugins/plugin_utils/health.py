@@ -9,6 +9,9 @@ from ansible_collections.pve.cluster.plugins.plugin_utils.findings import ERROR,
 # The services without which a node is no use to the cluster, and one that only its graphs and states need.
 _SERVICES = {"corosync": ERROR, "pve-cluster": ERROR, "pvedaemon": ERROR, "pveproxy": ERROR, "pvestatd": WARNING}
 
+# What systemd calls a service that does not start with the machine, though it could.
+NOT_ENABLED = ("disabled", "masked", "masked-runtime")
+
 LIMITS = {
     "latency_warning_ms": 2.0,
     "latency_error_ms": 5.0,
@@ -99,6 +102,8 @@ _SITUATIONS = {
     "not_quorate": "bring back nodes or their corosync network until more than half of the votes are there",
     "corosync_stopped": "see 'journalctl -u corosync' on it, then start corosync",
     "pmxcfs_stopped": "see 'journalctl -u pve-cluster' on it, then start pve-cluster",
+    "synchronizing": "it meets the others: look again in a moment; when it stays so, see 'journalctl -u pve-cluster' on it",
+    "stranded": "copy /etc/pve/corosync.conf of a quorate member to /etc/corosync/corosync.conf on it, then restart corosync there",
     "removed": "clean it or reinstall it; it is no part of the cluster any more",
 }
 
@@ -131,10 +136,11 @@ def _of_services(facts):
                 "service", severity, f"the service {service} is {state or 'not there'}",
                 f"see 'journalctl -u {service}' on it", measured=state, limit="active",
             )
-        if found.get("enabled") in ("disabled", "masked", "masked-runtime"):
+        if found.get("enabled") in NOT_ENABLED:
+            unmask = f"systemctl unmask {service} && " if found["enabled"] != "disabled" else ""
             yield finding(
                 "service-not-enabled", WARNING, f"the service {service} is {found['enabled']} and will not start with the machine",
-                f"run 'systemctl enable {service}' on it", measured=found["enabled"], limit="enabled",
+                f"run '{unmask}systemctl enable {service}' on it", measured=found["enabled"], limit="enabled",
             )
 
 
@@ -224,10 +230,10 @@ def _of_certificates(health, limits):
 
 # What a formation does not cause by itself, and the words for it.
 _EVENTS = {
-    "link_down": ("link-flaps", "a link was found down {count} times", "check cables and switch ports of the corosync networks"),
-    "token_lost": ("token-losses", "corosync lost its token {count} times", "check latency and load of the corosync networks"),
-    "retransmits": ("retransmits", "corosync had to send messages again {count} times", "check loss and load of the corosync networks"),
-    "failures": ("corosync-failed", "corosync failed {count} times", "see 'journalctl -u corosync' on it"),
+    "link_down": ("link-flaps", "a link was found down {times}", "check cables and switch ports of the corosync networks"),
+    "token_lost": ("token-losses", "corosync lost its token {times}", "check latency and load of the corosync networks"),
+    "retransmits": ("retransmits", "corosync had to send messages again {times}", "check loss and load of the corosync networks"),
+    "failures": ("corosync-failed", "corosync failed {times}", "see 'journalctl -u corosync' on it"),
 }
 
 
@@ -237,7 +243,8 @@ def _of_events(health, limits):
         return
     for counter, (identity, message, remedy) in _EVENTS.items():
         if events[counter]:
-            said = message.format(count=events[counter]) + f" since it booted, the last trouble being '{events['last_said']}'"
+            times = "once" if events[counter] == 1 else f"{events[counter]} times"
+            said = message.format(times=times) + f" since it booted, the last trouble being '{events['last_said']}'"
             yield finding(identity, WARNING, said, remedy, measured=events[counter], limit=0)
 
 

@@ -176,7 +176,7 @@ class Findings(unittest.TestCase):
             self.found(flaps),
             [
                 f"link-flaps pve1: a link was found down 3 times {last}",
-                f"token-losses pve1: corosync lost its token 1 times {last}",
+                f"token-losses pve1: corosync lost its token once {last}",
             ],
         )
         self.assertEqual(self.found(flaps, limits={"events_hours": 0}), [])
