@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: pvecm_cluster
-short_description: Create a Proxmox VE cluster, join one or remove a node from it
+short_description: Create a Proxmox VE cluster, join one, leave it or remove a node from it
 version_added: "0.1.0"
 description:
   - Creates a cluster on this node with C(pvecm create), or lets this node join one with C(pvecm add), over ssh or by
@@ -26,6 +26,11 @@ description:
     C(/etc/pve/priv/known_hosts). They are copied outside C(/etc/pve) first. A removal is reported when this member sees the
     node neither in the nodelist nor in the membership, all members run the new C(config_version), and nothing of the node is
     left. Run again after an interruption, it goes on where it stopped.
+  - Takes this node itself out of its cluster without a new installation, as Proxmox VE's documentation describes it. The services
+    stop, C(pmxcfs -l) lets corosync.conf be removed, and pmxcfs starts as that of a standalone node. Its guests, users and
+    storage definitions stay as they are. What is the cluster's goes, so that the node can join another one. That is corosync's files,
+    the directories and keys of the other nodes, and the settings of high availability and replication of their guests. The database
+    is copied first. A failure before the node is out is undone, and a run that is interrupted is finished by the next.
   - At the end of O(timeout) C(pvecm) and everything it started is ended. The error says what C(pvecm) printed, the
     state in which this node and the cluster were left, and what to do.
 attributes:
@@ -49,13 +54,17 @@ options:
         anything still needs the node. That is a guest's configuration in its directory, a group, rule or fence device of high
         availability, a replication job, a Ceph daemon in C(/etc/pve/ceph.conf) or an OSD that C(ceph) lists. The refusal
         names each with its remedy.
+      - V(absent) makes this node standalone. On a standalone node it removes what an earlier cluster left. It is refused while
+        high availability is active on the node or keeps its guests running, and while a replication job is from or to it. Without
+        O(force) it is also refused when the other members would lose quorum by it, while the cluster has a QDevice, and while Ceph
+        runs on the node.
       - V(reserved), on a member of the cluster, locks the cluster for the join of O(node) and tells what O(node) needs for a join with
         O(method=api). It waits like a join for a cluster that is not ready, and refuses for the same reasons. The lock is kept
         for O(timeout) seconds and two minutes more, and falls when the join ends well.
       - V(released), on a member, gives a cluster free that is reserved for O(node), after a join that did not end well.
       - This alone chooses what is done. Options that belong to another state are refused.
     type: str
-    choices: [present, joined, removed, reserved, released]
+    choices: [present, joined, removed, absent, reserved, released]
     default: present
   cluster_name:
     description:
@@ -140,6 +149,13 @@ options:
       - A removed node keeps its own files. Install it anew, or clear it, before it is connected again.
       - A name that the cluster does not know and has nothing of is a success without a change.
     type: str
+  separated:
+    description:
+      - With O(state=removed), the node has left with O(state=absent) and keeps its guests itself. Their configurations are removed
+        from the cluster with its directory, after they were copied.
+      - A guest must not be started in two places. Give this only for a node that has really left.
+    type: bool
+    default: false
   force:
     description:
       - With O(state=joined), join although C(/etc/corosync/authkey) or C(/etc/corosync/corosync.conf) of another cluster
@@ -147,6 +163,8 @@ options:
         or an interrupted join.
       - Guests are never put at risk. A node with guests is refused all the same, because a join drops their
         configurations. So is a name whose entry in the cluster has other addresses, nodeid or votes.
+      - With O(state=absent), leave although the others lose quorum by it, the cluster has a QDevice or Ceph runs on the node. For a
+        cluster that is taken apart as a whole.
     type: bool
     default: false
   timeout:
@@ -165,6 +183,12 @@ notes:
     Put the controller's key into the cluster's file and into a local file of the node beforehand.
   - The database of a joining node is replaced. C(pvecm) keeps a copy, named in RV(backup).
   - A removal takes the same lock as a join, so that neither begins during the other.
+  - A node that stays in the cluster's nodelist after it has left is lost to the cluster, and counts for its quorum. Let it leave with
+    O(state=absent) first, one node at a time, and remove it then with O(state=removed) and O(separated=true) on a member.
+  - A node that has left keeps its storage definitions. Where it shares a storage with the cluster, two guests of one number would use
+    the same volumes. The module warns of each.
+  - While a node leaves, its C(/etc/pve) is away for some seconds, and with it key logins by C(/etc/pve/priv/authorized_keys). A key in
+    C(/root/.ssh/authorized_keys2) goes on working.
 seealso:
   - module: pve.cluster.cluster_facts
   - module: pve.cluster.corosync_conf
@@ -197,6 +221,11 @@ EXAMPLES = r"""
     links:
       - address: 10.77.1.12
   throttle: 1
+
+- name: Let this node leave the cluster and keep its guests
+  pve.cluster.pvecm_cluster:
+    state: absent
+    cluster_name: prod
 
 - name: Join by password, without any ssh key between the nodes
   block:
@@ -251,18 +280,18 @@ nodeid:
   sample: 2
 members:
   description: Names of the members seen now, in check mode of those that would be seen.
-  returned: success, but not with O(state=reserved) and O(state=released)
+  returned: success with O(state=present), O(state=joined) and O(state=removed)
   type: list
   elements: str
   sample: [pve1, pve2]
 quorate:
   description: Whether the cluster is quorate. Success means that it is.
-  returned: success, but not with O(state=reserved) and O(state=released)
+  returned: success with O(state=present), O(state=joined) and O(state=removed)
   type: bool
   sample: true
 config_version:
   description: Version of the cluster's corosync.conf, which all members run.
-  returned: success, but not with O(state=reserved) and O(state=released)
+  returned: success with O(state=present), O(state=joined) and O(state=removed)
   type: int
   sample: 2
 pvecm:
@@ -291,12 +320,15 @@ backup:
   description:
     - With O(state=joined), the copy of this node's own database from before the join, as C(pvecm) names it.
     - With O(state=removed), the directory with copies of what was removed, laid out as below C(/etc/pve).
+    - With O(state=absent), the directory with C(config.db), the whole database from before, and copies of what was removed.
   returned: when one was made
   type: str
   sample: /var/lib/pve-cluster/backup/config-1795197802.sql.gz
 cleaned:
-  description: Where something of the removed node was left, besides the nodelist, and is no longer.
-  returned: success with O(state=removed)
+  description:
+    - With O(state=removed), where something of the removed node was left, besides the nodelist, and is no longer.
+    - With O(state=absent), where something of the cluster was left on this node and is no longer.
+  returned: success with O(state=removed) and O(state=absent)
   type: list
   elements: str
   sample: [/etc/pve/nodes/pve3, /etc/pve/priv/authorized_keys]
@@ -309,6 +341,12 @@ reservation:
   description: What the joining node has to know of the cluster, for its O(reservation). It holds no secret.
   returned: success with O(state=reserved)
   type: str
+guests:
+  description: Numbers of the guests that are this node's own.
+  returned: success with O(state=absent)
+  type: list
+  elements: int
+  sample: [100]
 reasons:
   description: Every reason for a refusal.
   returned: when the task was refused before anything was changed
@@ -340,7 +378,7 @@ from ansible.module_utils.basic import AnsibleModule
 def main():
     module = AnsibleModule(
         argument_spec=dict(
-            state=dict(type="str", choices=["present", "joined", "removed", "reserved", "released"], default="present"),
+            state=dict(type="str", choices=["present", "joined", "removed", "absent", "reserved", "released"], default="present"),
             cluster_name=dict(type="str", required=True),
             links=dict(
                 type="list",
@@ -360,6 +398,7 @@ def main():
             fingerprint=dict(type="str"),
             reservation=dict(type="str"),
             node=dict(type="str"),
+            separated=dict(type="bool", default=False),
             force=dict(type="bool", default=False),
             timeout=dict(type="int", default=120),
         ),

@@ -92,7 +92,8 @@ class Removal(unittest.TestCase):
         wait("pve1", "! corosync-quorumtool -siH | grep -q 0x00000003")
         self.refused(
             "cannot remove node 'pve3' from cluster 'lab': guests of it are configured (100): move what is to stay to another node, as "
-            "with 'mv /etc/pve/nodes/pve3/qemu-server/100.conf /etc/pve/nodes/pve1/qemu-server/', and remove the rest; "
+            "with 'mv /etc/pve/nodes/pve3/qemu-server/100.conf /etc/pve/nodes/pve1/qemu-server/', and remove the rest; or, if the node has left "
+            "with 'state: absent' and keeps them itself, use 'separated: true'; "
             "'node-affinity: r1' in '/etc/pve/ha/rules.cfg' names it: take it out there first, as with 'ha-manager rules set' or "
             "'ha-manager rules remove'; replication job '100-0' is from or to it: delete the job first with 'pvesr delete 100-0 --force'"
         )

@@ -5,7 +5,7 @@ use ansible_module::{Kind, Opt, Secret, Spec};
 use serde::Deserialize;
 
 use crate::way::{self, Method, Way};
-use crate::{removal, reservation};
+use crate::{absence, removal, reservation};
 
 /// The state that the task names; this alone chooses what the module does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -14,6 +14,7 @@ enum Goal {
     Present,
     Joined,
     Removed,
+    Absent,
     Reserved,
     Released,
 }
@@ -33,6 +34,7 @@ pub(crate) struct Given {
     fingerprint: Option<String>,
     reservation: Option<String>,
     node: Option<String>,
+    separated: bool,
     force: bool,
     timeout: i64,
 }
@@ -46,6 +48,8 @@ pub(crate) enum Task {
     Removal(removal::Args),
     /// Another node is to join by password, or has.
     Reservation(reservation::Args),
+    /// This node is to be none.
+    Absence(absence::Args),
 }
 
 impl Given {
@@ -65,11 +69,15 @@ impl Given {
             Goal::Present => State::Present,
             Goal::Joined => State::Joined,
             Goal::Removed => return self.removal(),
+            Goal::Absent => return self.absence(),
             Goal::Reserved => return self.reservation(reservation::Deed::Reserve),
             Goal::Released => return self.reservation(reservation::Deed::Release),
         };
-        let misplaced =
-            self.node.map(|_| "'node' is for states 'removed', 'reserved' and 'released'".to_owned());
+        let mut misplaced = Vec::new();
+        if self.node.is_some() {
+            misplaced.push("'node' is for states 'removed', 'reserved' and 'released'".to_owned());
+        }
+        misplaced.extend(self.of_removal());
         let args = Args {
             state,
             cluster_name: self.cluster_name,
@@ -86,11 +94,27 @@ impl Given {
             force: self.force,
             timeout: self.timeout,
         };
-        (Task::Member(args), misplaced.into_iter().collect())
+        (Task::Member(args), misplaced)
+    }
+
+    /// What is given although it belongs to the state in which another node is removed.
+    fn of_removal(&self) -> Option<String> {
+        self.separated.then(|| "'separated' is for state 'removed'".to_owned())
+    }
+
+    fn absence(self) -> (Task, Vec<String>) {
+        let mut misplaced = self.of_members(Goal::Absent);
+        if self.node.is_some() {
+            misplaced.push("'node' is for states 'removed', 'reserved' and 'released'".to_owned());
+        }
+        misplaced.extend(self.of_removal());
+        let args =
+            absence::Args { cluster_name: self.cluster_name, force: self.force, timeout: self.timeout };
+        (Task::Absence(args), misplaced)
     }
 
     /// What is given although it belongs to the states in which this node is to be a member.
-    fn of_members(&self) -> Vec<String> {
+    fn of_members(&self, goal: Goal) -> Vec<String> {
         const BOTH: &str = "states 'present' and 'joined'";
         let given = [
             ("links", BOTH, self.links.is_some()),
@@ -98,7 +122,7 @@ impl Given {
             ("votes", BOTH, self.votes.is_some()),
             ("token_coefficient", "state 'present'", self.token_coefficient.is_some()),
             ("cluster_node", "state 'joined'", self.cluster_node.is_some()),
-            ("force", "state 'joined'", self.force),
+            ("force", "states 'joined' and 'absent'", self.force && goal != Goal::Absent),
         ];
         let misplaced = given.iter().filter(|(_, _, given)| *given);
         let mut misplaced: Vec<String> =
@@ -112,7 +136,8 @@ impl Given {
     }
 
     fn reservation(self, deed: reservation::Deed) -> (Task, Vec<String>) {
-        let misplaced = self.of_members();
+        let mut misplaced = self.of_members(self.state);
+        misplaced.extend(self.of_removal());
         let args = reservation::Args {
             deed,
             cluster_name: self.cluster_name,
@@ -123,10 +148,11 @@ impl Given {
     }
 
     fn removal(self) -> (Task, Vec<String>) {
-        let misplaced = self.of_members();
+        let misplaced = self.of_members(Goal::Removed);
         let args = removal::Args {
             cluster_name: self.cluster_name,
             node: self.node.unwrap_or_default(),
+            separated: self.separated,
             timeout: self.timeout,
         };
         (Task::Removal(args), misplaced)
@@ -165,7 +191,7 @@ pub(crate) struct Args {
     pub(crate) timeout: i64,
 }
 
-const STATES: &[&str] = &["present", "joined", "removed", "reserved", "released"];
+const STATES: &[&str] = &["present", "joined", "removed", "absent", "reserved", "released"];
 
 /// The options as `plugins/modules/pvecm_cluster.py` documents them.
 pub(crate) fn spec() -> Spec {
@@ -188,6 +214,7 @@ pub(crate) fn spec() -> Spec {
             Opt::new("fingerprint", Kind::Str),
             Opt::new("reservation", Kind::Str),
             Opt::new("node", Kind::Str),
+            Opt::new("separated", Kind::Bool).default(false),
             Opt::new("force", Kind::Bool).default(false),
             Opt::new("timeout", Kind::Int).default(120),
         ],

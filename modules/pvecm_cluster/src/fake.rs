@@ -165,7 +165,7 @@ pub(crate) fn set_services(machine: &mut Machine, corosync: &str) {
     machine.query(&asked, services(corosync));
 }
 
-fn services_line() -> String {
+pub(crate) fn services_line() -> String {
     let units: Vec<String> =
         cluster_state::services::UNITS.iter().map(|unit| format!("{unit}.service")).collect();
     format!(

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! Creates a Proxmox VE cluster, joins one, or removes a node from it, and says so only when the cluster does.
+//! Creates a Proxmox VE cluster, joins one, leaves it, or removes a node from it, and says so only when the cluster does.
 
+mod absence;
 mod aftermath;
 mod args;
+mod database_copy;
 mod explain;
 #[cfg(test)]
 mod explain_recorded;
@@ -16,6 +18,7 @@ mod observe;
 mod plan;
 #[cfg(test)]
 mod plan_tests;
+mod pmxcfs_service;
 mod probe;
 mod reason;
 mod removal;

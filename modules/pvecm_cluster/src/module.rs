@@ -8,6 +8,7 @@ use ansible_module::{Context, Diff, Failure, Outcome, Secret};
 use host::{Command, Ending, Host, Output, Waited, wait_until};
 use serde::Serialize;
 
+use crate::absence;
 use crate::aftermath::{self, Aftermath};
 use crate::args::{Args, Given, State, Task};
 use crate::explain;
@@ -39,6 +40,7 @@ pub(crate) fn run(mut given: Given, context: &Context, host: &dyn Host) -> Resul
     match task {
         Task::Member(args) => become_member(&args, password.as_ref(), wrong, context, host),
         Task::Removal(args) => removal::run(&args, wrong, context, host),
+        Task::Absence(args) => absence::run(&args, wrong, context, host),
         Task::Reservation(args) => reservation::run(&args, wrong, context, host),
     }
 }

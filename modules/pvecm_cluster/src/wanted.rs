@@ -58,7 +58,7 @@ impl Wanted {
                     );
                 }
                 if args.force {
-                    wrong.push("'force' is for state 'joined'".to_owned());
+                    wrong.push("'force' is for states 'joined' and 'absent'".to_owned());
                 }
             }
             State::Joined => {
@@ -272,7 +272,7 @@ pub(crate) mod tests {
                 |a| a.cluster_node = Some("pve1".into()),
                 "'cluster_node' is for state 'joined': state 'present' creates the cluster on this node",
             ),
-            (|a| a.force = true, "'force' is for state 'joined'"),
+            (|a| a.force = true, "'force' is for states 'joined' and 'absent'"),
             (
                 |a| {
                     *a = join();

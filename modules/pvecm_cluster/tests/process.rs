@@ -50,10 +50,10 @@ fn missing_and_unknown_options_are_refused_as_ansible_does() {
     assert_eq!(answer["msg"], "state is joined but all of the following are missing: cluster_node, links");
     let (answer, _) = run(r#"{"cluster_name": "prod"}"#);
     assert_eq!(answer["msg"], "state is present but all of the following are missing: links");
-    let (answer, _) = run(r#"{"state": "absent", "cluster_name": "prod", "links": []}"#);
+    let (answer, _) = run(r#"{"state": "gone", "cluster_name": "prod", "links": []}"#);
     assert_eq!(
         answer["msg"],
-        "value of state must be one of: present, joined, removed, reserved, released, got: absent"
+        "value of state must be one of: present, joined, removed, absent, reserved, released, got: gone"
     );
     let (answer, _) = run(r#"{"cluster_name": "prod", "links": [], "colour": "blue"}"#);
     assert!(

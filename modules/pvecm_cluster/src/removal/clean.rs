@@ -56,15 +56,25 @@ pub(crate) fn clean(
     deadline: Duration,
 ) -> Result<(), Stopped> {
     if plan.authorized_keys.is_some() || plan.known_hosts.is_some() {
-        take(host, deadline)?;
-        let cleaned = key_files(host, wanted, seen, plan);
-        let released = if_there(host.remove_dir(Path::new(LOCK)));
-        cleaned?;
-        released?;
+        locked(host, deadline, || key_files(host, wanted, seen, plan))?;
     }
     if let Some(entries) = &plan.directory {
         remove(host, &directory(&wanted.node), entries)?;
     }
+    Ok(())
+}
+
+/// Does this behind the lock of the key files.
+pub(crate) fn locked(
+    host: &dyn Host,
+    deadline: Duration,
+    deed: impl FnOnce() -> Result<(), Stopped>,
+) -> Result<(), Stopped> {
+    take(host, deadline)?;
+    let done = deed();
+    let released = if_there(host.remove_dir(Path::new(LOCK)));
+    done?;
+    released?;
     Ok(())
 }
 
@@ -104,7 +114,11 @@ fn key_files(host: &dyn Host, wanted: &Wanted, seen: &Seen, plan: &Plan) -> Resu
 }
 
 /// Replaces a file of pmxcfs, whose modes are given, as long as nobody else does.
-fn rewrite(host: &dyn Host, path: &'static str, edit: impl Fn(&[u8]) -> Vec<u8>) -> Result<(), Stopped> {
+pub(crate) fn rewrite(
+    host: &dyn Host,
+    path: &'static str,
+    edit: impl Fn(&[u8]) -> Vec<u8>,
+) -> Result<(), Stopped> {
     let new = format!("{path}.pvecm_cluster");
     let (file, new) = (Path::new(path), Path::new(&new));
     for _ in 0..ROUNDS {
@@ -125,10 +139,16 @@ fn rewrite(host: &dyn Host, path: &'static str, edit: impl Fn(&[u8]) -> Vec<u8>)
 }
 
 /// Removes what was seen and copied, and nothing that came later: a directory that is not empty then is an error.
-fn remove(host: &dyn Host, root: &Path, entries: &[Entry]) -> Result<(), HostError> {
+pub(crate) fn remove(host: &dyn Host, root: &Path, entries: &[Entry]) -> Result<(), HostError> {
+    remove_entries(host, root, entries)?;
+    if_there(host.remove_dir(root)).map(|_| ())
+}
+
+/// Removes what was seen below a directory, which stays.
+pub(crate) fn remove_entries(host: &dyn Host, root: &Path, entries: &[Entry]) -> Result<(), HostError> {
     for entry in entries.iter().rev() {
         let path = root.join(&entry.path);
         if_there(if entry.is_directory { host.remove_dir(&path) } else { host.remove_file(&path) })?;
     }
-    if_there(host.remove_dir(root)).map(|_| ())
+    Ok(())
 }

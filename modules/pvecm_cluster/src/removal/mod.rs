@@ -2,19 +2,19 @@
 //! Removes another node from the cluster that this node is a member of, with all that `pvecm delnode` leaves behind.
 
 mod backup;
-mod clean;
+pub(crate) mod clean;
 #[cfg(test)]
 mod fake;
-mod keys;
-mod observe;
+pub(crate) mod keys;
+pub(crate) mod observe;
 mod plan;
 #[cfg(test)]
 mod plan_tests;
 mod reason;
-mod references;
+pub(crate) mod references;
 #[cfg(test)]
 mod run_tests;
-mod seen;
+pub(crate) mod seen;
 mod wanted;
 
 use std::path::Path;

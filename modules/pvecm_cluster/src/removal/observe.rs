@@ -17,8 +17,8 @@ use crate::seen::Joining;
 pub(crate) const AUTHORIZED_KEYS: &str = "/etc/pve/priv/authorized_keys";
 pub(crate) const KNOWN_HOSTS: &str = "/etc/pve/priv/known_hosts";
 const SSH: &str = "/root/.ssh";
-const HA: &str = "/etc/pve/ha";
-const REPLICATION: &str = "/etc/pve/replication.cfg";
+pub(crate) const HA: &str = "/etc/pve/ha";
+pub(crate) const REPLICATION: &str = "/etc/pve/replication.cfg";
 const CEPH: &str = "/etc/pve/ceph.conf";
 /// What Ceph's monitors may take to answer.
 const CEPH_PATIENCE: Duration = Duration::from_secs(15);
@@ -44,12 +44,12 @@ pub(crate) fn see(host: &dyn Host, wanted: &Wanted) -> Result<Seen, StateError> 
     })
 }
 
-fn text(host: &dyn Host, path: &str) -> Result<String, HostError> {
+pub(crate) fn text(host: &dyn Host, path: &str) -> Result<String, HostError> {
     Ok(if_there(read_text(host, Path::new(path)))?.unwrap_or_default())
 }
 
 /// Root's own keys on this node.
-fn own_keys(host: &dyn Host) -> Result<Vec<String>, HostError> {
+pub(crate) fn own_keys(host: &dyn Host) -> Result<Vec<String>, HostError> {
     let names = if_there(host.list(Path::new(SSH)))?.unwrap_or_default();
     let mut keys = Vec::new();
     for name in names.iter().filter(|name| name.ends_with(".pub")) {
@@ -60,7 +60,7 @@ fn own_keys(host: &dyn Host) -> Result<Vec<String>, HostError> {
 }
 
 /// Who has the lock of a join. One of this node is that of a run that was killed.
-fn joining(host: &dyn Host, node: &str) -> Result<Joining, HostError> {
+pub(crate) fn joining(host: &dyn Host, node: &str) -> Result<Joining, HostError> {
     if !is_there(host, Path::new(probe::LOCK))? {
         return Ok(Joining::Nobody);
     }
@@ -69,7 +69,7 @@ fn joining(host: &dyn Host, node: &str) -> Result<Joining, HostError> {
 }
 
 /// Everything below a directory, what holds something before what it holds.
-fn tree(host: &dyn Host, root: &Path) -> Result<Option<Vec<Entry>>, HostError> {
+pub(crate) fn tree(host: &dyn Host, root: &Path) -> Result<Option<Vec<Entry>>, HostError> {
     let Some(names) = if_there(host.list(root))? else { return Ok(None) };
     let mut entries = Vec::new();
     let mut waiting: Vec<String> = names.into_iter().rev().collect();
@@ -87,7 +87,7 @@ fn tree(host: &dyn Host, root: &Path) -> Result<Option<Vec<Entry>>, HostError> {
     Ok(Some(entries))
 }
 
-fn ha(host: &dyn Host) -> Result<Vec<(String, String)>, HostError> {
+pub(crate) fn ha(host: &dyn Host) -> Result<Vec<(String, String)>, HostError> {
     let names = if_there(host.list(Path::new(HA)))?.unwrap_or_default();
     let mut files = Vec::new();
     for name in names.iter().filter(|name| name.ends_with(".cfg")) {
@@ -99,7 +99,7 @@ fn ha(host: &dyn Host) -> Result<Vec<(String, String)>, HostError> {
 }
 
 /// Ceph's monitors are asked for OSDs only where there is a ceph.conf. A name without any is an error to them.
-fn ceph(host: &dyn Host, node: &str) -> Result<Ceph, HostError> {
+pub(crate) fn ceph(host: &dyn Host, node: &str) -> Result<Ceph, HostError> {
     let conf = text(host, CEPH)?;
     if conf.trim().is_empty() {
         return Ok(Ceph::default());

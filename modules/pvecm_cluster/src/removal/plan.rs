@@ -185,7 +185,14 @@ fn references(wanted: &Wanted, seen: &Seen, warnings: &mut Vec<String>) -> Vec<R
     let mut reasons = Vec::new();
     let guests: Vec<&Entry> =
         seen.directory.iter().flatten().filter(|entry| entry.guest().is_some()).collect();
-    if !guests.is_empty() {
+    if !guests.is_empty() && wanted.separated {
+        let ids: Vec<u32> = guests.iter().filter_map(|entry| entry.guest()).collect();
+        let managed = references::managed(&seen.ha, &ids);
+        if !managed.is_empty() {
+            reasons.push(reason::managed(&managed));
+        }
+        warnings.push(reason::guests_go(node, &ids));
+    } else if !guests.is_empty() {
         reasons.push(reason::guests(node, &guests, &seen.here.view.node));
     }
     for (path, text) in &seen.ha {

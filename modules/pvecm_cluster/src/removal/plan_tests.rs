@@ -89,7 +89,8 @@ fn each_reason_has_its_words_and_its_remedy() {
                 m.write("/etc/pve/nodes/pve3/lxc/99.conf", "");
             },
             "guests of it are configured (99, 100): move what is to stay to another node, as with 'mv \
-             /etc/pve/nodes/pve3/lxc/99.conf /etc/pve/nodes/pve2/lxc/', and remove the rest",
+             /etc/pve/nodes/pve3/lxc/99.conf /etc/pve/nodes/pve2/lxc/', and remove the rest; or, if the node has left \
+             with 'state: absent' and keeps them itself, use 'separated: true'",
         ),
         (
             |m| m.write("/etc/pve/ha/groups.cfg", "group: main\n\tnodes pve3:2,pve1\n"),
@@ -167,6 +168,33 @@ fn what_names_a_node_that_is_gone_is_told_too() {
         refused(&host, "pve3"),
         "replication job '100-0' is from or to it: delete the job first with 'pvesr delete 100-0 --force'"
     );
+}
+
+#[test]
+fn guests_of_a_separated_node_go_with_it() {
+    let host = removable();
+    host.change(|m| m.write("/etc/pve/nodes/pve3/qemu-server/100.conf", "cores: 1\n"));
+    let mut given = remove();
+    given["separated"] = true.into();
+    host.change(|m| m.write("/etc/pve/ha/resources.cfg", "vm: 100\n\nvm: 7\n"));
+    let said = answer(&host, &given);
+    assert_eq!(
+        said["msg"],
+        "cannot remove node 'pve3' from cluster 'prod': high availability keeps guests running that went with the node \
+         (vm:100): remove them there first with 'ha-manager remove SID'"
+    );
+    host.change(|m| m.remove("/etc/pve/ha/resources.cfg"));
+    let said = answer(&host, &given);
+    assert_eq!((&said["changed"], &said["failed"]), (&true.into(), &serde_json::Value::Null), "{said}");
+    assert_eq!(
+        said["warnings"],
+        serde_json::json!([
+            "the configurations of guests 100 go from the cluster, because 'pve3' keeps them itself ('separated: true')"
+        ])
+    );
+    let copy = format!("{}/nodes/pve3/qemu-server/100.conf", said["backup"].as_str().unwrap());
+    assert_eq!(host.text(&copy), "cores: 1\n");
+    assert!(is_clean(&host));
 }
 
 #[test]

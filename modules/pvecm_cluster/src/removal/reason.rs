@@ -67,9 +67,26 @@ pub(crate) fn guests(node: &str, guests: &[&Entry], here: &str) -> Reason {
     let kind = path.split('/').next().unwrap_or_default();
     lasting(format!(
         "guests of it are configured ({}): move what is to stay to another node, as with 'mv /etc/pve/nodes/{node}/{path} \
-         /etc/pve/nodes/{here}/{kind}/', and remove the rest",
+         /etc/pve/nodes/{here}/{kind}/', and remove the rest; or, if the node has left with 'state: absent' and keeps them \
+         itself, use 'separated: true'",
         ids.join(", ")
     ))
+}
+
+pub(crate) fn managed(resources: &[String]) -> Reason {
+    lasting(format!(
+        "high availability keeps guests running that went with the node ({}): remove them there first with 'ha-manager remove \
+         SID'",
+        resources.join(", ")
+    ))
+}
+
+pub(crate) fn guests_go(node: &str, guests: &[u32]) -> String {
+    let ids: Vec<String> = guests.iter().map(u32::to_string).collect();
+    format!(
+        "the configurations of guests {} go from the cluster, because '{node}' keeps them itself ('separated: true')",
+        ids.join(", ")
+    )
 }
 
 pub(crate) fn ha(path: &str, section: &str) -> Reason {

@@ -41,11 +41,41 @@ pub(crate) fn ha(text: &str, node: &str) -> Vec<String> {
     naming.map(|section| format!("{}: {}", section.kind, section.id)).collect()
 }
 
+/// Those of these guests that high availability keeps running, such as `vm:100`. `files` are its own, by path.
+pub(crate) fn managed(files: &[(String, String)], guests: &[u32]) -> Vec<String> {
+    let resources = files.iter().filter(|(path, _)| path.ends_with("/resources.cfg"));
+    let ids = resources.flat_map(|(_, text)| cluster_state::ha::parse_resources(text));
+    let is_one = |id: &String| {
+        let number = id.split(':').nth(1).and_then(|number| number.parse().ok());
+        number.is_some_and(|number: u32| guests.contains(&number))
+    };
+    ids.filter(is_one).collect()
+}
+
 /// The replication jobs from or to the node.
 pub(crate) fn replication(text: &str, node: &str) -> Vec<String> {
     let leads = |(key, value): &(&str, &str)| matches!(*key, "target" | "source") && *value == node;
     let jobs = sections(text).into_iter().filter(|section| section.properties.iter().any(leads));
     jobs.map(|section| section.id.to_owned()).collect()
+}
+
+/// All replication jobs.
+pub(crate) fn jobs(text: &str) -> Vec<String> {
+    sections(text).into_iter().map(|section| section.id.to_owned()).collect()
+}
+
+/// The storages that other nodes reach too: those marked so, and those of a type that lies in the network and is not
+/// switched off.
+pub(crate) fn shared_storages(text: &str) -> Vec<String> {
+    // Backup stores (pbs) and sources of imports (esxi) hold no volume that a guest runs from.
+    const IN_THE_NETWORK: [&str; 8] =
+        ["nfs", "cifs", "cephfs", "rbd", "glusterfs", "iscsi", "iscsidirect", "zfs"];
+    let is = |section: &Section<'_>, key: &str| section.properties.iter().any(|pair| *pair == (key, "1"));
+    let shared = sections(text).into_iter().filter(|section| {
+        (IN_THE_NETWORK.contains(&section.kind) || is(section, "shared"))
+            && !section.properties.iter().any(|(key, _)| *key == "disable")
+    });
+    shared.map(|section| section.id.to_owned()).collect()
 }
 
 /// The Ceph daemons that ceph.conf places on the node: sections of its name (`[mon.pve3]`) and with it as their host.
@@ -94,6 +124,15 @@ mod tests {
         let text = "local: 100-0\n\ttarget pve3\n\trate 10\n\nlocal: 101-0\n\tsource pve3\n\ttarget pve1\n\nlocal: 102-0\n\
                     \ttarget pve30\n\tcomment pve3\n";
         assert_eq!(replication(text, "pve3"), ["100-0", "101-0"]);
+    }
+
+    #[test]
+    fn storages_of_several_nodes() {
+        let text = "dir: local\n\tpath /var/lib/vz\n\tcontent iso\n\nnfs: nas\n\tserver 10.0.0.9\n\texport /x\n\nlvm: san\n\
+                    \tvgname san\n\tshared 1\n\nnfs: old\n\tserver 10.0.0.8\n\tdisable\n\npbs: backup\n\tserver 10.0.0.7\n\n\
+                    lvmthin: local-lvm\n\tshared 0\n";
+        assert_eq!(shared_storages(text), ["nas", "san"]);
+        assert_eq!(jobs("local: 100-0\n\ttarget pve3\n\nlocal: 101-1\n\ttarget pve1\n"), ["100-0", "101-1"]);
     }
 
     #[test]

@@ -247,7 +247,7 @@ fn options_of_other_states_are_refused_before_a_look() {
         msg(&answer(&host, &given)),
         "cannot remove node '../pve3' from cluster 'prod_1': 'links' is for states 'present' and 'joined'; 'nodeid' is \
          for states 'present' and 'joined'; 'votes' is for states 'present' and 'joined'; 'token_coefficient' is for \
-         state 'present'; 'cluster_node' is for state 'joined'; 'force' is for state 'joined'; 'prod_1' is not a cluster \
+         state 'present'; 'cluster_node' is for state 'joined'; 'force' is for states 'joined' and 'absent'; 'prod_1' is not a cluster \
          name (letters, digits and hyphens inside, 15 characters at most); '../pve3' is not a node name (letters, digits \
          and hyphens inside); 'timeout' is 0, which is not between 1 and 4294967295"
     );

@@ -8,6 +8,7 @@ use crate::wanted::{cluster_name, is_node_name, number};
 pub(crate) struct Args {
     pub(crate) cluster_name: String,
     pub(crate) node: String,
+    pub(crate) separated: bool,
     pub(crate) timeout: i64,
 }
 
@@ -17,6 +18,8 @@ pub(crate) struct Wanted {
     pub(crate) cluster_name: String,
     /// The name of the node to remove; nothing that could lead out of a directory.
     pub(crate) node: String,
+    /// The node has left and keeps its guests itself.
+    pub(crate) separated: bool,
     /// Seconds for everything.
     pub(crate) timeout: u64,
 }
@@ -35,6 +38,7 @@ impl Wanted {
         Ok(Self {
             cluster_name: args.cluster_name.clone(),
             node: args.node.clone(),
+            separated: args.separated,
             timeout: timeout.map_or(1, u64::from),
         })
     }

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Makes this node a member of no cluster, with its guests, users and storages, and ready to join another one.
+
+mod clean;
+#[cfg(test)]
+mod fake;
+pub(crate) mod kept;
+mod observe;
+mod plan;
+#[cfg(test)]
+mod plan_tests;
+mod reason;
+mod record;
+#[cfg(test)]
+mod run_tests;
+mod seen;
+mod separate;
+mod wanted;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ansible_module::{Context, Diff, Failure, Outcome};
+use cluster_state::pmxcfs::Mount;
+use host::{Host, Waited, wait_until};
+
+use self::kept::Kept;
+use self::plan::Plan;
+use self::record::Record;
+use self::seen::Seen;
+pub(crate) use self::wanted::Args;
+use self::wanted::Wanted;
+use crate::database_copy;
+use crate::reason::Reason;
+
+/// The pause between two looks at a node that is busy.
+const PAUSE: Duration = Duration::from_millis(250);
+/// How often what comes back by itself is taken away.
+const ROUNDS: usize = 3;
+const REMEDY: &str = "run this task again, which goes on where this one stopped";
+
+/// Does what the task asks.
+pub(crate) fn run(
+    args: &Args,
+    misplaced: Vec<String>,
+    context: &Context,
+    host: &dyn Host,
+) -> Result<Outcome, Failure> {
+    let wanted = Wanted::check(args, misplaced).map_err(|reasons| refused(args, &reasons))?;
+    let deadline = host.elapsed() + Duration::from_secs(wanted.timeout);
+    let (seen, plan) = settle(host, args, &wanted, deadline)?;
+    if context.check_mode || plan.is_empty() {
+        return Ok(outcome(&wanted, &plan, &[]));
+    }
+    let words = |why: String| failure(args, &why);
+    let before = if seen.here.view.is_mounted() {
+        kept::read(host, &seen.here.view.node).map_err(|error| words(error.to_string()))?
+    } else {
+        Kept::new()
+    };
+    let backup = prepare(host, &wanted, &seen, &plan).map_err(words)?;
+    let told = |failure: Failure| failure.with("backup", backup.to_string_lossy()).after_change();
+    if plan.separates
+        && let Err(stopped) = separate::separate(host, &seen, &plan, &backup, deadline)
+    {
+        let end = if stopped.undone { "this node is in the cluster as before" } else { REMEDY };
+        return Err(told(failure(args, &format!("{}; {end}", stopped.why))));
+    }
+    let cleaned = clean_all(host, &wanted, &plan, &backup, deadline)
+        .map_err(|why| told(failure(args, &format!("{why}; {REMEDY}"))))?;
+    verify(host, &before, deadline).map_err(|why| told(failure(args, &why)))?;
+    record::remove(host).map_err(|error| told(failure(args, &format!("{error}; {REMEDY}"))))?;
+    Ok(outcome(&wanted, &plan, &cleaned).with("backup", backup.to_string_lossy()))
+}
+
+/// Makes the copies and the record. Returns where the copies are.
+fn prepare(host: &dyn Host, wanted: &Wanted, seen: &Seen, plan: &Plan) -> Result<PathBuf, String> {
+    let known = seen.record.as_ref().filter(|_| plan.resumes).map(|record| PathBuf::from(&record.backup));
+    let backup = match known {
+        Some(backup) => backup,
+        None => database_copy::write(host, &format!("left-{}", wanted.cluster_name))?,
+    };
+    clean::copies(host, &plan.leftovers, &backup).map_err(|error| error.to_string())?;
+    if plan.separates && !plan.resumes {
+        let record = Record {
+            cluster_name: wanted.cluster_name.clone(),
+            backup: backup.to_string_lossy().into_owned(),
+            nodes: plan.others.clone(),
+        };
+        record::write(host, &record).map_err(|error| error.to_string())?;
+    }
+    Ok(backup)
+}
+
+/// Takes away what is left now, and again what came meanwhile. Returns where something was besides what was planned.
+fn clean_all(
+    host: &dyn Host,
+    wanted: &Wanted,
+    planned: &Plan,
+    backup: &Path,
+    deadline: Duration,
+) -> Result<Vec<String>, String> {
+    let mut cleaned = Vec::new();
+    for _ in 0..ROUNDS {
+        let seen = observe::see(host)?;
+        let now = plan::afterwards(wanted, &seen, planned)?;
+        if now.is_empty() {
+            return Ok(cleaned);
+        }
+        cleaned.extend(now.places().into_iter().filter(|place| !planned.leftovers.places().contains(place)));
+        clean::copies(host, &now, backup).map_err(|error| error.to_string())?;
+        clean::clean(host, &seen, &now, &planned.others, deadline)?;
+    }
+    Err(format!("something came back each time in {}", cleaned.join(", ")))
+}
+
+/// Waits until this node is standalone and takes writes, and sees that it has what is its own.
+fn verify(host: &dyn Host, before: &Kept, deadline: Duration) -> Result<(), String> {
+    let waited = wait_until(host, deadline, PAUSE, || {
+        let here = crate::observe::here(host).map_err(|error| error.to_string())?;
+        if !here.view.is_standalone() {
+            return Err(format!("'/etc/pve' of this node is not that of a standalone node; {REMEDY}"));
+        }
+        if here.view.mount != Mount::Writable {
+            return Err(format!("'/etc/pve' takes no writes; {REMEDY}"));
+        }
+        if here.view.corosync.is_some() {
+            return Err(format!("corosync still runs on this node; {REMEDY}"));
+        }
+        kept::read(host, &here.view.node).map_err(|error| error.to_string())
+    });
+    let after = match waited {
+        Waited::Done(after) => after,
+        Waited::Pending(why) => return Err(why),
+    };
+    let lost = kept::lost(before, &after);
+    if lost.is_empty() {
+        return Ok(());
+    }
+    Err(format!(
+        "this node has left, but not everything is as it was before ({}): compare it with the copy of the database",
+        lost.join(", ")
+    ))
+}
+
+/// Looks and decides. While every reason against it may pass by itself, it looks again, for a quarter of the time.
+fn settle(
+    host: &dyn Host,
+    args: &Args,
+    wanted: &Wanted,
+    deadline: Duration,
+) -> Result<(Seen, Plan), Failure> {
+    let until = host.elapsed() + (deadline.saturating_sub(host.elapsed()) / 4).min(Duration::from_secs(30));
+    let waited = wait_until(host, until, PAUSE, || {
+        let seen = match observe::see(host) {
+            Ok(seen) => seen,
+            Err(why) => return Ok(Err(failure(args, &why))),
+        };
+        match plan::plan(wanted, &seen) {
+            Ok(plan) => Ok(Ok((seen, plan))),
+            Err(reasons) if reasons.iter().all(|reason| reason.passing) => Err(reasons),
+            Err(reasons) => Ok(Err(refused(args, &texts(&reasons)))),
+        }
+    });
+    match waited {
+        Waited::Done(decided) => decided,
+        Waited::Pending(reasons) => Err(refused(args, &texts(&reasons))),
+    }
+}
+
+/// The answer, in check mode and after it was done.
+fn outcome(wanted: &Wanted, plan: &Plan, more: &[String]) -> Outcome {
+    let name = &wanted.cluster_name;
+    let (outcome, msg) = if plan.separates || plan.resumes {
+        (Outcome::changed(), format!("this node has left cluster '{name}' and is standalone"))
+    } else if plan.is_empty() {
+        (Outcome::unchanged(), "this node is standalone, and nothing of a cluster is left on it".to_owned())
+    } else {
+        (Outcome::changed(), "what was left of a cluster on this standalone node is removed".to_owned())
+    };
+    let mut cleaned = plan.leftovers.places();
+    cleaned.extend_from_slice(more);
+    let mut outcome =
+        outcome.msg(msg).with("cluster_name", name).with("guests", &plan.guests).with("cleaned", &cleaned);
+    if plan.separates {
+        outcome = outcome.diff(Diff::of_file(
+            "cluster membership",
+            format!("cluster: {name}\n"),
+            "cluster: none\n",
+        ));
+    }
+    if !cleaned.is_empty() {
+        let lines: String = cleaned.iter().map(|place| format!("{place}\n")).collect();
+        outcome = outcome.diff(Diff::of_file("left of the cluster", lines, ""));
+    }
+    plan.warnings.iter().fold(outcome, Outcome::warn)
+}
+
+fn texts(reasons: &[Reason]) -> Vec<String> {
+    reasons.iter().map(|reason| reason.text.clone()).collect()
+}
+
+fn failure(args: &Args, why: &str) -> Failure {
+    Failure::new(format!("cannot leave cluster '{}': {why}", args.cluster_name))
+}
+
+fn refused(args: &Args, reasons: &[String]) -> Failure {
+    failure(args, &reasons.join("; ")).with("reasons", reasons)
+}

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Every look at the node that is to leave.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use cluster_state::{ha, leftovers, services, vmlist};
+use host::Host;
+
+use super::record;
+use super::seen::Seen;
+use crate::removal::observe::{self, AUTHORIZED_KEYS, HA, KNOWN_HOSTS, REPLICATION};
+use crate::removal::seen::{Ceph, Entry};
+use crate::seen::Joining;
+
+/// corosync's own directory.
+pub(crate) const COROSYNC: &str = "/etc/corosync";
+const STORAGES: &str = "/etc/pve/storage.cfg";
+/// What the package puts there.
+const OF_PACKAGE: &str = "uidgid.d";
+
+/// The node as it is now.
+pub(crate) fn see(host: &dyn Host) -> Result<Seen, String> {
+    let words = |error: &dyn ToString| error.to_string();
+    let here = crate::observe::here(host).map_err(|error| words(&error))?;
+    let mounted = here.view.is_mounted();
+    let node = here.view.node.clone();
+    let running = services::query(host).map_err(|error| words(&error))?;
+    let is_active = |name: &str| running.get(name).is_some_and(services::Service::is_active);
+    let tree = |path: &str| observe::tree(host, Path::new(path)).map_err(|error| words(&error));
+    let mut files = Vec::new();
+    for root in [COROSYNC, leftovers::STATE_DIRECTORY] {
+        let mut entries = tree(root)?.unwrap_or_default();
+        let is_package = |entry: &Entry| entry.path == OF_PACKAGE || entry.path.starts_with("uidgid.d/");
+        entries.retain(|entry| !(root == COROSYNC && is_package(entry)));
+        files.push((root.to_owned(), entries));
+    }
+    let mut nodes = BTreeMap::new();
+    for name in leftovers::query(host).map_err(|error| words(&error))?.node_directories {
+        if name != node && mounted {
+            let entries = tree(&format!("{}/{name}", leftovers::NODES))?.unwrap_or_default();
+            nodes.insert(name, entries);
+        }
+    }
+    let read = |path: &str| host::if_there(host.read(Path::new(path))).map_err(|error| words(&error));
+    let text = |path: &str| observe::text(host, path).map_err(|error| words(&error));
+    Ok(Seen {
+        record: record::read(host)?,
+        joining: if mounted {
+            observe::joining(host, &node).map_err(|error| words(&error))?
+        } else {
+            Joining::Nobody
+        },
+        // Where systemd's answer does not name it, it is not installed as a service, and nothing is concluded.
+        serviced: running.get("pve-cluster").is_none_or(services::Service::is_active),
+        qdevice_runs: is_active("corosync-qdevice"),
+        files,
+        nodes,
+        authorized_keys: read(AUTHORIZED_KEYS)?.unwrap_or_default(),
+        own_keys: observe::own_keys(host).map_err(|error| words(&error))?,
+        known_hosts: text(KNOWN_HOSTS)?,
+        ha_files: tree(HA)?.unwrap_or_default(),
+        ha: observe::ha(host).map_err(|error| words(&error))?,
+        lrm: if mounted { ha::query(host).map_err(|error| words(&error))?.lrm } else { None },
+        replication: read(REPLICATION)?.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()),
+        ceph: if mounted {
+            observe::ceph(host, &node).map_err(|error| words(&error))?
+        } else {
+            Ceph::default()
+        },
+        guests: vmlist::query(host).map_err(|error| words(&error))?.unwrap_or_default(),
+        storages: text(STORAGES)?,
+        here,
+    })
+}

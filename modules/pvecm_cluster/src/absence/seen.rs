@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! What a node that is to leave its cluster has of it: plain values, nothing that asks.
+
+use std::collections::BTreeMap;
+
+use cluster_state::vmlist::Guest;
+
+use super::record::Record;
+use crate::removal::seen::{Ceph, Entry};
+use crate::seen::{Here, Joining};
+
+/// All that is looked at before a node leaves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Seen {
+    pub(crate) here: Here,
+    /// Of a run that was interrupted.
+    pub(crate) record: Option<Record>,
+    /// Who has locked the cluster for a join or a removal.
+    pub(crate) joining: Joining,
+    /// Whether systemd runs pmxcfs.
+    pub(crate) serviced: bool,
+    /// Whether corosync-qdevice runs.
+    pub(crate) qdevice_runs: bool,
+    /// The paths below /etc/corosync and /var/lib/corosync, what holds something before what it holds.
+    pub(crate) files: Vec<(String, Vec<Entry>)>,
+    /// The directories of other nodes.
+    pub(crate) nodes: BTreeMap<String, Vec<Entry>>,
+    pub(crate) authorized_keys: Vec<u8>,
+    /// Root's own keys on this node, type and key.
+    pub(crate) own_keys: Vec<String>,
+    pub(crate) known_hosts: String,
+    /// What high availability has in its directory.
+    pub(crate) ha_files: Vec<Entry>,
+    /// Its files of sections, by path.
+    pub(crate) ha: Vec<(String, String)>,
+    /// The state of this node's local resource manager.
+    pub(crate) lrm: Option<String>,
+    /// replication.cfg; none when there is no such file.
+    pub(crate) replication: Option<String>,
+    pub(crate) ceph: Ceph,
+    /// The guests of all nodes.
+    pub(crate) guests: Vec<Guest>,
+    pub(crate) storages: String,
+}
+
+impl Seen {
+    /// The numbers of this node's guests.
+    pub(crate) fn own_guests(&self) -> Vec<u32> {
+        let own = self.guests.iter().filter(|guest| guest.node == self.here.view.node);
+        own.map(|guest| guest.vmid).collect()
+    }
+}
