@@ -66,10 +66,12 @@ pub(crate) fn run(
         let end = if stopped.undone { "this node is in the cluster as before" } else { REMEDY };
         return Err(told(failure(args, &format!("{}; {end}", stopped.why))));
     }
-    let cleaned = clean_all(host, &wanted, &plan, &backup, deadline)
+    let (cleaned, guests) = clean_all(host, &wanted, &plan, &backup, deadline)
         .map_err(|why| told(failure(args, &format!("{why}; {REMEDY}"))))?;
     verify(host, &before, deadline).map_err(|why| told(failure(args, &why)))?;
     record::remove(host).map_err(|error| told(failure(args, &format!("{error}; {REMEDY}"))))?;
+    // A run that takes up another one may see them only now.
+    let plan = Plan { guests, ..plan };
     Ok(outcome(&wanted, &plan, &cleaned).with("backup", backup.to_string_lossy()))
 }
 
@@ -92,20 +94,21 @@ fn prepare(host: &dyn Host, wanted: &Wanted, seen: &Seen, plan: &Plan) -> Result
     Ok(backup)
 }
 
-/// Takes away what is left now, and again what came meanwhile. Returns where something was besides what was planned.
+/// Takes away what is left now, and again what came meanwhile. Returns where something was besides what was planned, and the
+/// numbers of this node's guests.
 fn clean_all(
     host: &dyn Host,
     wanted: &Wanted,
     planned: &Plan,
     backup: &Path,
     deadline: Duration,
-) -> Result<Vec<String>, String> {
+) -> Result<(Vec<String>, Vec<u32>), String> {
     let mut cleaned = Vec::new();
     for _ in 0..ROUNDS {
         let seen = observe::see(host)?;
         let now = plan::afterwards(wanted, &seen, planned)?;
         if now.is_empty() {
-            return Ok(cleaned);
+            return Ok((cleaned, seen.own_guests()));
         }
         cleaned.extend(now.places().into_iter().filter(|place| !planned.leftovers.places().contains(place)));
         clean::copies(host, &now, backup).map_err(|error| error.to_string())?;

@@ -70,7 +70,7 @@ pub(crate) fn shared_storages(text: &str) -> Vec<String> {
     // Backup stores (pbs) and sources of imports (esxi) hold no volume that a guest runs from.
     const IN_THE_NETWORK: [&str; 8] =
         ["nfs", "cifs", "cephfs", "rbd", "glusterfs", "iscsi", "iscsidirect", "zfs"];
-    let is = |section: &Section<'_>, key: &str| section.properties.iter().any(|pair| *pair == (key, "1"));
+    let is = |section: &Section<'_>, key: &str| section.properties.contains(&(key, "1"));
     let shared = sections(text).into_iter().filter(|section| {
         (IN_THE_NETWORK.contains(&section.kind) || is(section, "shared"))
             && !section.properties.iter().any(|(key, _)| *key == "disable")
