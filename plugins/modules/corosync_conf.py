@@ -30,6 +30,9 @@ description:
   - corosync takes a new link at once, and refuses other addresses for a link that it has, although the file says so from
     then on. A link with other addresses is therefore removed and made anew, in two steps that are verified each, while
     another link carries the cluster. It is refused when no other link connects every node.
+  - The file, this node's copy of it and what corosync runs are compared. Where they differ although the file has all that is asked for, a
+    new version with the same text is written, which every node loads, and links are made anew. What only a restart of corosync would
+    change is told in a warning. Without options nothing is healed, only told.
   - When that does not come true within O(timeout), the old settings are put back under a higher C(config_version), which is
     verified in the same way. The error says whether it worked.
 attributes:
@@ -313,6 +316,14 @@ members:
     - name: pve1
       nodeid: 1
       config_version: 7
+healed:
+  description:
+    - What was not the same in the file, in this node's copy of it and in the corosync that runs here, and was made the same by a
+      new version of the file.
+  returned: when something changed, or would
+  type: list
+  elements: str
+  sample: ["'totem.token' is '5000' in the file, but corosync on this node runs '1000'"]
 offline:
   description: The nodes that were off and did not get the change, see O(allow_offline).
   returned: success

@@ -23,7 +23,7 @@ LOCK = "/etc/pve/priv/lock/file-corosync_conf"
 def task(node, check=True, prelude="", **options):
     """Run the module on a node and return its answer."""
     arguments = json.dumps({"_ansible_diff": True, **options})
-    printed = on(node, f"{prelude} file=$(mktemp); cat > $file <<'END'\n{arguments}\nEND\n/root/module $file; rm -f $file", check=False)
+    printed = on(node, f"{prelude} file=$(mktemp); cat > $file <<'END'\n{arguments}\nEND\n/root/module corosync_conf $file; rm -f $file", check=False)
     answer = json.loads(printed.strip().splitlines()[-1])
     if check and answer.get("failed"):
         raise AssertionError(answer["msg"])
@@ -176,7 +176,7 @@ class Changes(Story):
     def test_80_a_run_that_is_killed_is_completed_by_the_next(self):
         for moment in ("0.1", "0.6"):
             wish = {"totem": {"token": 4100 if moment == "0.1" else 4200}}
-            on("pve1", f"echo '{json.dumps(wish)}' > /tmp/wish; /root/module /tmp/wish > /dev/null & pid=$!; sleep {moment}; kill -9 $pid; true")
+            on("pve1", f"echo '{json.dumps(wish)}' > /tmp/wish; /root/module corosync_conf /tmp/wish > /dev/null & pid=$!; sleep {moment}; kill -9 $pid; true")
             begun = time.monotonic()
             task("pve1", **wish)
             task("pve1", totem={"merge": int(wish["totem"]["token"]) // 10})
@@ -304,7 +304,7 @@ class Links(Story):
 
     def test_70_a_move_that_is_killed_while_the_link_is_away_is_completed(self):
         wish = {"links": [{"number": 0, "addresses": addresses("10.77.1")}]}
-        on("pve1", f"echo '{json.dumps(wish)}' > /tmp/wish; (/root/module /tmp/wish > /dev/null) & pid=$!;"
+        on("pve1", f"echo '{json.dumps(wish)}' > /tmp/wish; (/root/module corosync_conf /tmp/wish > /dev/null) & pid=$!;"
            " timeout 10 sh -c 'until grep -q \"link 0 is being moved\" /etc/corosync/corosync.conf; do sleep 0.02; done'; pkill -9 -x module; true")
         self.assertNotIn("ring0_addr", on("pve2", "cat /etc/pve/corosync.conf"))
         wait("pve2", "corosync-cmapctl -g totem.config_version | grep -q $(grep -oP 'config_version: \\K.*' /etc/pve/corosync.conf)")

@@ -7,6 +7,9 @@ mod backup;
 mod content;
 #[cfg(test)]
 mod content_tests;
+mod drift;
+#[cfg(test)]
+mod drift_tests;
 mod export;
 #[cfg(test)]
 mod fake;

@@ -11,7 +11,7 @@ use host::{Host, Waited, wait_until};
 use serde_json::{Value, json};
 
 use crate::args::Args;
-use crate::plan::{self, Change, Member, Plan, Refusal, Work};
+use crate::plan::{self, Change, Member, Plan, Work};
 use crate::settings::Wanted;
 use crate::{apply, backup, export, observe, returned, verify};
 
@@ -70,7 +70,13 @@ fn settle(host: &dyn Host, wanted: &Wanted) -> Result<Plan, Failure> {
     });
     match decided {
         Waited::Done(decided) => decided,
-        Waited::Pending(Refusal { reasons, .. }) => Err(refused(reasons)),
+        // what has not passed by now is no change on its way, and may be healed
+        Waited::Pending(_) => {
+            let firm = Wanted { persistent: true, ..wanted.clone() };
+            let seen = observe::seen(host)
+                .map_err(|error| Failure::new(format!("cannot change '{CLUSTER}': {error}")))?;
+            plan::plan(&firm, &seen).map_err(|refusal| refused(refusal.reasons))
+        }
     }
 }
 
@@ -220,6 +226,7 @@ fn planned(work: &Work, copy: &str) -> Outcome {
         .with("config", export::config(&work.after))
         .with("changes", &work.changes)
         .with("offline", &work.away)
+        .with("healed", &work.healed)
         .with("steps", work.steps.len())
         .with("backup", copy);
     work.warnings.iter().fold(outcome, |outcome, warning| outcome.warn(warning))

@@ -31,6 +31,8 @@ pub(crate) struct Seen {
     pub(crate) nodeid: Option<u32>,
     /// Which links reach which nodes: nodeid and link number.
     pub(crate) connected: BTreeSet<(u32, u8)>,
+    /// What the links run between: nodeid and link number, the address here and the one there.
+    pub(crate) runs: Vec<(u32, u8, String, String)>,
     /// This node's own addresses.
     pub(crate) addresses: Vec<LocalAddress>,
     /// Nodes that their watchdog resets about a minute after they have lost quorum.
@@ -52,6 +54,7 @@ pub(crate) fn seen(host: &dyn Host) -> Result<Seen, StateError> {
         running: cmap::query(host),
         nodeid: links.as_ref().map(|links| links.nodeid),
         connected: links.as_ref().map(connected).unwrap_or_default(),
+        runs: links.as_ref().map(between).unwrap_or_default(),
         addresses: host.addresses()?,
         prepared: if readable { optional(host, NEW)? } else { None },
         mount,
@@ -79,6 +82,12 @@ pub(crate) fn connected(links: &Links) -> BTreeSet<(u32, u8)> {
     let mut connected = BTreeSet::new();
     connected.extend(peers.filter(|(_, link)| link.connected).map(|(nodeid, link)| (nodeid, link.number)));
     connected
+}
+
+/// The addresses that links run between.
+fn between(links: &Links) -> Vec<(u32, u8, String, String)> {
+    let peers = links.peers.iter().flat_map(|peer| peer.links.iter().map(|link| (peer.nodeid, link)));
+    peers.map(|(peer, link)| (peer, link.number, link.local.clone(), link.remote.clone())).collect()
 }
 
 /// A file's content; none when there is no such file.

@@ -6,10 +6,11 @@ use std::collections::BTreeSet;
 use cluster_state::pmxcfs::Mount;
 use corosync_document::{Document, Violation, disagreements, unknown_keys, validate};
 
+use crate::drift::Drift;
 use crate::links::links;
 use crate::observe::Seen;
 use crate::settings::Wanted;
-use crate::{content, network, stages};
+use crate::{content, drift, network, stages};
 
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +33,8 @@ pub(crate) struct Work {
     pub(crate) members: Vec<Member>,
     /// The nodes that are off, and may be.
     pub(crate) away: Vec<String>,
+    /// What was not the same everywhere and is healed by it.
+    pub(crate) healed: Vec<String>,
     pub(crate) steps: Vec<Change>,
     pub(crate) warnings: Vec<String>,
 }
@@ -104,6 +107,7 @@ pub(crate) fn plan(wanted: &Wanted, seen: &Seen) -> Result<Plan, Refusal> {
         reasons.extend(against);
     }
     let wanted = &stages::complete(before, &wanted);
+    let readable = reasons.is_empty();
     let mut target = before.clone();
     if reasons.is_empty() {
         let (text, against) = stages::target(before, wanted);
@@ -111,13 +115,21 @@ pub(crate) fn plan(wanted: &Wanted, seen: &Seen) -> Result<Plan, Refusal> {
         reasons.extend(against);
     }
     let changes = stages::changes(before, &target, wanted);
-    if changes.is_empty() && reasons.is_empty() {
-        return confirm(wanted, seen, before, version);
+    let drift = match &seen.running {
+        Ok(_) if readable && !wanted.validate_only => {
+            drift::find(wanted, seen, before, version, &members(before))
+        }
+        _ => Drift::default(),
+    };
+    let heals = wanted.persistent && wanted.changes_something() && !drift.healable.is_empty();
+    if changes.is_empty() && reasons.is_empty() && !(heals && drift.fatal.is_empty()) {
+        return confirm(wanted, seen, before, version, drift);
     }
     let known: Vec<Violation> = validate(before);
     let (present, away) = split(members(before), seen, wanted);
     let mut warnings = warnings(before, &known);
     warnings.extend(away.iter().map(|node| left_behind(node)));
+    warnings.extend(drift.left.iter().cloned());
     let mut work = Work {
         before: before.clone(),
         after: target,
@@ -125,10 +137,11 @@ pub(crate) fn plan(wanted: &Wanted, seen: &Seen) -> Result<Plan, Refusal> {
         changes,
         members: present,
         away,
+        healed: if heals { drift.healable.clone() } else { Vec::new() },
         steps: Vec::new(),
         warnings,
     };
-    match steps(&mut work, wanted, seen) {
+    match steps(&mut work, if heals { Some(&drift) } else { None }, wanted, seen) {
         Ok(()) => {}
         Err(reason) => reasons.push(reason),
     }
@@ -170,6 +183,10 @@ pub(crate) fn plan(wanted: &Wanted, seen: &Seen) -> Result<Plan, Refusal> {
     }
     let (settled, mut unsettled) = cluster(wanted, seen, before, version);
     unsettled.extend(uncarried);
+    if !heals {
+        unsettled.extend(drift.healable);
+    }
+    unsettled.extend(drift.fatal);
     let passing = reasons.is_empty() && settled.is_empty() && !unsettled.is_empty();
     reasons.extend(settled);
     reasons.extend(unsettled);
@@ -180,12 +197,19 @@ pub(crate) fn plan(wanted: &Wanted, seen: &Seen) -> Result<Plan, Refusal> {
 }
 
 /// Works out the steps, each under a version of its own.
-fn steps(work: &mut Work, wanted: &Wanted, seen: &Seen) -> Result<(), String> {
+fn steps(work: &mut Work, drift: Option<&Drift>, wanted: &Wanted, seen: &Seen) -> Result<(), String> {
     let peers: Vec<u32> =
         work.members.iter().map(|member| member.nodeid).filter(|id| Some(*id) != seen.nodeid).collect();
     let mut before = work.before.clone();
     let mut connected = seen.connected.clone();
-    for mut after in stages::stages(&work.before, &work.after, wanted)? {
+    let none = BTreeSet::new();
+    let anew = drift.map_or(&none, |drift| &drift.links);
+    let mut texts = stages::stages(&work.before, &work.after, anew, wanted)?;
+    if drift.is_some() && texts.is_empty() {
+        // the same text under a new version is copied and loaded by every node
+        texts.push(work.after.clone());
+    }
+    for mut after in texts {
         work.version = work.version.checked_add(1).ok_or("its config_version cannot be raised")?;
         after.set_config_version(work.version).map_err(|error| error.to_string())?;
         let (was, will) = (links(&before), links(&after));
@@ -209,6 +233,14 @@ fn steps(work: &mut Work, wanted: &Wanted, seen: &Seen) -> Result<(), String> {
         before = after;
     }
     work.after = before;
+    if let (Some(drift), Some(last)) = (drift, work.steps.last_mut()) {
+        for healed in &drift.changes {
+            if !last.changes.iter().any(|change| change.key == healed.key) {
+                last.changes.push(healed.clone());
+                work.changes.push(healed.clone());
+            }
+        }
+    }
     Ok(())
 }
 
@@ -283,7 +315,7 @@ pub(crate) fn expected(changes: &[Changed]) -> Vec<(String, Option<String>)> {
 }
 
 /// A key as corosync names it among its running values: `totem.interface.1.knet_link_priority`.
-fn running_key(key: &str) -> String {
+pub(crate) fn running_key(key: &str) -> String {
     key.replace('[', ".").replace(']', "")
 }
 
@@ -322,31 +354,31 @@ fn file(seen: &Seen) -> Result<&Document, Refusal> {
 }
 
 /// Nothing to change in the file: is it also what runs?
-fn confirm(wanted: &Wanted, seen: &Seen, before: &Document, version: u64) -> Result<Plan, Refusal> {
+fn confirm(
+    wanted: &Wanted,
+    seen: &Seen,
+    before: &Document,
+    version: u64,
+    drift: Drift,
+) -> Result<Plan, Refusal> {
     let mut warnings = warnings(before, &validate(before));
     match &seen.running {
         _ if wanted.validate_only => {}
-        Ok(running) => {
-            let (_, unsettled) = cluster(wanted, seen, before, version);
-            if !unsettled.is_empty() {
+        Ok(_) => {
+            let (_, mut unsettled) = cluster(wanted, seen, before, version);
+            let fatal = wanted.changes_something() && !drift.fatal.is_empty();
+            if !unsettled.is_empty() || fatal || !wanted.persistent && drift.may_pass() {
+                unsettled.extend(drift.healable.into_iter().chain(drift.fatal));
                 return Err(Refusal { reasons: unsettled, passing: true });
             }
+            let healable = drift.healable.iter().map(|differs| {
+                format!("{differs}: run the task with any option that the file has already, and it is healed")
+            });
+            warnings.extend(healable.chain(drift.fatal.iter().cloned()).chain(drift.left.iter().cloned()));
             for (link, member) in silent(wanted, seen, before) {
                 warnings.push(format!(
                     "link {link} to '{member}' is as it should be in the file, and is not connected"
                 ));
-            }
-            for setting in &wanted.settings {
-                let path = setting.path();
-                let now = running.text(&path);
-                if now != setting.value.as_deref() {
-                    warnings.push(format!(
-                        "'{path}' is {} in the file, but corosync on this node runs {}: it was changed in a way that \
-                         corosync does not follow before it is restarted",
-                        quoted(setting.value.as_deref()),
-                        quoted(now)
-                    ));
-                }
             }
         }
         Err(error) => {
@@ -405,13 +437,6 @@ fn cluster(wanted: &Wanted, seen: &Seen, conf: &Document, version: u64) -> (Vec<
     for name in wanted.allow_offline.iter().filter(|name| !members.iter().any(|member| member.name == **name))
     {
         settled.push(format!("'allow_offline' names '{name}', which is no node of this cluster"));
-    }
-    let local = seen.local.as_ref().and_then(Document::config_version);
-    if local != Some(version) {
-        unsettled.push(format!(
-            "'/etc/corosync/corosync.conf' on this node has config_version {}, and the file has {version}",
-            local.map_or_else(|| "none".to_owned(), |local| local.to_string())
-        ));
     }
     (settled, unsettled)
 }
@@ -472,6 +497,6 @@ fn warnings(conf: &Document, known: &[Violation]) -> Vec<String> {
 }
 
 /// A value in quotes, or that there is none.
-fn quoted(value: Option<&str>) -> String {
+pub(crate) fn quoted(value: Option<&str>) -> String {
     value.map_or_else(|| "not set".to_owned(), |value| format!("'{value}'"))
 }

@@ -81,6 +81,8 @@ pub(crate) struct Wanted {
     pub(crate) allow_offline: Vec<String>,
     /// Change the file although a node could be reset by its watchdog.
     pub(crate) ignore_ha: bool,
+    /// What is not the same everywhere has been so for a while: nothing is on its way any more.
+    pub(crate) persistent: bool,
     /// For each step.
     pub(crate) timeout: Duration,
 }
@@ -147,6 +149,7 @@ impl Wanted {
             several_links: args.several_links,
             allow_offline: args.allow_offline.clone().unwrap_or_default(),
             ignore_ha: args.ha == "ignore",
+            persistent: false,
             timeout,
         };
         if wrong.is_empty() { Ok(wanted) } else { Err(wrong) }

@@ -72,8 +72,15 @@ pub(crate) fn uprooted(before: &Document, target: &Document) -> (BTreeSet<u8>, B
 /// The texts from one to the other, in order; without their versions.
 ///
 /// First comes all that corosync takes at once, new links too, because they may have to carry what follows.
-pub(crate) fn stages(before: &Document, target: &Document, wanted: &Wanted) -> Result<Vec<Document>, String> {
-    let (moved, removed) = uprooted(before, target);
+pub(crate) fn stages(
+    before: &Document,
+    target: &Document,
+    anew: &BTreeSet<u8>,
+    wanted: &Wanted,
+) -> Result<Vec<Document>, String> {
+    let (mut moved, removed) = uprooted(before, target);
+    let there = target.links();
+    moved.extend(anew.iter().copied().filter(|number| there.contains(number)));
     let mut kept = links(before);
     kept.retain(|number, _| moved.contains(number) || removed.contains(number));
     let mut stages = Vec::new();

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! A file, its copy and what runs that are not the same.
+
+use ansible_module::answer;
+use serde_json::{Value, json};
+use testkit::FakeHost;
+
+use crate::fake::{CLUSTER, LOCAL, Trouble, conf, node, two_links};
+use crate::{args, module};
+
+fn run(host: &FakeHost, args: &Value) -> Value {
+    answer(&args::spec(), args.to_string().as_bytes(), host, module::run)
+}
+
+fn with_token(version: u64) -> String {
+    conf(version).replace("  token_coefficient", "  token: 5000\n  token_coefficient")
+}
+
+/// A node whose corosync runs one text, and whose files have another.
+fn drifted(runs: &str, cluster: &str, local: &str) -> FakeHost {
+    node(runs, Trouble::default()).file(CLUSTER, cluster).file(LOCAL, local)
+}
+
+const TOKEN: &str = "'totem.token' is '5000' in the file, but corosync on this node runs not set";
+
+#[test]
+fn a_value_that_is_in_the_file_and_does_not_run_is_loaded_anew() {
+    let host = drifted(&conf(6), &with_token(6), &with_token(6));
+    let ask = json!({"totem": {"token": 5000}, "timeout": 15});
+    let check = run(&host, &json!({"totem": {"token": 5000}, "timeout": 15, "_ansible_check_mode": true}));
+    let healed = run(&host, &ask);
+    assert_eq!((&healed["changed"], &healed["healed"]), (&json!(true), &json!([TOKEN])), "{healed}");
+    assert_eq!(healed["changes"], json!([{"key": "totem.token", "before": null, "after": "5000"}]));
+    assert_eq!((&check["changed"], &check["changes"]), (&healed["changed"], &healed["changes"]));
+    assert_eq!(host.text(CLUSTER), with_token(7));
+    assert_eq!(run(&host, &ask)["changed"], false);
+}
+
+#[test]
+fn reading_tells_and_heals_nothing() {
+    let host = drifted(&conf(6), &with_token(6), &with_token(6));
+    let answer = run(&host, &json!({}));
+    assert_eq!(answer["changed"], false);
+    assert_eq!(
+        answer["warnings"],
+        json!([format!("{TOKEN}: run the task with any option that the file has already, and it is healed")])
+    );
+    assert_eq!(host.text(CLUSTER), with_token(6));
+}
+
+#[test]
+fn a_copy_that_differs_is_replaced_under_a_new_version() {
+    for (local, expected) in [
+        (
+            with_token(6),
+            "'/etc/corosync/corosync.conf' on this node has another text than the file, under the same config_version",
+        ),
+        (conf(5), "'/etc/corosync/corosync.conf' on this node has config_version 5, and the file has 6"),
+        (
+            conf(6).trim_end().trim_end_matches('}').to_owned(),
+            "'/etc/corosync/corosync.conf' on this node is broken: line 31: corosync refuses it: the section is not closed",
+        ),
+    ] {
+        let host = drifted(&conf(6), &conf(6), &local);
+        let answer = run(&host, &json!({"logging": {"debug": "off"}, "timeout": 15}));
+        assert_eq!((&answer["changed"], &answer["healed"]), (&json!(true), &json!([expected])), "{answer}");
+        assert_eq!((host.text(CLUSTER), host.text(LOCAL)), (conf(7), conf(7)));
+    }
+}
+
+#[test]
+fn a_file_with_too_low_a_version_is_for_a_person_to_judge() {
+    let host = drifted(&conf(6), &conf(6), &conf(9));
+    let answer = run(&host, &json!({"totem": {"token": 5000}, "timeout": 15}));
+    assert_eq!(
+        answer["reasons"],
+        json!([
+            "'/etc/corosync/corosync.conf' on this node has config_version 9, and the file has 6: the file was written \
+                with too low a version and is in use nowhere; look which of the two is meant and put it into \
+                '/etc/pve/corosync.conf' under a version above both"
+        ])
+    );
+    assert_eq!((host.text(CLUSTER), host.text(LOCAL)), (conf(6), conf(9)));
+}
+
+#[test]
+fn a_link_that_runs_between_old_addresses_is_made_anew() {
+    let moved = |version| two_links(version).replace("10.77.0.1", "10.77.5.1");
+    let host = drifted(&two_links(6), &moved(6), &moved(6));
+    let addresses = json!({"pve1": "10.77.5.11", "pve2": "10.77.5.12", "pve3": "10.77.5.13"});
+    let ask = json!({"links": [{"number": 1, "addresses": addresses}], "timeout": 15});
+    let answer = run(&host, &ask);
+    assert_eq!((&answer["changed"], &answer["steps"]), (&json!(true), &json!(2)), "{answer}");
+    assert_eq!(
+        answer["healed"][0],
+        "link 1 to 'pve2' runs from 10.77.0.11 to 10.77.0.12, and the file has 10.77.5.11 and 10.77.5.12"
+    );
+    assert_eq!(host.text(CLUSTER), moved(8));
+    assert_eq!(run(&host, &ask)["changed"], false);
+}
+
+#[test]
+fn the_only_link_is_told_with_its_remedy() {
+    let moved = conf(6).replace("10.77.1.13", "10.77.1.23");
+    let host = drifted(&conf(6), &moved, &moved);
+    let answer = run(&host, &json!({"logging": {"debug": "off"}}));
+    assert_eq!(answer["changed"], false);
+    assert_eq!(
+        answer["warnings"],
+        json!([
+            "link 0 to 'pve3' runs from 10.77.1.11 to 10.77.1.13, and the file has 10.77.1.11 and 10.77.1.23: corosync \
+                changes no address of a link that is up; add a second link, which then lets this module make it anew"
+        ])
+    );
+}
+
+#[test]
+fn what_needs_a_restart_is_told_without_a_wait() {
+    let file = conf(6).replace("link_mode: passive", "link_mode: active");
+    let host = drifted(&conf(6), &file, &file);
+    let answer = run(&host, &json!({"totem": {"link_mode": "active"}}));
+    assert_eq!(answer["changed"], false);
+    assert_eq!(
+        answer["warnings"],
+        json!([
+            "'totem.link_mode' is 'active' in the file, but corosync on this node runs 'passive': it was changed in a way \
+                that corosync does not follow before it is restarted"
+        ])
+    );
+    assert_eq!(host::Host::elapsed(&host), std::time::Duration::ZERO);
+}
