@@ -22,6 +22,7 @@ pub mod cmap;
 pub mod corosync_conf;
 pub mod corosync_events;
 pub mod ha;
+pub mod ha_arming;
 pub mod journal;
 pub mod knet;
 pub mod leftovers;

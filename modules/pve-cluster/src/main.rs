@@ -16,6 +16,7 @@ const MODULES: &[Module] = &[
     ("cluster_facts", cluster_facts::main),
     ("cluster_probe", cluster_probe::main),
     ("corosync_conf", corosync_conf::main),
+    ("corosync_rescue", corosync_rescue::main),
     ("pve_authorized_key", pve_authorized_key::main),
     ("pvecm_cluster", pvecm_cluster::main),
     ("pvecm_qdevice", pvecm_qdevice::main),

@@ -4,7 +4,7 @@
 import random
 import re
 
-from . import admission, certs, cfs, conf, formation, qdevice, schema, task, versions
+from . import admission, certs, cfs, conf, formation, ha, qdevice, schema, task, versions
 from .errors import PveError
 from .schema import Property
 
@@ -242,7 +242,8 @@ def ha_status(_parameters):
             "quorate": quorate,
             "status": "OK" if quorate else "No quorum on node '" + cfs.node_name() + "'!",
             "type": "quorum",
-        }
+        },
+        *(ha.entries() if ha.lrms() else []),
     ]
 
 

@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Arming the rescue on this node, and calling it off.
+
+use std::path::Path;
+use std::time::Duration;
+
+use host::{Attributes, Command, Host, HostError, Waited, if_there, is_there, replace_file, wait_until};
+
+use crate::look::{Asked, Look, connected, look};
+use crate::record::Record;
+use crate::units::{
+    COPY, DIRECTORY, PROGRAM, RECORD, SERVICE, SERVICE_FILE, THIS_BOOT, TIMER, TIMER_FILE, service, timer,
+};
+
+/// How long systemd may take.
+const SYSTEMD: Duration = Duration::from_secs(60);
+/// The answer of a program that can be run from where it is.
+pub const READY: &str = "ready";
+
+/// An armed rescue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Armed {
+    /// The version of the copy.
+    pub version: u64,
+    /// The version under which the copy would go back.
+    pub restored_version: u64,
+    /// Seconds after which it looks.
+    pub seconds: u64,
+    /// How many links to other nodes were connected.
+    pub links: usize,
+}
+
+/// Why it could not be armed, or called off.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotArmed {
+    /// The node is in no state that could be gone back to.
+    Unwell(Vec<String>),
+    /// The rescue of an earlier run is putting the file back at this moment.
+    AtWork,
+    /// A step failed.
+    Failed(String),
+}
+
+impl From<HostError> for NotArmed {
+    fn from(error: HostError) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+/// Whether a rescue is armed on this node.
+///
+/// # Errors
+/// When its files cannot be read.
+pub fn armed(host: &dyn Host) -> Result<Option<Armed>, HostError> {
+    if !is_there(host, Path::new(TIMER_FILE))? {
+        return Ok(None);
+    }
+    let text = if_there(host.read(Path::new(RECORD)))?.unwrap_or_default();
+    let record = Record::parse(&String::from_utf8_lossy(&text)).unwrap_or_default();
+    Ok(Some(told(&record)))
+}
+
+fn told(record: &Record) -> Armed {
+    Armed {
+        version: record.version,
+        restored_version: record.restored_version(),
+        seconds: record.seconds,
+        links: record.connected.len(),
+    }
+}
+
+/// Arms the rescue with what this node runs now; an earlier one is replaced. With `act` false it only says what would be.
+///
+/// # Errors
+/// When the node is not in a state that is worth keeping, or a step fails; then nothing is armed.
+pub fn arm(host: &dyn Host, seconds: u64, ha_armed: bool, act: bool) -> Result<Armed, NotArmed> {
+    let seen = look(host, &mut Asked::default());
+    let record = record(&seen, seconds, ha_armed).map_err(NotArmed::Unwell)?;
+    if at_work(host)? {
+        return Err(NotArmed::AtWork);
+    }
+    if act {
+        remove(host, true)?;
+        place(host, &seen, &record).inspect_err(|_| {
+            // the first error is the one to tell
+            let _ = remove(host, true);
+        })?;
+    }
+    Ok(told(&record))
+}
+
+/// What there is to go back to; or why it is not worth it.
+fn record(seen: &Look, seconds: u64, ha_armed: bool) -> Result<Record, Vec<String>> {
+    let mut reasons = Vec::new();
+    if !seen.runs {
+        reasons.push("corosync does not run on this node".to_owned());
+    } else if !seen.quorate {
+        reasons.push("this node is not quorate".to_owned());
+    }
+    let local = seen.local.as_ref();
+    match (local, &seen.cluster) {
+        (Some(local), Some(cluster)) if !crate::decide::same(local, cluster) => {
+            reasons.push("this node's '/etc/corosync/corosync.conf' is not the cluster's file".to_owned());
+        }
+        (None, _) => reasons.push("this node has no '/etc/corosync/corosync.conf'".to_owned()),
+        _ => {}
+    }
+    if let Some(refusal) = &seen.refusal {
+        reasons.push(format!("corosync would not start from its file: {refusal}"));
+    }
+    let version = local.and_then(corosync_document::Document::config_version);
+    if reasons.is_empty() && (version.is_none() || seen.version != version) {
+        reasons.push("corosync does not run the config_version of its file".to_owned());
+    }
+    match (seen.nodeid, version) {
+        (Some(nodeid), Some(version)) if reasons.is_empty() => {
+            Ok(Record { nodeid, version, seconds, ha_armed, connected: connected(seen) })
+        }
+        _ if reasons.is_empty() => Err(vec!["this node's nodeid is not known".to_owned()]),
+        _ => Err(reasons),
+    }
+}
+
+fn place(host: &dyn Host, seen: &Look, record: &Record) -> Result<(), NotArmed> {
+    let own = |path: &str, content: &[u8], mode: u32| {
+        replace_file(host, Path::new(path), content, Attributes::Exactly { mode, uid: 0, gid: 0 })
+    };
+    for directory in [Path::new(DIRECTORY).parent(), Some(Path::new(DIRECTORY))].into_iter().flatten() {
+        if !is_there(host, directory)? {
+            host.make_dir(directory, 0o700)?;
+        }
+    }
+    own(PROGRAM, &host.read(Path::new("/proc/self/exe"))?, 0o700)?;
+    // a directory from which nothing may be run would be noticed too late
+    let ready = run(host, Command::new(PROGRAM).arg(READY))?;
+    if ready.trim() != READY {
+        return Err(NotArmed::Failed(format!("'{PROGRAM}' does not run: it says '{}'", ready.trim())));
+    }
+    own(COPY, &seen.local.as_ref().map(corosync_document::Document::to_bytes).unwrap_or_default(), 0o600)?;
+    own(RECORD, record.to_text().as_bytes(), 0o600)?;
+    own(THIS_BOOT, b"", 0o600)?;
+    own(SERVICE_FILE, service(crate::fire::WORD).as_bytes(), 0o644)?;
+    own(TIMER_FILE, timer(record.seconds).as_bytes(), 0o644)?;
+    run(host, Command::new("systemctl").arg("daemon-reload"))?;
+    run(host, Command::new("systemctl").args(["--quiet", "enable", "--now", TIMER]))?;
+    run(host, Command::new("systemctl").args(["is-active", TIMER]))?;
+    Ok(())
+}
+
+/// Calls the rescue off and removes all of it. One that is at work is waited for until `deadline`.
+///
+/// Says whether there was one.
+///
+/// # Errors
+/// When it is at work for longer, or a step fails.
+pub fn call_off(host: &dyn Host, deadline: Duration) -> Result<bool, NotArmed> {
+    let waited = wait_until(host, deadline, Duration::from_millis(500), || match at_work(host) {
+        Ok(true) => Err(()),
+        Ok(false) => Ok(Ok(())),
+        Err(error) => Ok(Err(error)),
+    });
+    match waited {
+        Waited::Done(done) => done?,
+        Waited::Pending(()) => return Err(NotArmed::AtWork),
+    }
+    remove(host, true)
+}
+
+/// Whether the service runs at this moment.
+fn at_work(host: &dyn Host) -> Result<bool, NotArmed> {
+    let command = Command::new("systemctl").args(["is-active", SERVICE]).timeout(SYSTEMD);
+    let output = host.run(&command)?;
+    Ok(matches!(output.stdout.trim(), "active" | "activating" | "reloading" | "deactivating"))
+}
+
+/// Takes everything away, the timer first. Says whether there was anything.
+///
+/// The service itself lets systemd forget its units by itself (`forget` false): one whose file is gone is given a limit of
+/// 90 s when the files are read again, and the service may have run for longer.
+pub(crate) fn remove(host: &dyn Host, forget: bool) -> Result<bool, NotArmed> {
+    let unit = is_there(host, Path::new(TIMER_FILE))?;
+    if unit {
+        run(host, Command::new("systemctl").args(["--quiet", "disable", "--now", TIMER]))?;
+    }
+    let mut any = unit;
+    for path in [TIMER_FILE, SERVICE_FILE, RECORD, COPY, PROGRAM, THIS_BOOT] {
+        any |= if_there(host.remove_file(Path::new(path)))?.is_some();
+    }
+    if is_there(host, Path::new(DIRECTORY))? {
+        // what an interrupted arming left
+        for name in host.list(Path::new(DIRECTORY))? {
+            host.remove_file(&Path::new(DIRECTORY).join(name))?;
+        }
+        host.remove_dir(Path::new(DIRECTORY))?;
+        any = true;
+    }
+    if unit && forget {
+        run(host, Command::new("systemctl").arg("daemon-reload"))?;
+    }
+    Ok(any)
+}
+
+/// Runs a program that must succeed; what it printed.
+pub(crate) fn run(host: &dyn Host, command: Command) -> Result<String, NotArmed> {
+    let command = command.timeout(SYSTEMD);
+    let output = host.run(&command)?;
+    if output.exited_zero() {
+        return Ok(output.stdout);
+    }
+    let said =
+        output.stderr.lines().chain(output.stdout.lines()).map(str::trim).find(|line| !line.is_empty());
+    Err(NotArmed::Failed(format!(
+        "'{}' ended with {}: {}",
+        command.line(),
+        output.rc(),
+        said.unwrap_or("it said nothing")
+    )))
+}

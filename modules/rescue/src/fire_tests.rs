@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Armed, called off, and left to itself, on a machine with faults.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::time::Duration;
+
+use testkit::{Answer, FakeHost, at_every_effect};
+
+use crate::decide_tests::conf;
+use crate::units::{COPY, DIRECTORY, PROGRAM, RECORD, SERVICE_FILE, THIS_BOOT, TIMER_FILE};
+use crate::{Came, NotArmed, arm, armed, call_off, fire};
+
+const CLUSTER: &str = "/etc/pve/corosync.conf";
+const LOCAL: &str = "/etc/corosync/corosync.conf";
+const LOCK: &str = "/etc/pve/priv/lock/file-corosync_conf";
+
+/// What corosync on this node runs.
+struct Running {
+    version: Cell<u64>,
+    quorate: Cell<bool>,
+    /// Whether systemd says that the rescue's service runs.
+    at_work: Cell<bool>,
+    said: RefCell<Vec<String>>,
+}
+
+/// Node 1 of three, well, with version 4 everywhere.
+fn node() -> (FakeHost, Rc<Running>) {
+    let text = conf(4, &["10.77.1"]).to_text();
+    let running = Rc::new(Running {
+        version: Cell::new(4),
+        quorate: Cell::new(true),
+        at_work: Cell::new(false),
+        said: RefCell::default(),
+    });
+    let (asked, restarted) = (Rc::clone(&running), Rc::clone(&running));
+    let host = FakeHost::new()
+        .with_hostname("pve1")
+        .pmxcfs("/etc/pve")
+        .dir("/etc/pve/nodes/pve1")
+        .dir("/etc/pve/priv/lock")
+        .link("/etc/pve/local", "nodes/pve1")
+        .file(CLUSTER, &text)
+        .file(LOCAL, &text)
+        .dir("/etc/systemd/system")
+        .file("/proc/self/exe", "the program")
+        .query_with(move |command| match command.line().as_str() {
+            "corosync-cmapctl" => Some(Answer::ok(cmap(asked.version.get()))),
+            "corosync-cfgtool -n" => Some(Answer::ok(LINKS)),
+            "corosync-quorumtool -siH" => Some(quorumtool(asked.quorate.get())),
+            "corosync -t -c /dev/stdin" => Some(Answer::ok("")),
+            "systemctl is-active pve-cluster-rescue.service" => Some(if asked.at_work.get() {
+                Answer::exit(3, "activating\n", "")
+            } else {
+                Answer::exit(3, "inactive\n", "")
+            }),
+            "systemctl is-active pve-cluster-rescue.timer" => Some(Answer::ok("active\n")),
+            line if line == format!("{PROGRAM} ready") => Some(Answer::ok("ready\n")),
+            _ => None,
+        })
+        .action("systemctl daemon-reload", Answer::ok(""))
+        .action("systemctl --quiet enable --now pve-cluster-rescue.timer", Answer::ok(""))
+        .action("systemctl --quiet disable --now pve-cluster-rescue.timer", Answer::ok(""))
+        .action("systemctl reset-failed corosync.service", Answer::ok(""))
+        .action(
+            "systemctl restart corosync.service",
+            Answer::ok("").doing(move |machine| {
+                let text = machine.text(LOCAL).unwrap_or_default();
+                let version =
+                    corosync_document::Document::parse(text.as_bytes()).config_version().unwrap_or(0);
+                restarted.version.set(version);
+                // with the copy the nodes find each other
+                let found = text.contains("10.77.1.");
+                restarted.quorate.set(found);
+                machine.set_quorate(found);
+            }),
+        );
+    (host, running)
+}
+
+const LINKS: &str = "Local node ID 1, transport knet\nnodeid: 2 reachable\n   LINK: 0 udp (10.77.1.1->10.77.1.2) enabled connected \
+                     mtu: 1397\n\nnodeid: 3 reachable\n   LINK: 0 udp (10.77.1.1->10.77.1.3) enabled connected mtu: 1397\n\n";
+
+fn cmap(version: u64) -> String {
+    let mut text = format!("totem.config_version (u64) = {version}\n");
+    for nodeid in 1..=3 {
+        text.push_str(&format!(
+            "runtime.members.{nodeid}.config_version (u64) = {version}\nruntime.members.{nodeid}.status (str) = joined\n"
+        ));
+    }
+    text
+}
+
+fn quorumtool(quorate: bool) -> Answer {
+    let (yes, flags) = if quorate { ("Yes", "Quorate ") } else { ("No", "") };
+    let text = format!(
+        "Quorum information\n------------------\nDate:             Fri Nov 20 21:39:03 2026\nQuorum provider:  \
+         corosync_votequorum\nNodes:            3\nNode ID:          1\nRing ID:          1.d\nQuorate:          {yes}\n\n\
+         Votequorum information\n----------------------\nExpected votes:   3\nHighest expected: 3\nTotal votes:      3\nQuorum:           \
+         2  \nFlags:            {flags}\n\nMembership information\n----------------------\n    Nodeid      Votes Name\n         1          1 \
+         pve1 (local)\n         2          1 pve2\n         3          1 pve3\n"
+    );
+    Answer::exit(if quorate { 0 } else { 2 }, text, "")
+}
+
+/// A change that costs the quorum, made by somebody who is gone then.
+fn lose(host: &FakeHost, running: &Running) {
+    let text = conf(5, &["10.99.9"]).to_text();
+    host.change(|machine| {
+        machine.write(CLUSTER, &text);
+        machine.write(LOCAL, &text);
+        machine.set_quorate(false);
+    });
+    running.version.set(5);
+    running.quorate.set(false);
+}
+
+fn left(host: &FakeHost) -> Vec<&'static str> {
+    let paths = [DIRECTORY, PROGRAM, COPY, RECORD, SERVICE_FILE, TIMER_FILE, THIS_BOOT, LOCK];
+    paths.into_iter().filter(|path| host.exists(path)).collect()
+}
+
+fn fired(host: &FakeHost, running: &Running) -> Result<Came, String> {
+    fire(host, &|line| running.said.borrow_mut().push(line.to_owned()))
+}
+
+#[test]
+fn armed_it_has_all_that_it_needs_and_called_off_nothing_is_left() {
+    let (host, _) = node();
+    let told = arm(&host, 300, false, true).unwrap();
+    assert_eq!((told.version, told.restored_version, told.seconds, told.links), (4, 104, 300, 2));
+    assert_eq!(armed(&host).unwrap(), Some(told));
+    assert_eq!(host.text(COPY), conf(4, &["10.77.1"]).to_text());
+    assert_eq!(host.text(PROGRAM), "the program");
+    assert!(host.text(TIMER_FILE).contains("OnActiveSec=300s\n"));
+    assert!(host.text(SERVICE_FILE).contains(&format!("ExecStart={PROGRAM} fire\n")));
+    // again: replaced
+    arm(&host, 100, false, true).unwrap();
+    assert!(host.text(TIMER_FILE).contains("OnActiveSec=100s\n"));
+    assert!(call_off(&host, Duration::ZERO).unwrap());
+    assert_eq!(left(&host), Vec::<&str>::new());
+    assert_eq!(armed(&host).unwrap(), None);
+    let effects = host.effects().len();
+    assert!(!call_off(&host, Duration::ZERO).unwrap());
+    assert_eq!(host.effects().len(), effects, "nothing to do");
+}
+
+#[test]
+fn only_said_nothing_is_touched() {
+    let (host, _) = node();
+    assert_eq!(arm(&host, 300, false, false).unwrap().version, 4);
+    assert_eq!(host.effects(), Vec::<String>::new());
+}
+
+#[test]
+fn what_is_not_well_is_nothing_to_go_back_to() {
+    let (host, running) = node();
+    lose(&host, &running);
+    assert_eq!(
+        arm(&host, 300, false, true),
+        Err(NotArmed::Unwell(vec!["this node is not quorate".to_owned()]))
+    );
+    let (host, running) = node();
+    running.version.set(3);
+    let reason = "corosync does not run the config_version of its file";
+    assert_eq!(arm(&host, 300, false, true), Err(NotArmed::Unwell(vec![reason.to_owned()])));
+    let (host, _) = node();
+    host.change(|machine| machine.write(LOCAL, conf(4, &["10.77.2"]).to_text()));
+    let reason = "this node's '/etc/corosync/corosync.conf' is not the cluster's file";
+    assert_eq!(arm(&host, 300, false, true), Err(NotArmed::Unwell(vec![reason.to_owned()])));
+    assert_eq!(host.effects(), Vec::<String>::new());
+}
+
+#[test]
+fn one_that_is_at_work_is_not_disturbed() {
+    let (host, running) = node();
+    arm(&host, 300, false, true).unwrap();
+    running.at_work.set(true);
+    assert_eq!(arm(&host, 300, false, true), Err(NotArmed::AtWork));
+    assert_eq!(call_off(&host, host_time(&host) + Duration::from_secs(5)), Err(NotArmed::AtWork));
+    assert!(armed(&host).unwrap().is_some());
+}
+
+fn host_time(host: &FakeHost) -> Duration {
+    host::Host::elapsed(host)
+}
+
+#[test]
+fn an_arming_that_fails_leaves_nothing() {
+    at_every_effect(
+        || node().0,
+        5,
+        |host, number| match arm(host, 300, false, true) {
+            Ok(_) => assert!(!host.faulted() || left(host).contains(&TIMER_FILE), "{number}"),
+            Err(NotArmed::Failed(reason)) => assert_eq!(left(host), Vec::<&str>::new(), "{number}: {reason}"),
+            Err(other) => panic!("{number}: {other:?}"),
+        },
+    );
+}
+
+#[test]
+fn a_cluster_that_is_well_is_left_as_it_is() {
+    let (host, running) = node();
+    arm(&host, 300, false, true).unwrap();
+    let before = (host.text(CLUSTER), host.text(LOCAL));
+    assert_eq!(fired(&host, &running), Ok(Came::Well("nothing was changed".to_owned())));
+    assert_eq!((host.text(CLUSTER), host.text(LOCAL)), before);
+    assert_eq!(left(&host), Vec::<&str>::new());
+}
+
+#[test]
+fn lost_quorum_comes_back_and_the_cluster_has_the_old_text_under_a_higher_version() {
+    let (host, running) = node();
+    arm(&host, 300, false, true).unwrap();
+    lose(&host, &running);
+    assert_eq!(fired(&host, &running), Ok(Came::Well("the copy is in use again".to_owned())));
+    assert_eq!(host.text(LOCAL), conf(104, &["10.77.1"]).to_text());
+    assert_eq!(host.text(CLUSTER), host.text(LOCAL));
+    assert_eq!(left(&host), Vec::<&str>::new());
+    assert_eq!(
+        running.said.borrow()[0],
+        "putting the copy back on this node: this node is not quorate; link 0 to node 2 runs from 10.77.1.1 to 10.77.1.2, not from \
+         10.99.9.1 to 10.99.9.2; link 0 to node 3 runs from 10.77.1.1 to 10.77.1.3, not from 10.99.9.1 to 10.99.9.3"
+    );
+}
+
+#[test]
+fn a_step_that_fails_once_is_tried_again() {
+    let mut tried = 0;
+    for number in 0.. {
+        let (host, running) = node();
+        let host = host.fail_at(number, 5);
+        if arm(&host, 300, false, true).is_err() || host.faulted() {
+            continue;
+        }
+        lose(&host, &running);
+        let came = fired(&host, &running);
+        if !host.faulted() {
+            assert!(tried > 10, "{tried}");
+            return;
+        }
+        tried += 1;
+        // the repair itself is done in any case; what may fail is the removal of the rescue
+        assert_eq!(
+            host.text(LOCAL),
+            conf(104, &["10.77.1"]).to_text(),
+            "{number}: {came:?} {:?}",
+            running.said
+        );
+        assert_eq!(host.text(CLUSTER), host.text(LOCAL), "{number}: {came:?}");
+        // a lock that cannot be given back expires
+        let left: Vec<_> = left(&host).into_iter().filter(|path| *path != LOCK).collect();
+        assert!(came.is_err() || left.is_empty(), "{number}: {left:?}");
+    }
+}
+
+#[test]
+fn a_record_that_a_power_cut_has_halved_is_no_ground_to_act_on() {
+    let (host, running) = node();
+    arm(&host, 300, false, true).unwrap();
+    lose(&host, &running);
+    host.change(|machine| machine.write(RECORD, "nodeid 1\nversion 4\n"));
+    assert_eq!(fired(&host, &running), Err(format!("'{RECORD}' is not whole")));
+    assert!(host.text(LOCAL).contains("10.99.9"));
+}

@@ -1,0 +1,132 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""Documentation of the compiled module of the same name."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: corosync_rescue
+short_description: Have a node put corosync.conf back by itself when a change costs the cluster
+version_added: "0.1.0"
+description:
+  - A cluster without quorum cannot be repaired from one node, because C(/etc/pve) is read-only then. So before a change of
+    corosync.conf each node is given a copy of what it runs, the program that puts it back, and a timer of systemd's that starts it.
+  - When the timer is not called off in time, because the controller or its connection is gone, the program looks first. It does
+    nothing but remove itself where the node is quorate, every link that was connected and is still in the file is connected, all
+    members run the file's version, and corosync would start from the file.
+  - Otherwise it puts the copy back, on a node without quorum in C(/etc/corosync/corosync.conf) with a restart of corosync,
+    the nodes one after the other in the order of their nodeids; on a quorate one in C(/etc/pve/corosync.conf) for all nodes, under
+    the lock that Proxmox VE takes. The copy goes back under a C(config_version) that is the same on every node and above all that the
+    change may have used, so that the nodes find each other without a word, and pmxcfs does not push the other file over it.
+  - High availability that was armed before is armed again.
+  - The timer survives a restart of the node. What it did is in the journal of C(pve-cluster-rescue.service).
+  - The role P(pve.cluster.corosync#role) arms all nodes before a change and calls all off after it.
+options:
+  state:
+    description:
+      - V(armed) arms it with what this node runs now; one that an interrupted run has left is replaced. Refused where corosync
+        does not run what the cluster's file says, because that is nothing to go back to.
+      - V(disarmed) calls it off and removes it.
+    type: str
+    choices: [armed, disarmed]
+    default: armed
+  after:
+    description:
+      - Seconds after which it looks, from 10 to 3600. After a restart of the node they begin anew.
+      - More than the change takes with all its steps and their undoing. While the change is under way and the cluster is quorate the
+        rescue waits all the same.
+    type: int
+    default: 300
+  timeout:
+    description:
+      - How long O(state=disarmed) waits for a rescue that is at work on this node, in seconds.
+    type: int
+    default: 180
+attributes:
+  check_mode:
+    description: Says what it would do and changes nothing.
+    support: full
+  diff_mode:
+    description: There is nothing to show.
+    support: none
+  platform:
+    description: Proxmox VE nodes.
+    platforms: posix
+    support: full
+author:
+  - The pve.cluster founders
+seealso:
+  - module: pve.cluster.corosync_conf
+"""
+
+EXAMPLES = r"""
+- name: Have every node come back by itself
+  pve.cluster.corosync_rescue:
+    after: 300
+
+- name: Change corosync.conf
+  pve.cluster.corosync_conf:
+    totem:
+      token: 5000
+  run_once: true
+
+- name: Call it off
+  pve.cluster.corosync_rescue:
+    state: disarmed
+"""
+
+RETURN = r"""
+armed:
+  description: Whether a rescue is armed on this node afterwards.
+  returned: success
+  type: bool
+earlier:
+  description: Whether one was armed before, which an interrupted run has left.
+  returned: success
+  type: bool
+config_version:
+  description: The version of the copy.
+  returned: when it is armed
+  type: int
+  sample: 7
+restored_version:
+  description: The version under which the copy would go back.
+  returned: when it is armed
+  type: int
+  sample: 107
+after:
+  description: Seconds after which it looks.
+  returned: when it is armed
+  type: int
+links:
+  description: How many links to other nodes are connected now, and must be then.
+  returned: when it is armed
+  type: int
+reasons:
+  description: Every reason why it was not done.
+  returned: on failure
+  type: list
+  elements: str
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+
+def main() -> None:
+    """Say that the compiled module, which takes this file's place, is missing."""
+    module = AnsibleModule(
+        argument_spec={
+            "state": {"type": "str", "choices": ["armed", "disarmed"], "default": "armed"},
+            "after": {"type": "int", "default": 300},
+            "timeout": {"type": "int", "default": 180},
+        },
+        supports_check_mode=True,
+    )
+    module.fail_json(msg="compiled module missing: run make build")
+
+
+if __name__ == "__main__":
+    main()
