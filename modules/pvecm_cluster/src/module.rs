@@ -81,7 +81,11 @@ fn become_member(
         return Ok(outcome);
     }
     let (outcome, done) = match &plan {
-        Plan::Confirm => (outcome, finish(host, &wanted, deadline)?),
+        Plan::Confirm => {
+            let mut done = finish(host, &wanted, deadline)?;
+            done.warnings.extend(unlock(host, &seen.here.view.node));
+            (outcome, done)
+        }
         Plan::Create(_) => (outcome, carry_out(host, &plan, &wanted, None, &seen, deadline)?),
         Plan::Join(_) => join(host, &wanted, password, deadline)?,
     };

@@ -286,6 +286,14 @@ fn an_interrupted_join_is_finished_by_the_next_run() {
 }
 
 #[test]
+fn the_lock_of_an_interrupted_join_falls_when_it_is_finished() {
+    let host = unfinished().dir(LOCK).dir(&owner("pve2"));
+    let answer = answer(&host, &join());
+    assert_eq!(answer["changed"], true, "{answer}");
+    assert!(!host.exists(LOCK) && !host.exists(&owner("pve2")));
+}
+
+#[test]
 fn a_join_that_another_pvecm_is_finishing_is_left_to_it() {
     let host = unfinished();
     host.change(|machine| {

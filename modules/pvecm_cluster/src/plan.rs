@@ -325,17 +325,23 @@ fn health(peer: &Peer, conf: &Conf, joining: &str) -> Vec<Reason> {
         reasons.push(reason::peer_without_corosync(name));
         return reasons;
     };
-    if !running.quorate {
-        reasons.push(reason::not_quorate(running.votes, running.expected_votes));
-    } else if peer.view.mount != Mount::Writable && peer.joining != Joining::Refused {
-        reasons.push(reason::peer_read_only(name));
-    }
     let offline: Vec<&str> = conf
         .nodes
         .iter()
         .filter(|(id, node)| !running.versions.contains_key(id) && node.name != joining)
         .map(|(_, node)| node.name.as_str())
         .collect();
+    if !running.quorate {
+        let (votes, expected) = (running.votes, running.expected_votes);
+        let by_entry = offline.is_empty() && conf.node(joining).is_some();
+        reasons.push(if by_entry {
+            reason::not_quorate_by_entry(votes, expected, joining, name)
+        } else {
+            reason::not_quorate(votes, expected)
+        });
+    } else if peer.view.mount != Mount::Writable && peer.joining != Joining::Refused {
+        reasons.push(reason::peer_read_only(name));
+    }
     if !offline.is_empty() {
         reasons.push(reason::offline(&offline));
     }
@@ -368,8 +374,7 @@ fn room(wanted: &Wanted, here: &Here, conf: &Conf, peer: &Peer) -> Vec<Reason> {
         if online {
             reasons.push(reason::name_online(name));
         } else if !wanted.force {
-            let short = peer.view.corosync.as_ref().filter(|running| !running.quorate);
-            reasons.push(reason::name_listed(name, &peer.view.node, short.map(|running| running.votes)));
+            reasons.push(reason::name_listed(name, &peer.view.node));
         } else {
             reasons.extend(differences(wanted, name, nodeid, node));
         }

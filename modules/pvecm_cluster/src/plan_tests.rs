@@ -392,7 +392,10 @@ fn each_reason_in_the_cluster_not_to_join() {
                 |c| c.peer().view.node = "pve2".into(),
                 "'10.77.0.11' is this node itself: name another one, which is a member of the cluster",
             ),
-            (|c| c.peer().view.mount = Mount::NotMounted, "'/etc/pve' is not mounted on 'pve1'"),
+            (
+                |c| c.peer().view.mount = Mount::NotMounted,
+                "'/etc/pve' is not mounted on 'pve1': run 'systemctl start pve-cluster' there",
+            ),
             (|c| c.peer().view.conf = ConfFile::Absent, "'pve1' is not a member of a cluster"),
             (
                 |c| c.peer().view.conf = ConfFile::Broken("it has no config_version".into()),
@@ -424,7 +427,10 @@ fn each_reason_in_the_cluster_not_to_join() {
                 },
                 "'/etc/pve' on 'pve1' takes no writes yet",
             ),
-            (|c| c.peer().view.corosync = None, "corosync is not running on 'pve1'"),
+            (
+                |c| c.peer().view.corosync = None,
+                "corosync is not running on 'pve1': run 'systemctl start corosync' there",
+            ),
             (|c| c.peer().view.mount = Mount::ReadOnly, "'/etc/pve' on 'pve1' takes no writes yet"),
             (
                 |c| c.peer().view.corosync = Some(running(1, &[(1, 3)])),
@@ -535,17 +541,23 @@ fn a_node_that_the_cluster_lists_already() {
         ],
     );
     let mut case = reinstalled();
+    const SHORT: &str = "the cluster is not quorate (1 of 2 votes), because it counts 'pve2', which is not online: 'pvecm \
+                         expected 1' on 'pve1' gives it quorum for now";
     let alone = Running { quorate: false, expected_votes: 2, ..running(1, &[(1, 3)]) };
-    case.peer().view.corosync = Some(alone);
+    case.peer().view.corosync = Some(alone.clone());
     assert_eq!(
         case.reasons(),
         [
-            "the cluster is not quorate (1 of 2 votes)",
+            SHORT,
             "the cluster lists a node named 'pve2' already, which is not online: if it is this node, reinstalled or half \
-             joined, use 'force: true' or remove it first with 'pvecm delnode pve2' on 'pve1'; either needs quorum, \
-             which the cluster has again after 'pvecm expected 1' there",
+             joined, use 'force: true' or remove it first with 'pvecm delnode pve2' on 'pve1'",
         ]
     );
+    let mut case = reinstalled();
+    case.args.force = true;
+    case.peer().view.corosync = Some(alone);
+    assert_eq!(case.reasons(), [SHORT], "no wait brings the votes of the node that is to join");
+    assert!(!case.plan().unwrap_err().is_passing());
     let mut case = reinstalled();
     case.args.force = true;
     case.candidate.authkey = true;

@@ -195,7 +195,7 @@ pub(crate) fn itself(target: &str) -> Reason {
 }
 
 pub(crate) fn peer_not_mounted(peer: &str) -> Reason {
-    lasting(format!("'/etc/pve' is not mounted on '{peer}'"))
+    lasting(format!("'/etc/pve' is not mounted on '{peer}': run 'systemctl start pve-cluster' there"))
 }
 
 pub(crate) fn peer_standalone(peer: &str) -> Reason {
@@ -211,7 +211,7 @@ pub(crate) fn peer_in_other_cluster(peer: &str, cluster: &str) -> Reason {
 }
 
 pub(crate) fn peer_without_corosync(peer: &str) -> Reason {
-    lasting(format!("corosync is not running on '{peer}'"))
+    lasting(format!("corosync is not running on '{peer}': run 'systemctl start corosync' there"))
 }
 
 pub(crate) fn peer_read_only(peer: &str) -> Reason {
@@ -243,6 +243,14 @@ pub(crate) fn not_quorate(votes: u32, expected: u32) -> Reason {
     passing(format!("the cluster is not quorate ({votes} of {expected} votes)"))
 }
 
+/// All its nodes are online but the one that is to join, which the nodelist has from an interrupted join or an earlier life.
+pub(crate) fn not_quorate_by_entry(votes: u32, expected: u32, name: &str, peer: &str) -> Reason {
+    lasting(format!(
+        "the cluster is not quorate ({votes} of {expected} votes), because it counts '{name}', which is not online: \
+         'pvecm expected {votes}' on '{peer}' gives it quorum for now"
+    ))
+}
+
 pub(crate) fn offline(names: &[&str]) -> Reason {
     let nodes = if names.len() == 1 { "node" } else { "nodes" };
     let verb = if names.len() == 1 { "is" } else { "are" };
@@ -269,14 +277,10 @@ pub(crate) fn name_online(name: &str) -> Reason {
     lasting(format!("the cluster has another node named '{name}', which is online: node names must differ"))
 }
 
-/// `votes` are the cluster's when they are too few without this node.
-pub(crate) fn name_listed(name: &str, peer: &str, votes: Option<u32>) -> Reason {
-    let first = votes.map_or_else(String::new, |votes| {
-        format!("; either needs quorum, which the cluster has again after 'pvecm expected {votes}' there")
-    });
+pub(crate) fn name_listed(name: &str, peer: &str) -> Reason {
     lasting(format!(
         "the cluster lists a node named '{name}' already, which is not online: if it is this node, reinstalled or \
-         half joined, use 'force: true' or remove it first with 'pvecm delnode {name}' on '{peer}'{first}"
+         half joined, use 'force: true' or remove it first with 'pvecm delnode {name}' on '{peer}'"
     ))
 }
 
