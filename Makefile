@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Thin front door: every target calls a script that can be run by itself.
 .DEFAULT_GOAL := help
-.PHONY: cluster-init cluster-check cluster-preflight cluster-status cluster-nodes cluster-health cluster-report cluster-failover-test cluster-export help setup build dist link demo test check lint unit integration lab-up lab-down lab-reset lab-ssh lab-partition lab-heal lab-kill clean
+.PHONY: cluster-init cluster-add-node cluster-check cluster-preflight cluster-status cluster-nodes cluster-health cluster-report cluster-failover-test cluster-export help setup build dist link demo test check lint unit integration lab-up lab-down lab-reset lab-ssh lab-partition lab-heal lab-kill clean
 
 NODES ?= 3
 NODE ?= pve1
@@ -44,6 +44,9 @@ integration: build ## Run the lab tests alone
 
 cluster-init: build ## Form the cluster of INVENTORY, or add the nodes it lacks
 	.venv/bin/ansible-playbook -i $(INVENTORY) playbooks/cluster-init.yml
+
+cluster-add-node: build ## The same, for nodes that are new in INVENTORY
+	.venv/bin/ansible-playbook -i $(INVENTORY) playbooks/cluster-add-node.yml
 
 cluster-check: build ## Say what cluster-init would do
 	.venv/bin/ansible-playbook -i $(INVENTORY) playbooks/cluster-init.yml --check --diff
