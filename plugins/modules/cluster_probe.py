@@ -19,6 +19,8 @@ description:
   - It measures which ports are answered, round trips, losses, the largest packet that passes, and how far the other node's clock
     is off. TCP ports of the management address are connected to.
   - Ports that are in use, as by a running corosync, are left alone on both sides.
+  - While a node is silent on a link, it is told of on the management address, too. So a node that is cut off from the links costs
+    three seconds, and only one that does not start the module or is silent everywhere costs the whole O(timeout).
   - Nothing is changed and nothing is left behind on any node.
 options:
   run:
@@ -57,6 +59,10 @@ options:
             description: The node's address on it.
             type: str
             required: true
+      tcp_ports:
+        description: Its own ports to connect to, where they are not O(tcp_ports), as those of an sshd that listens elsewhere.
+        type: list
+        elements: int
   udp_ports:
     description: Ports to try on every link.
     type: list
@@ -181,6 +187,10 @@ peers:
       returned: always
       type: list
       elements: dict
+seconds:
+  description: How long it took.
+  returned: success
+  type: float
 problems:
   description: What kept this node from measuring, as sentences.
   returned: success
@@ -201,6 +211,7 @@ def main() -> None:
         "name": {"type": "str", "required": True},
         "address": {"type": "str", "required": True},
         "links": {"type": "list", "elements": "dict", "required": True, "options": link},
+        "tcp_ports": {"type": "list", "elements": "int"},
     }
     module = AnsibleModule(
         argument_spec={

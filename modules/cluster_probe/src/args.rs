@@ -32,6 +32,8 @@ pub(crate) struct Node {
     /// On the management network.
     pub(crate) address: IpAddr,
     pub(crate) links: Vec<Link>,
+    /// Its own TCP ports, where they are not those of all.
+    pub(crate) tcp_ports: Option<Vec<u16>>,
 }
 
 /// A node's address on a corosync link.
@@ -48,6 +50,7 @@ pub(crate) fn spec() -> Spec {
         Opt::new("name", Kind::Str).required(),
         Opt::new("address", Kind::Str).required(),
         Opt::list("links", Kind::Dict).required().suboptions(links),
+        Opt::list("tcp_ports", Kind::Int),
     ];
     let corosync: Vec<u16> = (5405..=5412).collect();
     Spec {

@@ -59,6 +59,7 @@ pub(crate) fn run(args: Args, _: &Context, host: &dyn Host) -> Result<Outcome, F
     let mut sockets = Sockets::open(&own, &args.udp_ports);
     let mut session = Session::new(&args, sockets.busy.clone(), &sizes);
     sockets.run(&args, &mut session, host);
+    let took = u64::try_from(host.elapsed().as_nanos()).unwrap_or(u64::MAX);
 
     let mut report = session.report();
     let mut facts = Vec::new();
@@ -73,7 +74,15 @@ pub(crate) fn run(args: Args, _: &Context, host: &dyn Host) -> Result<Outcome, F
             name: node.name,
         });
     }
-    Ok(Outcome::unchanged().with("peers", facts).with("problems", &sockets.problems))
+    Ok(Outcome::unchanged()
+        .with("peers", facts)
+        .with("problems", &sockets.problems)
+        .with("seconds", seconds(took)))
+}
+
+/// With one digit behind the point.
+fn seconds(nanoseconds: u64) -> f64 {
+    (crate::statistics::milliseconds(nanoseconds) / 100.0).round() / 10.0
 }
 
 fn link_facts(measured: Measured, own: &Node, node: &Node, mtus: &BTreeMap<u8, u32>) -> Option<LinkFacts> {

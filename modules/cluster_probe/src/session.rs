@@ -21,6 +21,9 @@ const ASK_EVERY: u64 = 100 * MS;
 const PATIENCE: u64 = 1_000 * MS;
 /// What a node that is there does not answer within this time, on another port or link, it does not get.
 const SILENCE: u64 = 3_000 * MS;
+/// Stands for a link: packets between management addresses, which tell only that a node takes part and whether it is done. So a node that
+/// is cut off from the links is not waited for as one that has not started.
+pub(crate) const PRESENCE: u8 = u8::MAX;
 /// How often a large packet is sent before it counts as lost.
 const SIZE_TRIES: u32 = 5;
 
@@ -56,6 +59,8 @@ struct Peer {
     /// When it was first and last heard on any link.
     heard: Option<(u64, u64)>,
     done: bool,
+    /// When it was last told that this node takes part.
+    told: Option<u64>,
     paths: BTreeMap<u8, Path>,
 }
 
@@ -146,6 +151,25 @@ impl Session {
                     |(port, sequence, size)| Sending { node, link, packet: packet(port, sequence, size) };
                 sendings.extend(next.into_iter().map(send));
             }
+            for port in peer.tell_by(now, &self.ports, self.busy.get(&PRESENCE).copied()) {
+                sendings.push(Sending {
+                    node,
+                    link: PRESENCE,
+                    packet: Packet {
+                        run: self.run,
+                        kind: Kind::Question,
+                        from: self.own,
+                        link: PRESENCE,
+                        port,
+                        sequence: HELLO,
+                        size: 0,
+                        asked_at: now,
+                        clock,
+                        busy: 0,
+                        done: self.done,
+                    },
+                });
+            }
         }
         sendings
     }
@@ -190,6 +214,18 @@ fn usable(ports: &[u16], busy: u64) -> impl Iterator<Item = u16> {
 }
 
 impl Peer {
+    /// The ports by which it is to be told now that this node takes part: while some link to it is silent, where there are sockets for it.
+    fn tell_by(&mut self, now: u64, ports: &[u16], busy: Option<u64>) -> Vec<u16> {
+        let Some(busy) = busy.filter(|_| self.paths.values().any(|path| path.heard.is_none())) else {
+            return Vec::new();
+        };
+        if self.told.is_some_and(|told| now.saturating_sub(told) < ASK_EVERY) {
+            return Vec::new();
+        }
+        self.told = Some(now);
+        usable(ports, busy).collect()
+    }
+
     fn is_settled(&self, now: u64, packets: u32, deadline: u64) -> bool {
         let silent = match self.heard {
             Some((first, _)) => now.saturating_sub(first) > SILENCE,
@@ -321,6 +357,13 @@ mod tests {
         World { nodes: [session("a", busy), session("b", 0)], wire: Vec::new(), now: 0 }
     }
 
+    /// The same with a management network beside the links.
+    fn managed() -> World {
+        let session =
+            |name: &str| Session::new(&args(name), BTreeMap::from([(PRESENCE, 0)]), &BTreeMap::new());
+        World { nodes: [session("a"), session("b")], wire: Vec::new(), now: 0 }
+    }
+
     impl World {
         fn clock(&self, node: usize) -> i64 {
             i64::try_from(self.now).unwrap() + if node == 1 { AHEAD } else { 0 }
@@ -421,6 +464,27 @@ mod tests {
         let mut world = world(0);
         let took = world.run(0, |_, _| true);
         assert!((5_000..5_100).contains(&took), "{took} ms");
+    }
+
+    #[test]
+    fn a_node_that_is_cut_off_from_all_links_is_not_waited_for_until_the_deadline() {
+        let mut world = managed();
+        let took = world.run(1_000 * MS, |_, packet| packet.link != PRESENCE);
+        assert!((4_000..4_800).contains(&took), "{took} ms");
+        assert!(!world.link(0, 0).answered && !world.link(1, 1).answered);
+    }
+
+    #[test]
+    fn where_the_links_answer_nothing_goes_over_the_management_network() {
+        let mut world = managed();
+        let told = std::cell::Cell::new(0);
+        world.run(0, |_, packet| {
+            if packet.link == PRESENCE {
+                told.set(told.get() + 1);
+            }
+            false
+        });
+        assert!(told.get() <= 12, "{} packets", told.get());
     }
 
     #[test]

@@ -12,7 +12,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{getsockopt, sockopt};
 
 use crate::args::{Args, Node};
-use crate::session::{Sending, Session, TICK};
+use crate::session::{PRESENCE, Sending, Session, TICK};
 use crate::wire::{decode, encode};
 
 /// Of the headers of IP and UDP, in bytes.
@@ -51,7 +51,25 @@ impl Sockets {
                 }
             }
         }
+        sockets.open_presence(own, ports);
         sockets
+    }
+
+    /// Opens those of the management address, where that is no link's. They only save time: where they cannot be had, nothing is said.
+    fn open_presence(&mut self, own: &Node, ports: &[u16]) {
+        if own.links.iter().any(|link| link.address == own.address) {
+            return;
+        }
+        let mut busy = 0;
+        for (bit, port) in ports.iter().enumerate() {
+            let opened = UdpSocket::bind((own.address, *port))
+                .and_then(|socket| socket.set_nonblocking(true).map(|()| socket));
+            match opened {
+                Ok(socket) => self.open.push((PRESENCE, *port, socket)),
+                Err(_) => busy |= 1 << bit,
+            }
+        }
+        self.busy.insert(PRESENCE, busy);
     }
 
     fn problem(&mut self, said: String) {
@@ -64,16 +82,17 @@ impl Sockets {
     fn send(&mut self, nodes: &[Node], sending: &Sending) {
         let packet = &sending.packet;
         let Some(node) = nodes.get(sending.node) else { return };
-        let Some(link) = node.links.iter().find(|link| link.number == sending.link) else { return };
+        let Some(address) = address_of(node, sending.link) else { return };
         let own = self.open.iter().find(|(number, port, _)| (*number, *port) == (sending.link, packet.port));
         let Some((_, _, socket)) = own else { return };
         let mut shorter = *packet;
-        shorter.size = packet.size.saturating_sub(if packet.size > 0 { headers(link.address) } else { 0 });
-        let failed = socket.send_to(&encode(&shorter), (link.address, packet.port)).err();
+        shorter.size = packet.size.saturating_sub(if packet.size > 0 { headers(address) } else { 0 });
+        let failed = socket.send_to(&encode(&shorter), (address, packet.port)).err();
         // a full queue or a closed port is the network's doing; an answer of this machine's own firewall or routes is not
         let silent = [ErrorKind::WouldBlock, ErrorKind::ConnectionRefused];
-        if let Some(error) = failed.filter(|error| !silent.contains(&error.kind()) && packet.size == 0) {
-            self.problem(format!("cannot send to {} on link {}: {error}", link.address, link.number));
+        let told = packet.size == 0 && sending.link != PRESENCE;
+        if let Some(error) = failed.filter(|error| !silent.contains(&error.kind()) && told) {
+            self.problem(format!("cannot send to {address} on link {}: {error}", sending.link));
         }
     }
 
@@ -94,11 +113,9 @@ impl Sockets {
             }
             self.wait(due.saturating_sub(now));
             for (from, packet) in self.arrived(&mut bytes) {
-                let expected = args
-                    .nodes
-                    .get(usize::from(packet.from))
-                    .and_then(|node| node.links.iter().find(|link| link.number == packet.link));
-                if expected.is_none_or(|link| link.address != from) {
+                let expected =
+                    args.nodes.get(usize::from(packet.from)).and_then(|node| address_of(node, packet.link));
+                if expected != Some(from) {
                     continue;
                 }
                 if let Some(answer) = session.receive(&packet, crate::sockets::now(host), clock()) {
@@ -126,6 +143,12 @@ impl Sockets {
         }
         packets
     }
+}
+
+/// A node's address on a link, or on the management network.
+fn address_of(node: &Node, link: u8) -> Option<IpAddr> {
+    let found = node.links.iter().find(|other| other.number == link).map(|link| link.address);
+    found.or_else(|| (link == PRESENCE).then_some(node.address))
 }
 
 /// What the system knows by now of the largest packet on the way to an address; it does not tell for IPv6.

@@ -10,7 +10,8 @@ use crate::args::Node;
 /// How long a connection may take. A service that answers does so in a few milliseconds; a lost packet costs a second.
 const PATIENCE: Duration = Duration::from_secs(4);
 
-/// Begins; the result is a list for each node, in their order, of ports and why they could not be connected to.
+/// Begins, with a node's own ports or else these; the result is a list for each node, in their order, of ports and why they could not be
+/// connected to.
 pub(crate) fn begin(nodes: &[Node], ports: &[u16]) -> Vec<Vec<(u16, thread::JoinHandle<Option<String>>)>> {
     let connect = |address: SocketAddr| {
         thread::spawn(move || {
@@ -19,7 +20,10 @@ pub(crate) fn begin(nodes: &[Node], ports: &[u16]) -> Vec<Vec<(u16, thread::Join
     };
     nodes
         .iter()
-        .map(|node| ports.iter().map(|port| (*port, connect(SocketAddr::new(node.address, *port)))).collect())
+        .map(|node| {
+            let ports = node.tcp_ports.as_deref().unwrap_or(ports);
+            ports.iter().map(|port| (*port, connect(SocketAddr::new(node.address, *port)))).collect()
+        })
         .collect()
 }
 
