@@ -253,7 +253,7 @@ fn planned(plan: &Plan, wanted: &Wanted, seen: &Seen, forecast: &Forecast) -> Ou
         .with("members", members)
         .with("quorate", true)
         .with("config_version", forecast.config_version);
-    for warning in plan::warnings(wanted, &seen.candidate) {
+    for warning in plan::warnings(wanted, &seen.candidate, &seen.there) {
         outcome = outcome.warn(warning);
     }
     outcome

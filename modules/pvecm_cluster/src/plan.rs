@@ -434,12 +434,6 @@ fn versions(wanted: &Wanted, candidate: &Candidate, peer: &Peer) -> Vec<Reason> 
     if wanted.way.is_ssh() && !peer.tools.rsync {
         reasons.push(reason::no_rsync(&format!("'{name}'")));
     }
-    if let (Some(ours), Some(theirs)) = (candidate.tools.pve_major(), peer.tools.pve_major())
-        && ours != theirs
-    {
-        let ours = candidate.tools.pve.as_deref().unwrap_or_default();
-        reasons.push(reason::pve_differs(ours, name, peer.tools.pve.as_deref().unwrap_or_default()));
-    }
     if let (Some(ours), Some(theirs)) = (candidate.tools.join_api, peer.tools.join_api)
         && ours.abs_diff(theirs) > 1
     {
@@ -484,9 +478,22 @@ pub(crate) fn command(plan: &Plan, wanted: &Wanted, timeout: Duration) -> Comman
 }
 
 /// What a person should know although nothing stands in the way.
-pub(crate) fn warnings(wanted: &Wanted, candidate: &Candidate) -> Vec<String> {
+pub(crate) fn warnings(wanted: &Wanted, candidate: &Candidate, there: &There) -> Vec<String> {
     let mut networks = Vec::new();
     let mut warnings = Vec::new();
+    // Proxmox VE lets nodes of two major versions be in one cluster while it is being upgraded.
+    if let Some(peer) = there.peer()
+        && let (Some(ours), Some(theirs)) = (candidate.tools.pve_major(), peer.tools.pve_major())
+        && ours != theirs
+    {
+        let (ours, theirs) = (candidate.tools.pve.as_deref(), peer.tools.pve.as_deref());
+        warnings.push(format!(
+            "this node has Proxmox VE {} and '{}' has {}: a cluster of two major versions is for the time of an upgrade",
+            ours.unwrap_or_default(),
+            peer.view.node,
+            theirs.unwrap_or_default()
+        ));
+    }
     for (number, link) in &wanted.links {
         let Some((_, prefix)) = candidate.addresses.iter().find(|(address, _)| *address == link.address)
         else {

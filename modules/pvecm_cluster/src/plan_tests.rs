@@ -475,10 +475,6 @@ fn each_reason_in_the_cluster_not_to_join() {
             (|c| c.args.nodeid = Some(3), "nodeid 3 belongs to node 'pve3' of the cluster"),
             (|c| c.peer().tools.rsync = false, "rsync is not installed on 'pve1'"),
             (
-                |c| c.peer().tools.pve = Some("8.4.1".into()),
-                "this node has Proxmox VE 9.1.6 and 'pve1' has 8.4.1: both need the same major version",
-            ),
-            (
                 |c| c.peer().tools.join_api = Some(3),
                 "pvecm speaks join API version 1 on this node and 3 on 'pve1': they must not differ by more than 1",
             ),
@@ -677,7 +673,6 @@ fn all_reasons_at_once() {
             "link 0 has address '10.77.1.13', which node 'pve3' of the cluster uses",
             "nodeid 1 belongs to node 'pve1' of the cluster",
             "rsync is not installed on 'pve1'",
-            "this node has Proxmox VE 9.1.6 and 'pve1' has 8.0.3: both need the same major version",
             "pvecm speaks join API version 1 on this node and 3 on 'pve1': they must not differ by more than 1",
         ]
     );
@@ -758,13 +753,27 @@ fn the_commands() {
 }
 
 #[test]
+fn two_major_versions_are_told_and_may_join() {
+    let mut case = Case::joining();
+    assert_eq!(warnings(&case.wanted(), &case.candidate, &case.there), Vec::<String>::new());
+    case.peer().tools.pve = Some("8.4.1".into());
+    assert!(matches!(case.plan(), Ok(Plan::Join(_))));
+    assert_eq!(
+        warnings(&case.wanted(), &case.candidate, &case.there),
+        [
+            "this node has Proxmox VE 9.1.6 and 'pve1' has 8.4.1: a cluster of two major versions is for the time of an upgrade"
+        ]
+    );
+}
+
+#[test]
 fn two_links_in_one_network_are_told() {
     let mut case = Case::creating();
     case.args.links = vec![link("10.77.1.12"), link("10.77.0.12")];
-    assert_eq!(warnings(&case.wanted(), &case.candidate), Vec::<String>::new());
+    assert_eq!(warnings(&case.wanted(), &case.candidate, &case.there), Vec::<String>::new());
     case.candidate.addresses = vec![("10.77.0.12".parse().unwrap(), 16), ("10.77.1.12".parse().unwrap(), 16)];
     assert_eq!(
-        warnings(&case.wanted(), &case.candidate),
+        warnings(&case.wanted(), &case.candidate, &case.there),
         ["links 0 and 1 are in the same network: both fail when it does"]
     );
 }

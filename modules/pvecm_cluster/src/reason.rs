@@ -307,12 +307,6 @@ pub(crate) fn nodeid_taken(nodeid: u32, node: &str) -> Reason {
     lasting(format!("nodeid {nodeid} belongs to node '{node}' of the cluster"))
 }
 
-pub(crate) fn pve_differs(ours: &str, peer: &str, theirs: &str) -> Reason {
-    lasting(format!(
-        "this node has Proxmox VE {ours} and '{peer}' has {theirs}: both need the same major version"
-    ))
-}
-
 pub(crate) fn join_api_differs(ours: u32, peer: &str, theirs: u32) -> Reason {
     lasting(format!(
         "pvecm speaks join API version {ours} on this node and {theirs} on '{peer}': they must not differ by more than 1"
