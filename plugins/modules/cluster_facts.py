@@ -659,6 +659,10 @@ ansible_facts:
                   description: The state of this node's local resource manager. With V(active), losing quorum for a minute resets the node.
                   returned: always
                   type: str
+            root_second_factor:
+              description: Whether root@pam is asked for a second factor when it logs in by password.
+              returned: always
+              type: bool
             pmxcfs_online:
               description: The nodes that pmxcfs has in its group. It keeps the last ones while corosync does not run.
               returned: always

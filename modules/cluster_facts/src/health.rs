@@ -9,6 +9,7 @@ use cluster_state::ha::{self, Ha};
 use cluster_state::knet::{self, Latency, LinkStats, Stats, TotemStats};
 use cluster_state::qdevice::{self, Qdevice};
 use cluster_state::situation::{Evidence, Reading};
+use cluster_state::tfa;
 use cluster_state::validity::{self, Validity};
 use cluster_state::{StateError, certificates};
 use corosync_document::Document;
@@ -26,6 +27,7 @@ pub(crate) struct HealthObserved {
     events: Reading<Events>,
     clock: Reading<Clock>,
     ha: Reading<Ha>,
+    second_factor: Reading<bool>,
     /// None where the cluster has none.
     qdevice: Option<Reading<Qdevice>>,
     certificates: Vec<(&'static str, Result<Option<Validity>, String>)>,
@@ -42,6 +44,7 @@ pub(crate) fn observe(host: &dyn Host, evidence: &Evidence) -> HealthObserved {
         events: corosync_events::query(host),
         clock: clock::query(host),
         ha: ha::query(host),
+        second_factor: tfa::query(host, "root@pam"),
         qdevice: device.then(|| qdevice::query(host)),
         certificates: [certificates::NODE, certificates::CUSTOM, CA]
             .map(|file| (file, valid(host, file)))
@@ -69,6 +72,8 @@ pub(crate) struct HealthFacts {
     certificates: Vec<CertificateFacts>,
     qdevice: Option<Qdevice>,
     ha: Option<Ha>,
+    /// Whether root@pam is asked for a second factor.
+    root_second_factor: Option<bool>,
     /// The nodes that pmxcfs has in its own group.
     pmxcfs_online: Option<Vec<String>>,
     unix_time: i64,
@@ -139,6 +144,7 @@ pub(crate) fn facts(
             .collect(),
         qdevice: observed.qdevice.and_then(Result::ok),
         ha: observed.ha.ok(),
+        root_second_factor: observed.second_factor.ok(),
         pmxcfs_online: evidence.members.as_ref().ok().and_then(Option::as_ref).map(online),
         unix_time: observed.now,
         problems,
@@ -147,11 +153,12 @@ pub(crate) fn facts(
 
 fn problems(observed: &HealthObserved) -> Vec<String> {
     let certificates = observed.certificates.iter().filter_map(|(_, valid)| valid.as_ref().err().cloned());
-    let readings: [Option<&StateError>; 5] = [
+    let readings: [Option<&StateError>; 6] = [
         observed.stats.as_ref().and_then(|stats| stats.as_ref().err()),
         observed.events.as_ref().err(),
         observed.clock.as_ref().err(),
         observed.ha.as_ref().err(),
+        observed.second_factor.as_ref().err(),
         observed.qdevice.as_ref().and_then(|qdevice| qdevice.as_ref().err()),
     ];
     readings.into_iter().flatten().map(ToString::to_string).chain(certificates).collect()

@@ -60,6 +60,17 @@ fn a_certificate_that_has_expired() {
 }
 
 #[test]
+fn a_second_factor_is_told_and_its_secret_is_not() {
+    let found = health(&with_health(nodes::two_links()));
+    assert_eq!(found["root_second_factor"], false);
+    let factors = r#"{"users":{"root@pam":{"totp":[{"entry":"otpauth://totp/x?secret=NBSWY3DP"}]}}}"#;
+    let found =
+        health(&with_health(nodes::two_links()).dir("/etc/pve/priv").file("/etc/pve/priv/tfa.cfg", factors));
+    assert_eq!(found["root_second_factor"], true);
+    assert!(!found.to_string().contains("NBSWY3DP"));
+}
+
+#[test]
 fn the_qdevice_is_asked_where_the_cluster_has_one() {
     let stopped = recording!("qdevice_qnetd_stopped--corosync-qdevice-tool_-s--pve1");
     let host = with_health(nodes::two_links()).query("corosync-qdevice-tool -s", stopped.stdout);
