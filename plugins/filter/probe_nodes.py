@@ -17,6 +17,10 @@ options:
     type: list
     elements: dict
     required: true
+  ssh_ports:
+    description: The ports that sshd listens on, by name of the node. A node whose sshd does not listen on port 22 gets C(tcp_ports) of its own.
+    type: dict
+    default: {}
 """
 
 EXAMPLES = """
@@ -35,8 +39,9 @@ _value:
 """
 
 
-def probe_nodes(nodes):
-    """Name, address and links of each."""
+def probe_nodes(nodes, ssh_ports=None):
+    """Name, address and links of each, and its TCP ports where sshd has another than the usual one."""
+    ssh_ports = ssh_ports or {}
     return [
         {
             "name": node["name"],
@@ -44,9 +49,14 @@ def probe_nodes(nodes):
             "links": [
                 {"number": int(link.get("number", position)), "address": str(link["address"])} for position, link in enumerate(node["links"])
             ],
+            **_own_ports([int(port) for port in ssh_ports.get(node["name"]) or []]),
         }
         for node in nodes
     ]
+
+
+def _own_ports(ports):
+    return {"tcp_ports": [ports[0], 8006]} if ports and 22 not in ports else {}
 
 
 class FilterModule:

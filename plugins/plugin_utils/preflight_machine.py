@@ -1,59 +1,30 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a node's own networks, services and leftovers tell before it becomes part of a cluster."""
+"""What a node itself tells before it becomes part of a cluster: room, programs, root's login, services, clock, firewalls, bridges."""
 
 from __future__ import annotations
-
-import ipaddress
 
 from ansible_collections.pve.cluster.plugins.plugin_utils.findings import ERROR, WARNING, finding
 
 
-def machine_findings(host, limits, bridges):
-    """Of one node."""
+def said(host, what):
+    """The values of each line `local WHAT VALUE..` that the node's probe printed, as lists of words."""
+    lines = [line.split() for line in host.get("local") or []]
+    return [words[1:] for words in lines if words and words[0] == what]
+
+
+def machine_findings(host, limits, bridges, joins):
+    """Of one node. `joins` says whether any node is to join the cluster."""
     facts = host["facts"]
     if not (facts.get("versions") or {}).get("pve"):
         return
-    networks = _networks(host)
-    yield from _of_networks(networks)
     yield from _of_services(facts)
-    yield from _of_what_a_join_drops(host)
-    lines = [line.split() for line in host.get("local") or []]
-    for what, *values in lines:
-        yield from _LINES[what](values, networks, limits)
-    # a node that did not say has not been looked at
-    if lines:
-        present = {values[0] for what, *values in lines if what == "bridge"}
-        for bridge in bridges:
-            if bridge not in present:
-                yield finding(
-                    "bridge-missing", WARNING, f"the bridge {bridge} is not there",
-                    "configure it in /etc/network/interfaces, or set preflight_bridges",
-                )
-
-
-def _networks(host):
-    """By number of the link: the interface and network of this node's address."""
-    own = {entry["address"]: entry for entry in host["facts"].get("addresses") or [] if "prefix" in entry}
-    found = {}
-    for position, link in enumerate(host["node"]["links"]):
-        entry = own.get(str(link["address"]))
-        if entry:
-            network = ipaddress.ip_network(f"{entry['address']}/{entry['prefix']}", strict=False)
-            found[link.get("number", position)] = (entry["interface"], network)
-    return found
-
-
-def _of_networks(networks):
-    owners = {}
-    for number, (_interface, network) in sorted(networks.items()):
-        owners.setdefault(network, []).append(str(number))
-    for network, numbers in owners.items():
-        if len(numbers) > 1:
-            yield finding(
-                "links-on-one-network", ERROR, f"the links {' and '.join(numbers)} are both on {network}, and fail together",
-                "give each link a network of its own",
-            )
+    yield from _of_clock(facts)
+    yield from _of_disk(host, limits)
+    yield from _of_programs(host)
+    yield from _of_root(host)
+    yield from _of_firewalls(host, joins)
+    yield from _of_bridges(host, bridges)
 
 
 def _of_services(facts):
@@ -63,94 +34,71 @@ def _of_services(facts):
             yield finding(
                 "service", WARNING, f"the service {service} is {state}", f"see 'journalctl -u {service}' on it", measured=state, limit="active"
             )
+
+
+def _of_clock(facts):
     clock = (facts.get("health") or {}).get("clock")
     if clock and not clock["synchronised"]:
         yield finding(
             "clock", WARNING, "its clock is not synchronised",
-            "see 'chronyc sources'" if clock["service_enabled"] else "install and enable chrony",
+            "see 'chronyc sources' or 'timedatectl timesync-status' on it" if clock["service_enabled"] else "install and enable chrony",
         )
 
 
-def _of_what_a_join_drops(host):
-    resources = ((host["facts"].get("health") or {}).get("ha") or {}).get("resources") or []
-    if host["joins"] and resources:
+def _of_disk(host, limits):
+    for values in said(host, "disk"):
+        free = int(values[0])
+        if free < limits["free_mib"]:
+            yield finding(
+                "disk-space", ERROR, f"only {free} MiB are free for the cluster's database in /var/lib/pve-cluster", "free some space",
+                measured=free, limit=limits["free_mib"],
+            )
+
+
+def _of_programs(host):
+    for values in said(host, "missing"):
+        yield finding("program-missing", ERROR, f"{values[0]} is not installed, and pvecm joins with it", f"run 'apt install {values[0]}' on it")
+
+
+def _of_root(host):
+    for values in said(host, "locked"):
         yield finding(
-            "ha-resources", ERROR, f"it has HA resources ({', '.join(resources)}), and joining would drop them",
-            "remove them, or make this node the one that creates the cluster",
+            "root-key", ERROR, f"{values[0]} is damaged or behind a passphrase, and pvecm joins with it",
+            "put a key pair without a passphrase in its place, or remove it to have one made",
         )
-
-
-def _disk(values, _networks, limits):
-    free = int(values[0])
-    if free < limits["free_mib"]:
+    sshd = {values[0]: values[1] for values in said(host, "sshd") if len(values) == 2}
+    if sshd.get("permitrootlogin") in ("no", "forced-commands-only"):
         yield finding(
-            "disk-space", ERROR, f"only {free} MiB are free for the cluster's database in /var/lib/pve-cluster", "free some space",
-            measured=free, limit=limits["free_mib"],
+            "root-login", ERROR, f"its sshd has PermitRootLogin {sshd['permitrootlogin']}, and the nodes of a cluster log in to each other as root",
+            "set PermitRootLogin prohibit-password in /etc/ssh/sshd_config.d", measured=sshd["permitrootlogin"], limit="prohibit-password",
+        )
+    if sshd.get("pubkeyauthentication") == "no":
+        yield finding(
+            "root-login", ERROR, "its sshd has PubkeyAuthentication no, and the nodes of a cluster log in to each other by key",
+            "set PubkeyAuthentication yes in /etc/ssh/sshd_config.d", measured="no", limit="yes",
         )
 
 
-def _replication(values, _networks, _limits):
-    yield finding(
-        "replication", ERROR, f"it has replication jobs ({', '.join(values)}), and joining would drop them", "remove them, and make them anew after the join"
-    )
+def _of_firewalls(host, joins):
+    if said(host, "firewall") and host.get("through") and joins:
+        yield finding(
+            "firewall", WARNING, "the firewall of Proxmox VE is on in its /etc/pve/firewall/cluster.fw, and will be on the joining nodes too",
+            "let the controller and all nodes in on TCP 22 and 8006 there: by a rule, or by the IP set 'management'",
+        )
+    for values in said(host, "drops_input"):
+        yield finding(
+            "other-firewall", WARNING, f"its firewall table '{' '.join(values)}' drops what no rule lets in",
+            "let the other nodes in on UDP 5405-5412 and TCP 22, 8006, 3128 and 60000-60050, or use the firewall of Proxmox VE alone",
+        )
 
 
-def _ceph(_values, _networks, _limits):
-    yield finding(
-        "ceph", WARNING, "it has a Ceph configuration of its own, which joining would drop", "make sure that it is the one of the cluster, or remove it"
-    )
-
-
-def _bond(values, networks, _limits):
-    bond, mode, *rate = values
-    for number, (interface, _network) in networks.items():
-        # a bond may be below the bridge or VLAN that has the address
-        if interface != bond and not interface.startswith(f"{bond}."):
-            continue
-        if mode.startswith("balance-"):
+def _of_bridges(host, bridges):
+    # a node that did not say has not been looked at
+    if not host.get("local"):
+        return
+    present = {values[0] for values in said(host, "bridge")}
+    for bridge in bridges:
+        if bridge not in present:
             yield finding(
-                "bond-mode", WARNING, f"link {number} is on {bond}, a bond in mode {mode}", "use active-backup, or one corosync link for each interface",
-                link=number, measured=mode,
+                "bridge-missing", WARNING, f"the bridge {bridge} is not there", "configure it in /etc/network/interfaces, or set preflight_bridges"
             )
-        elif mode == "802.3ad" and rate == ["slow"]:
-            yield finding(
-                "bond-rate", WARNING, f"link {number} is on {bond}, whose bond-lacp-rate is slow: a failure is noticed after up to 90 s",
-                "set bond-lacp-rate fast, here and on the switch", link=number, measured="slow", limit="fast",
-            )
-
-
-def _migration(values, networks, _limits):
-    yield from _shared("migration-network", "guests are migrated over", values[0], networks)
-
-
-def _storage(values, networks, _limits):
-    name, server = values
-    yield from _shared("storage-network", f"the storage {name} is reached over", server, networks)
-
-
-def _shared(identity, what, place, networks):
-    try:
-        other = ipaddress.ip_network(place, strict=False)
-    except ValueError:
-        return  # a name, of which the network cannot be told
-    for number, (_interface, network) in networks.items():
-        if other.version == network.version and other.overlaps(network):
-            yield finding(
-                identity, WARNING, f"{what} {network}, the network of link {number}",
-                "give corosync a network of its own: its packets must not wait behind others", link=number, measured=place,
-            )
-
-
-def _nothing(_values, _networks, _limits):
-    return ()
-
-
-_LINES = {
-    "disk": _disk,
-    "replication": _replication,
-    "ceph": _ceph,
-    "bond": _bond,
-    "migration": _migration,
-    "storage": _storage,
-    "bridge": _nothing,
-}

@@ -9,6 +9,7 @@ from ansible_collections.pve.cluster.plugins.plugin_utils.findings import ERROR,
 LIMITS = {
     "latency_warning_ms": 2.0,
     "latency_error_ms": 5.0,
+    "jitter_warning_ms": 2.0,
     "loss_error_percent": 5.0,
     "clock_warning_ms": 100.0,
     "clock_error_ms": 5000.0,
@@ -59,6 +60,7 @@ def _of_link(name, link, limits):
             measured=link["silent_ports"], limit=[], **where,
         )
     yield from _of_latency(name, link, limits, where)
+    yield from _of_jitter(name, link, limits, where)
     if link["loss_percent"]:
         severity = ERROR if link["loss_percent"] >= limits["loss_error_percent"] else WARNING
         yield finding(
@@ -102,6 +104,16 @@ def _of_latency(name, link, limits, where):
         f"link {link['number']} to {name} has a latency of {median:g} ms (jitter {link['latency']['jitter']:g} ms), from {limit:g} ms is too much",
         "give corosync a network of its own, near and without load", measured=median, limit=limit, **where,
     )
+
+
+def _of_jitter(name, link, limits, where):
+    jitter = link["latency"]["jitter"] if link["latency"] else 0
+    if jitter >= limits["jitter_warning_ms"]:
+        yield finding(
+            "jitter", WARNING, f"round trips to {name} on link {link['number']} differ by {jitter:g} ms from one to the next",
+            "look for load on that network and on both nodes: corosync waits for the slowest packet", measured=jitter, limit=limits["jitter_warning_ms"],
+            **where,
+        )
 
 
 def _of_clock(peer, limits):

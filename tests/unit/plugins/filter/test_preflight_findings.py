@@ -9,13 +9,17 @@ import unittest
 from ansible_collections.pve.cluster.plugins.filter.preflight_findings import preflight_findings
 
 
-def host(name="pve1", last=1, joins=True, unreached=(), **facts):
+def host(name="pve1", last=1, joins=True, lookups=(), local=(), **facts):
     """A host that nothing stands in the way of, but for what is given."""
     return {
-        "node": {"name": name, "links": [{"number": 0, "address": f"10.77.1.{last}"}]},
+        "node": {
+            "name": name, "fqdn": f"{name}.lab.local", "address": f"10.77.0.{last}", "nodeid": None,
+            "links": [{"number": 0, "address": f"10.77.1.{last}"}],
+        },
         "joins": joins,
-        "creates": not joins,
-        "unreached": list(unreached),
+        "through": not joins,
+        "lookups": list(lookups),
+        "local": list(local),
         "facts": {
             "situation": "standalone",
             "reasons": [],
@@ -64,20 +68,14 @@ class PreflightFindings(unittest.TestCase):
             "pve-missing", "Proxmox VE is not installed", "install it, or take the host out of the inventory",
             host(versions={"pve": None}, situation="not_installed"),
         )
-        self.one("pve-version", "Proxmox VE 7.4 is not known to work", "upgrade it to 8 or 9", host(versions={"pve": "7.4"}))
+        for version in ("7.4-3", "10.0.1"):
+            self.one(
+                "pve-version", f"Proxmox VE {version} is not known to work", "upgrade it to 8 or 9, or use a newer release of this collection",
+                host(versions={"pve": version}),
+            )
         self.one(
             "mixed-versions", "the nodes run different major versions of Proxmox VE (8: pve2; 9: pve1)",
             "upgrade the older nodes first", host(), host("pve2", 2, versions={"pve": "8.4.1"}),
-        )
-
-    def test_join_protocols(self):
-        def at(version, **more):
-            return host(versions={"pve": "9.2.11", "join_api": version}, **more)
-
-        self.assertEqual(preflight_findings([at(1), at(2, name="pve2", last=2)], "lab"), [])
-        self.one(
-            "join-api", "the nodes join by different versions of the protocol (1: pve1; 3: pve2)", "upgrade the older nodes first",
-            at(1), at(3, name="pve2", last=2),
         )
 
     def test_host_name(self):
@@ -129,11 +127,6 @@ class PreflightFindings(unittest.TestCase):
             "link-address", "the address 10.77.1.1 of link 0 is not on this node",
             "configure the network, or correct the inventory", host(addresses=[{"address": "10.77.0.1"}]),
         )
-
-    def test_lookups(self):
-        lines = ["forward pve2", "loopback pve1", "reverse 10.77.0.2"]
-        found = preflight_findings([host(unreached=lines)], "lab")
-        self.assertEqual([f["id"] for f in found], ["lookup", "loopback", "reverse-lookup"])
 
     def test_all_findings_of_all_nodes_come_at_once(self):
         hosts = [host(guests=[{"vmid": 100}], nodename="x"), host("pve2", 2, addresses=[])]

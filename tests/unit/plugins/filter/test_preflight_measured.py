@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What measurements and the machines themselves tell before a formation: one case a finding, texts whole."""
+"""What measurements tell before a formation: one case a finding, texts whole."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import unittest
 
 from ansible_collections.pve.cluster.plugins.filter.preflight_findings import preflight_findings
 from ansible_collections.pve.cluster.plugins.filter.probe_nodes import probe_nodes
+from ansible_collections.pve.cluster.plugins.filter.probe_summary import probe_summary
 
 from .test_preflight_findings import host
 
@@ -51,6 +52,13 @@ class Measured(unittest.TestCase):
         )
         self.assertEqual(self.found(link(latency=slow(5.25)), limits={"latency_warning_ms": 6.0, "latency_error_ms": 7.0}), [])
 
+    def test_jitter(self):
+        uneven = {**slow(1.0), "jitter": 2.5}
+        self.assertEqual(
+            self.found(link(latency=uneven)), ["warning jitter: round trips to pve2 on link 0 differ by 2.5 ms from one to the next"]
+        )
+        self.assertEqual(self.found(link(latency=uneven), limits={"jitter_warning_ms": 3.0}), [])
+
     def test_loss(self):
         self.assertEqual(self.found(link(loss_percent=2.0)), ["warning loss: link 0 to pve2 loses 2 % of 50 packets"])
         self.assertEqual(self.found(link(loss_percent=8.0)), ["error loss: link 0 to pve2 loses 8 % of 50 packets"])
@@ -91,88 +99,6 @@ class Measured(unittest.TestCase):
         self.assertEqual(self.found(link(loss_percent=8.0, clock_offset=9000.0), waive=["loss", "clock-offset"]), [])
 
 
-class Machine(unittest.TestCase):
-    """Of the machine itself."""
-
-    maxDiff = None
-
-    def found(self, *lines, joins=True, bridges=(), **facts):
-        """`severity id: message` of what these lines come to."""
-        one = host(joins=joins, **facts)
-        one["local"] = list(lines)
-        return [f"{f['severity']} {f['id']}: {f['message']}" for f in preflight_findings([one], "lab", bridges=bridges)]
-
-    def addresses(self, *entries):
-        """Addresses as the facts have them."""
-        return [{"interface": interface, "address": address, "prefix": 24} for interface, address in entries]
-
-    def test_nothing(self):
-        self.assertEqual(self.found("disk 4000", "bridge vmbr0", "bond bond0 active-backup", bridges=["vmbr0"]), [])
-
-    def test_disk_bridge_and_what_a_join_drops(self):
-        self.assertEqual(
-            self.found("disk 511", "replication 100-0 101-0", "ceph", bridges=["vmbr0"]),
-            [
-                "error disk-space: only 511 MiB are free for the cluster's database in /var/lib/pve-cluster",
-                "error replication: it has replication jobs (100-0, 101-0), and joining would drop them",
-                "warning ceph: it has a Ceph configuration of its own, which joining would drop",
-                "warning bridge-missing: the bridge vmbr0 is not there",
-            ],
-        )
-
-    def test_networks_that_are_shared(self):
-        own = self.addresses(("eth1", "10.77.1.1"))
-        self.assertEqual(
-            self.found("migration 10.77.0.0/16", "storage backup 10.77.1.99", "storage far nas.example", addresses=own),
-            [
-                "warning migration-network: guests are migrated over 10.77.1.0/24, the network of link 0",
-                "warning storage-network: the storage backup is reached over 10.77.1.0/24, the network of link 0",
-            ],
-        )
-
-    def test_bonds(self):
-        own = self.addresses(("bond0.20", "10.77.1.1"))
-        self.assertEqual(
-            self.found("bond bond0 balance-rr", "bond bond1 balance-rr", addresses=own),
-            ["warning bond-mode: link 0 is on bond0, a bond in mode balance-rr"],
-        )
-        self.assertEqual(
-            self.found("bond bond0 802.3ad slow", addresses=own),
-            ["warning bond-rate: link 0 is on bond0, whose bond-lacp-rate is slow: a failure is noticed after up to 90 s"],
-        )
-        self.assertEqual(self.found("bond bond0 802.3ad fast", addresses=own), [])
-
-    def test_two_links_on_one_network_and_both_families(self):
-        one, two = host(addresses=self.addresses(("eth1", "10.77.1.1"), ("eth2", "10.77.1.101"))), host("pve2", 2)
-        one["node"]["links"].append({"number": 1, "address": "10.77.1.101"})
-        two["node"]["links"] = [{"number": 0, "address": "fd00::2"}]
-        two["facts"]["addresses"] = [{"interface": "eth1", "address": "fd00::2", "prefix": 64}]
-        self.assertEqual(
-            [f"{f['id']} {f['node']}: {f['message']}" for f in preflight_findings([one, two], "lab")],
-            [
-                "links-on-one-network pve1: the links 0 and 1 are both on 10.77.1.0/24, and fail together",
-                "address-family None: link 0 has addresses of both families (IPv4: pve1; IPv6: pve2)",
-            ],
-        )
-
-    def test_health(self):
-        health = {"clock": {"synchronised": False, "service_enabled": True}, "ha": {"resources": ["vm:100"], "master": None, "lrm": None}}
-        self.assertEqual(
-            self.found(health=health, services={"pveproxy": {"state": "failed"}}),
-            [
-                "error ha-resources: it has HA resources (vm:100), and joining would drop them",
-                "warning service: the service pveproxy is failed",
-                "warning clock: its clock is not synchronised",
-            ],
-        )
-        self.assertEqual(self.found(health={**health, "clock": None}, joins=False), [])
-
-    def test_join_protocol(self):
-        hosts = [host(versions={"pve": "9.2.11", "join_api": 1}), host("pve2", 2, versions={"pve": "9.2.11", "join_api": 2})]
-        found = preflight_findings(hosts, "lab")
-        self.assertEqual([f["message"] for f in found], ["the nodes join by different versions of the protocol (1: pve1; 2: pve2)"])
-
-
 class ProbeNodes(unittest.TestCase):
     """Nodes as the module takes them."""
 
@@ -182,6 +108,40 @@ class ProbeNodes(unittest.TestCase):
             probe_nodes(nodes),
             [{"name": "a", "address": "10.0.0.1", "links": [{"number": 0, "address": "10.1.0.1"}, {"number": 1, "address": "10.2.0.1"}]}],
         )
+
+    def test_an_sshd_that_listens_elsewhere(self):
+        nodes = [{"name": name, "address": "10.0.0.1", "links": []} for name in "abc"]
+        found = probe_nodes(nodes, {"a": ["22", "2222"], "b": ["2222"], "c": []})
+        self.assertEqual([node.get("tcp_ports") for node in found], [None, [2222, 8006], None])
+
+
+class ProbeSummary(unittest.TestCase):
+    """What somebody who waits is told."""
+
+    maxDiff = None
+
+    def test_some_that_do_not_answer(self):
+        silent = link(answered=False, latency=None, loss_percent=None, largest=None)
+        open_port, closed = {"port": 22, "problem": None}, {"port": 22, "problem": "refused"}
+        measured = {
+            "seconds": 3.2,
+            "peers": [
+                {"name": "pve2", "links": [link(), link(number=1)], "tcp": [open_port]},
+                {"name": "pve3", "links": [silent, link(number=1, latency=slow(1.5), loss_percent=2.0, largest=1400)], "tcp": [closed]},
+            ],
+        }
+        self.assertEqual(
+            probe_summary(measured),
+            [
+                "link 0: 1 of 2 nodes answer, not pve3, latency 0.2 to 0.2 ms, loss up to 0 %, packets of 1500 bytes pass",
+                "link 1: 2 of 2 nodes answer, latency 0.2 to 1.5 ms, loss up to 2 %, packets of 1400 bytes pass",
+                "TCP port 22: open on 1 of 2 nodes, not on pve3 (refused)",
+                "measured in 3.2 s",
+            ],
+        )
+
+    def test_nobody(self):
+        self.assertEqual(probe_summary({"peers": []}), [])
 
 
 if __name__ == "__main__":

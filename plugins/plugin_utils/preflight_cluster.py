@@ -1,0 +1,134 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What all nodes together tell, and whether there is room for those that join in a cluster that exists."""
+
+from __future__ import annotations
+
+import ipaddress
+
+from ansible_collections.pve.cluster.plugins.plugin_utils.findings import ERROR, WARNING, finding
+from ansible_collections.pve.cluster.plugins.plugin_utils.preflight_names import spelled
+
+
+def cluster_findings(hosts, environment):
+    """Of all nodes together."""
+    if environment == "production" and len(hosts) < 3:
+        yield finding(
+            "too-few-nodes", ERROR, f"a cluster of {len(hosts)} nodes cannot lose one, and cluster_environment is 'production'",
+            "add nodes, or set cluster_environment to 'development'", measured=len(hosts), limit=3,
+        )
+    yield from _of_majors(hosts)
+    yield from _of_families(hosts)
+
+
+def _of_majors(hosts):
+    majors = {}
+    for host in hosts:
+        version = versions(host).get("pve")
+        if version:
+            majors.setdefault(version.split(".")[0], []).append(host["node"]["name"])
+    if len(majors) > 1:
+        mixed = "; ".join(f"{major}: {', '.join(names)}" for major, names in sorted(majors.items()))
+        yield finding(
+            "mixed-versions", WARNING, f"the nodes run different major versions of Proxmox VE ({mixed})", "upgrade the older nodes first",
+            measured=sorted(majors), limit="one major version",
+        )
+
+
+def _of_families(hosts):
+    """A link is IPv4 on all nodes or IPv6 on all."""
+    families = {}
+    for host in hosts:
+        for position, link in enumerate(host["node"]["links"]):
+            version = ipaddress.ip_address(str(link["address"])).version
+            families.setdefault(link.get("number", position), {}).setdefault(version, []).append(host["node"]["name"])
+    for number, found in sorted(families.items()):
+        if len(found) > 1:
+            said = "; ".join(f"IPv{version}: {', '.join(names)}" for version, names in sorted(found.items()))
+            yield finding(
+                "address-family", ERROR, f"link {number} has addresses of both families ({said})", "give all nodes addresses of one family on it",
+                link=number,
+            )
+
+
+def versions(host):
+    """What is installed, by program."""
+    return host["facts"].get("versions") or {}
+
+
+def join_findings(host, through):
+    """Of one node that is to join through another."""
+    if through is None or not host["joins"] or host["facts"]["membership"] == "member":
+        return
+    yield from _of_protocol(host, through)
+    if through["facts"]["membership"] == "member":
+        yield from _of_room(host, through)
+
+
+# Proxmox VE's join code accepts from the other side its own protocol, any newer one, and the one before its own
+# (JOIN_API_AGE_AS_CLUSTER and JOIN_API_AGE_AS_JOINEE in PVE/Cluster/Setup.pm).
+_AGE = 1
+
+
+def _of_protocol(host, through):
+    own, other = versions(host).get("join_api"), versions(through).get("join_api")
+    if own is None or other is None or abs(own - other) <= _AGE:
+        return
+    older = host if own < other else through
+    yield finding(
+        "join-api", ERROR, f"it joins by version {own} of the protocol, '{through['node']['name']}' by {other}, and they accept one version less than their own",
+        f"upgrade {older['node']['name']} first", peer=through["node"]["name"], measured=own, limit=other,
+    )
+
+
+def _of_room(host, through):
+    """The same as M(pve.cluster.pvecm_cluster) would refuse when it is too late for the nodes before it."""
+    node, name = host["node"], host["node"]["name"]
+    listed = through["facts"].get("nodelist") or []
+    wanted = {int(link.get("number", position)): spelled(link["address"]) for position, link in enumerate(node["links"])}
+    numbers = sorted({int(number) for one in listed for number in one["links"]})
+    if listed and numbers != sorted(wanted):
+        yield finding(
+            "links-differ", ERROR, f"the inventory gives it the links {sorted(wanted)}, the cluster has {numbers}",
+            "give every node exactly the links of the cluster, or change the cluster's first", measured=sorted(wanted), limit=numbers,
+        )
+    for other in listed:
+        if other["name"] == name:
+            yield finding(
+                "name-listed", ERROR, f"the cluster lists a node named '{name}' already",
+                f"if it is this node, reinstalled, remove it first with 'pvecm delnode {name}' on '{through['node']['name']}'",
+                peer=through["node"]["name"],
+            )
+            continue
+        if node.get("nodeid") and str(other["nodeid"]) == str(node["nodeid"]):
+            yield finding(
+                "nodeid-taken", ERROR, f"nodeid {node['nodeid']} belongs to node '{other['name']}' of the cluster",
+                "give it another node_id, or none to get a free one", peer=other["name"], measured=int(node["nodeid"]),
+            )
+        theirs = {spelled(address) for address in other["links"].values()}
+        for number, address in sorted(wanted.items()):
+            if address in theirs:
+                yield finding(
+                    "address-taken", ERROR, f"link {number} has address '{address}', which node '{other['name']}' of the cluster uses",
+                    "correct the inventory", peer=other["name"], link=number, measured=address,
+                )
+
+
+def joined_findings(through, joining):
+    """Of the node that others join through, when its cluster exists: whether the cluster is in a state in which a join is safe."""
+    facts = through["facts"]
+    if not joining or facts["membership"] != "member":
+        return
+    seen = {member["name"] for member in facts.get("members") or []}
+    offline = sorted(node["name"] for node in facts.get("nodelist") or [] if node["name"] not in seen)
+    # where corosync does not run nobody is seen, and that is said as the node's situation
+    if seen and offline:
+        yield finding(
+            "member-offline", ERROR, f"members of the cluster are not online ({', '.join(offline)}), and would miss the new corosync.conf",
+            "start them, or remove them first", measured=offline,
+        )
+    if (facts.get("health") or {}).get("qdevice"):
+        yield finding(
+            "qdevice", ERROR, "the cluster has a QDevice, with which no node may join",
+            "remove it first ('pvecm qdevice remove') and set it up again afterwards",
+        )
