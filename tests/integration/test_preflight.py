@@ -1,115 +1,39 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Everything that is checked before a formation, made wrong on purpose on real nodes: found, worded, and nothing is touched.
+"""Everything that is checked before a formation, made wrong on purpose on real nodes: found, worded, and nothing is touched."""
 
-What a lab node cannot have (a bond, another wall clock) is wrong in what the node's own programs answer.
-"""
-
-import base64
 import json
-import subprocess
-import tempfile
-import unittest
-from contextlib import contextmanager
-from pathlib import Path
 
-from harness import Inventory, fresh, lab, on, play, state
-
-THREE = ["pve1", "pve2", "pve3"]
-# All lab nodes share the machine's clock, which nothing keeps right, and its processors, which may be busy.
-LAB_LIMITS = {
-    "preflight_waive": ["clock", "bridge-missing", "loss"],
-    "preflight_latency_warning_ms": 15,
-    "preflight_latency_error_ms": 30,
-    "preflight_jitter_warning_ms": 1000,
-}
-
-
-@contextmanager
-def wrong(node, make, mend):
-    """Something is wrong on a node for a while."""
-    on(node, make)
-    try:
-        yield
-    finally:
-        on(node, mend)
-
-
-@contextmanager
-def edited(node, file, sed):
-    """A file of a node has other contents for a while."""
-    kept = f"/root/kept{file.replace('/', '-')}"
-    with wrong(node, f"cp {file} {kept} && sed -i {sed} {file}", f"cat {kept} > {file}; rm {kept}"):
-        yield
-
-
-def put(path, text, mode="0644"):
-    """A shell command that writes a file, whatever is in it."""
-    return f"echo {base64.b64encode(text.encode()).decode()} | base64 -d > {path} && chmod {mode} {path}"
-
-
-def entry(inventory, number, **values):
-    """The inventory, in which an entry of cluster_nodes has other values, and link 0 may be in any network."""
-    file = inventory.folder / "group_vars/matrix_cluster.yml"
-    group = json.loads(file.read_text())
-    group["cluster_nodes"][number - 1].update(values)
-    file.write_text(json.dumps({**group, "corosync_network": None}))
-    return inventory
-
-
-class Lab(unittest.TestCase):
-    """What the cases share."""
-
-    maxDiff = None
-
-    @classmethod
-    def setUpClass(cls):
-        cls.folder = Path(tempfile.mkdtemp(prefix="preflight-"))
-        cls.file = cls.folder / "findings.json"
-        cls.prepare()
-
-    @classmethod
-    def prepare(cls):
-        """Fresh nodes, as phase 1 leaves them."""
-        fresh(3, key=True)
-        run = play(Inventory(3), "cluster-init.yml", "--tags", "phase1")
-        assert run.rc == 0, run.output
-
-    def found(self, inventory=None, **variables):
-        """The run and its findings as `severity id node peer link`."""
-        self.file.unlink(missing_ok=True)
-        given = {**LAB_LIMITS, "preflight_output_file": str(self.file), **variables}
-        run = play(inventory or Inventory(3), "cluster-preflight.yml", "-e", json.dumps(given))
-        self.assertTrue(self.file.exists(), run.output)
-        self.output = run.output
-        self.findings = json.loads(self.file.read_text())["findings"]
-        short = [(one["severity"], one["id"], one["node"], one["peer"], one["link"]) for one in self.findings]
-        self.assertEqual(run.rc == 0, not any(severity == "error" for severity, *_ in short), run.output)
-        self.assertEqual(set(run.changed().values()), {0}, run.output)
-        for one in self.findings:
-            self.assertIn(f"{one['message']}: {one['remedy']} [{one['id']}]", run.output.replace("\\n", "\n").replace('\\"', '"'))
-        return short
-
-    def said(self, identity):
-        """The words of a finding that was found."""
-        return [one["message"] for one in self.findings if one["id"] == identity]
-
-    def finds(self, wanted, *words, inventory=None, **variables):
-        """These findings and no others are found; `words` are what they say."""
-        self.assertEqual(sorted(self.found(inventory, **variables), key=str), sorted(wanted, key=str))
-        self.assertEqual([word for word in words if not any(word in one["message"] for one in self.findings)], [], self.findings)
+from harness import Inventory, fresh, lab, on, play
+from preflight_cases import LAB_LIMITS, THREE, Lab, edited, entry, put, wrong
 
 
 class Preflight(Lab):
     """Standalone nodes. Each case undoes what it did."""
 
     def test_10_nodes_that_are_ready_and_stay_untouched(self):
-        before = {name: state(name) for name in THREE}
         self.finds([])
         for line in ("link 0: 2 of 2 nodes answer", "TCP port 22: open on 2 of 2 nodes", "TCP port 8006: open on 2 of 2 nodes"):
             self.assertEqual(self.output.count(line), 3, self.output)
         for name in THREE:
-            self.assertEqual(before[name], state(name), f"{name} was touched")
             self.assertEqual(on(name, "ss -Huan sport ge 5405 and sport le 5412"), "", "a socket was left open")
+
+    def test_02_the_controllers_key(self):
+        run = play(Inventory(3), "cluster-init.yml", "--tags", "phase1", "-e", "ssh_preparation_public_key_file=/nowhere.pub")
+        self.assertEqual(run.rc, 2, run.output)
+        self.assertIn(
+            "cannot prepare ssh of node 'pve1': the controller's public key '/nowhere.pub' cannot be read: name its file in "
+            "ssh_preparation_public_key_file, or give the key itself in ssh_preparation_public_key (that of an agent is what 'ssh-add -L' prints), "
+            "or make a pair with 'ssh-keygen -t ed25519'", run.output,
+        )
+        # Ansible knows more than one way to say which key it is to use
+        inventory = Inventory(3)
+        hosts = json.loads((inventory.folder / "hosts.yml").read_text())
+        key = hosts["all"]["vars"].pop("ansible_ssh_private_key_file")
+        (inventory.folder / "hosts.yml").write_text(json.dumps(hosts))
+        for words in (("-e", f"ansible_private_key_file={key}"), ("--private-key", key)):
+            with self.subTest(words=words):
+                run = play(inventory, "cluster-init.yml", "--tags", "phase1", *words)
+                self.assertEqual((run.rc, set(run.changed().values())), (0, {0}), run.output)
 
     def test_11_a_run_without_any_node_of_the_cluster_is_no_success(self):
         inventory = Inventory(3)
@@ -134,22 +58,6 @@ class Preflight(Lab):
         self.assertEqual(
             [one["remedy"] for one in self.findings], ["see 'chronyc sources' or 'timedatectl timesync-status' on it", "install and enable chrony"]
         )
-
-    def test_13_a_clock_that_is_wrong(self):
-        library = self.folder / "skewed_clock.so"
-        subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", library, Path(__file__).with_name("skewed_clock.c")], check=True)
-        for number, part in enumerate(base64.b64encode(library.read_bytes())[at : at + 60_000] for at in range(0, 120_000, 60_000)):
-            on("pve3", f"printf %s '{part.decode()}' {'>' if number == 0 else '>>'} /root/skew.base64")
-        on("pve3", "base64 -d /root/skew.base64 > /root/skew.so; rm /root/skew.base64")
-        for milliseconds, severity in ((-250, "warning"), (9000, "error")):
-            preload = f"1i export LD_PRELOAD=/root/skew.so SKEW_MS={milliseconds}"
-            with self.subTest(milliseconds=milliseconds), edited("pve3", "/root/.bashrc", f"'{preload}'"):
-                pairs = [("pve1", "pve3"), ("pve2", "pve3"), ("pve3", "pve1"), ("pve3", "pve2")]
-                self.finds([(severity, "clock-offset", one, other, None) for one, other in pairs])
-                for one in self.findings:
-                    expected = milliseconds if one["peer"] == "pve3" else -milliseconds
-                    self.assertAlmostEqual(one["measured"], expected, delta=100)
-        on("pve3", "rm /root/skew.so")
 
     def test_20_the_machine_itself(self):
         on("pve2", "systemctl stop pvedaemon; mv /usr/bin/rsync /usr/bin/rsync.kept")
@@ -199,59 +107,6 @@ class Preflight(Lab):
                " cat /root/keys > /etc/pve/priv/authorized_keys")
             on("pve1", "rm /etc/pve/priv/tfa.cfg /etc/pve/firewall/cluster.fw")
         self.assertNotIn(token, self.output)
-
-    def test_22_networks_that_corosync_shares(self):
-        bond = (
-            "9: bond0: <BROADCAST,MULTICAST,MASTER,UP,LOWER_UP> mtu 1500 qdisc noqueue state UP mode DEFAULT group default qlen 1000\\    link/ether "
-            "02:00:00:00:00:09 brd ff:ff:ff:ff:ff:ff promiscuity 0 minmtu 68 maxmtu 65535 \\    bond mode {} miimon 100 updelay 0 downdelay 0 "
-            "use_carrier 1 xmit_hash_policy layer2+3 lacp_active on lacp_rate slow ad_select stable addrgenmode eui64\n"
-            # eth1 lies on it, as a VLAN would
-            "10: eth1@bond0: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500 qdisc noqueue state UP mode DEFAULT group default qlen 1000\n"
-        )
-        for node, mode in (("pve2", "balance-rr"), ("pve3", "802.3ad")):
-            on(node, put("/root/bond", bond.format(mode)))
-            on(node, put("/usr/local/bin/ip", "#!/bin/sh\n[ \"$*\" != '-d -o link show' ] || cat /root/bond\nexec /usr/sbin/ip \"$@\"\n", "0755"))
-            on(node, "ln -sf /usr/local/bin/ip /usr/local/sbin/ip")
-        on("pve1", "cp /etc/pve/datacenter.cfg /root/datacenter; echo 'migration: secure,network=10.77.1.0/24' >> /etc/pve/datacenter.cfg")
-        on("pve1", "cp /etc/pve/storage.cfg /root/storage; printf 'nfs: backup\\n\\tserver 10.77.1.99\\n\\texport /b\\n' >> /etc/pve/storage.cfg")
-        try:
-            self.finds(
-                [
-                    ("warning", "migration-network", "pve1", None, 0), ("warning", "storage-network", "pve1", None, 0),
-                    ("warning", "bond-mode", "pve2", None, 0), ("warning", "bond-rate", "pve3", None, 0),
-                ],
-                "guests are migrated over 10.77.1.0/24, the network of link 0", "the storage backup is reached over 10.77.1.0/24",
-                "link 0 is on bond0, a bond in mode balance-rr", "link 0 is on bond0, whose bond-lacp-rate is slow",
-            )
-        finally:
-            for node in ("pve2", "pve3"):
-                on(node, "rm /root/bond /usr/local/bin/ip /usr/local/sbin/ip")
-            on("pve1", "cat /root/datacenter > /etc/pve/datacenter.cfg; cat /root/storage > /etc/pve/storage.cfg")
-
-    def test_23_links_of_two_families_and_links_that_fail_together(self):
-        for number in (1, 2, 3):
-            on(f"pve{number}", f"ip address add fd77::{number}/64 dev eth1 nodad; ip address add fd77::1{number}/64 dev eth1 nodad")
-        try:
-            six = Inventory(3)
-            for number in (1, 2, 3):
-                links = [{"number": 0, "address": f"10.77.1.1{number}"}, {"number": 1, "address": f"FD77:0::{number}"}]
-                entry(six, number, links=links)
-            together = [("warning", "links-on-one-interface", name, None, 1) for name in THREE]
-            # both links work, each in its own family
-            self.finds(together, "the links 0 and 1 both run over eth1, and fail together", inventory=six)
-            for number in (1, 2, 3):
-                entry(six, number, links=[{"number": 0, "address": f"fd77::{number}"}, {"number": 1, "address": f"FD77:0::1{number}"}])
-            self.finds(
-                [*together, *[("error", "links-on-one-network", name, None, 1) for name in THREE]],
-                "the links 0 and 1 are both on fd77::/64, and fail together", inventory=six,
-            )
-            mixed = entry(Inventory(3), 3, links=[{"number": 0, "address": "fd77::3"}])
-            found = self.found(mixed, preflight_timeout=15)
-            self.assertIn(("error", "address-family", None, None, 0), found)
-            self.assertEqual(self.said("address-family"), ["link 0 has addresses of both families (IPv4: pve1, pve2; IPv6: pve3)"])
-        finally:
-            for number in (1, 2, 3):
-                on(f"pve{number}", f"ip address del fd77::{number}/64 dev eth1; ip address del fd77::1{number}/64 dev eth1")
 
     def test_24_names(self):
         def without(name):
@@ -320,94 +175,6 @@ class Preflight(Lab):
     def test_27_pmxcfs_that_does_not_run(self):
         with wrong("pve3", "systemctl stop pve-cluster", "systemctl start pve-cluster"):
             self.assertIn(("error", "pmxcfs-stopped", "pve3", None, None), self.found())
-
-    def test_30_a_link_that_is_late(self):
-        lab("netem", "pve3", "corosync", "delay", "20ms")
-        try:
-            pairs = [("pve1", "pve3"), ("pve2", "pve3"), ("pve3", "pve1"), ("pve3", "pve2")]
-            self.finds([("error", "latency", one, other, 0) for one, other in pairs])
-            for one in self.findings:
-                self.assertTrue(40 <= one["measured"] < 100, one)
-            # accepted by its id
-            self.finds([], preflight_waive=[*LAB_LIMITS["preflight_waive"], "latency"])
-        finally:
-            lab("heal", "pve3")
-        # round trips always differ by something
-        found = self.found(preflight_jitter_warning_ms=0.000001)
-        self.assertEqual({(severity, identity) for severity, identity, *_ in found}, {("warning", "jitter")})
-
-    def test_31_a_link_that_loses_packets(self):
-        lab("netem", "pve3", "corosync", "loss", "20%")
-        try:
-            found = self.found(preflight_packets=200, preflight_loss_error_percent=5, preflight_waive=["clock", "bridge-missing", "mtu", "udp-port"])
-        finally:
-            lab("heal", "pve3")
-        for one, other in [("pve1", "pve3"), ("pve2", "pve3"), ("pve3", "pve1"), ("pve3", "pve2")]:
-            self.assertIn(("error", "loss", one, other, 0), found)
-
-    def test_40_ports_that_are_dropped(self):
-        on("pve2", "nft 'add table inet cut; add chain inet cut in { type filter hook input priority 0; };"
-           " add rule inet cut in udp dport 5407 drop; add rule inet cut in iifname eth0 tcp dport 8006 drop'")
-        on("pve3", "systemctl stop pveproxy")
-        try:
-            found = self.found()
-        finally:
-            on("pve2", "nft delete table inet cut")
-            on("pve3", "systemctl start pveproxy")
-        for wanted in (
-            ("error", "udp-port", "pve1", "pve2", 0), ("error", "udp-port", "pve3", "pve2", 0), ("error", "udp-port", "pve2", "pve1", 0),
-            ("error", "tcp-port", "pve1", "pve2", None), ("error", "tcp-port", "pve3", "pve2", None), ("error", "tcp-port", "pve1", "pve3", None),
-        ):
-            self.assertIn(wanted, found)
-        self.assertEqual(
-            {str(one["measured"]) for one in self.findings if one["id"] != "service"}, {"[5407]", "no answer", "refused"}
-        )
-
-    def test_41_a_firewall_of_another_kind(self):
-        on("pve2", "nft 'add table inet cut; add chain inet cut in { type filter hook input priority 0; policy drop; };"
-           " add rule inet cut in accept'")
-        on("pve3", "nft 'add table inet cut; add chain inet cut out { type filter hook output priority 0; };"
-           " add rule inet cut out udp sport 5405 drop'")
-        try:
-            found = self.found()
-        finally:
-            on("pve2", "nft delete table inet cut")
-            on("pve3", "nft delete table inet cut")
-        self.assertIn(("warning", "other-firewall", "pve2", None, None), found)
-        self.assertEqual(self.said("other-firewall"), ["its firewall table 'inet cut' drops what no rule lets in"])
-        # what the own firewall of a node does not let out
-        self.assertIn(("error", "cannot-measure", "pve3", None, None), found)
-        self.assertIn("cannot send to 10.77.1.11 on link 0: Operation not permitted (os error 1)", self.said("cannot-measure"))
-
-    def test_42_an_sshd_that_listens_elsewhere(self):
-        with wrong(
-            "pve3", "printf 'Port 22\\nPort 2222\\n' > /etc/ssh/sshd_config.d/00-port.conf; systemctl restart ssh",
-            "rm /etc/ssh/sshd_config.d/00-port.conf; systemctl restart ssh",
-        ):
-            on("pve3", "printf 'Port 2222\\n' > /etc/ssh/sshd_config.d/00-port.conf")
-            self.finds([])
-        self.assertEqual(self.output.count("TCP port 2222: open on 1 of 1 nodes"), 2, self.output)
-
-    def test_50_a_path_that_takes_only_small_packets(self):
-        on("pve3", "nft 'add table inet cut; add chain inet cut in { type filter hook input priority 0; };"
-           " add rule inet cut in iifname eth1 meta length > 1300 drop'")
-        try:
-            self.finds([("error", "mtu", "pve1", "pve3", 0), ("error", "mtu", "pve2", "pve3", 0)])
-        finally:
-            on("pve3", "nft delete table inet cut")
-        self.assertEqual({one["measured"] for one in self.findings}, {1280})
-
-    def test_60_a_node_that_is_cut_off_from_the_corosync_network(self):
-        lab("partition", "pve3")
-        try:
-            pairs = [("pve1", "pve3"), ("pve2", "pve3"), ("pve3", "pve1"), ("pve3", "pve2")]
-            self.finds([("error", "link-unreachable", one, other, 0) for one, other in pairs], preflight_timeout=200)
-        finally:
-            lab("heal", "pve3")
-        # the management network tells that it takes part, so that nobody waits for it until the end
-        took = [float(line.partition("measured in ")[2].split()[0]) for line in self.output.splitlines() if "measured in " in line]
-        self.assertEqual(len(took), 3, self.output)
-        self.assertLess(max(took), 100, took)
 
 
 class Joining(Lab):

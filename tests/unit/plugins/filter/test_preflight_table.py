@@ -10,7 +10,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[4]
 CODE = [ROOT / "plugins/filter/preflight_findings.py", *sorted((ROOT / "plugins/plugin_utils").glob("preflight_*.py"))]
-LAB = ROOT / "tests/integration/test_preflight.py"
+LAB = sorted((ROOT / "tests/integration").glob("test_preflight*.py"))
 UNIT = sorted(Path(__file__).parent.glob("test_preflight_[fm]*.py"))
 
 
@@ -50,7 +50,7 @@ class Table(unittest.TestCase):
         )
 
     def test_every_row_has_a_case(self):
-        lab, unit = LAB.read_text(), "".join(file.read_text() for file in UNIT)
+        lab, unit = ("".join(file.read_text() for file in files) for files in (LAB, UNIT))
         for identity, row in in_table().items():
             with self.subTest(identity=identity):
                 self.assertEqual(len(row), 6)
