@@ -1,79 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Changing a running cluster's corosync.conf: in use on every node, or as before; with the real corosync.
-
-Takes the module from libexec, or from the path in the variable MODULE.
-"""
+"""Changing a running cluster's corosync.conf: in use on every node, or as before; with the real corosync."""
 
 import json
-import os
 import re
 import time
 import unittest
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
-from harness import ROOT, Inventory, form, fresh, install, lab, nodes_agree, on, play, state, wait
-
-NODES = ["pve1", "pve2", "pve3"]
-MODULE = Path(os.environ.get("MODULE", ROOT / "libexec/corosync_conf"))
-FILES = "/etc/pve/corosync.conf /etc/corosync/corosync.conf"
-LOCK = "/etc/pve/priv/lock/file-corosync_conf"
-
-
-def task(node, check=True, prelude="", **options):
-    """Run the module on a node and return its answer."""
-    arguments = json.dumps({"_ansible_diff": True, **options})
-    printed = on(node, f"{prelude} file=$(mktemp); cat > $file <<'END'\n{arguments}\nEND\n/root/module corosync_conf $file; rm -f $file", check=False)
-    answer = json.loads(printed.strip().splitlines()[-1])
-    if check and answer.get("failed"):
-        raise AssertionError(answer["msg"])
-    return answer
-
-
-def running(node, key):
-    """A value of the corosync that runs on a node; none when it has no such key."""
-    found = re.search(r" = (.*)$", on(node, f"corosync-cmapctl {key} 2>/dev/null | grep '^{key} '", check=False))
-    return found and found[1].strip()
-
-
-def addresses(network):
-    """Addresses of all nodes in a network."""
-    return {node: f"{network}.{10 + number}" for number, node in enumerate(NODES, 1)}
-
-
-def paths(node):
-    """Which link runs between which addresses, as corosync on a node has it."""
-    return sorted(re.findall(r"LINK: (\d) \w+ \((\S+)->(\S+)\) enabled connected", on(node, "corosync-cfgtool -n")))
-
-
-class Story(unittest.TestCase):
-    """Each test goes on where the one before ended, and ends with a cluster that is whole."""
-
-    maxDiff = None
-    links = 1
-
-    @classmethod
-    def setUpClass(cls):
-        fresh(3)
-        install(MODULE, NODES)
-        form(NODES, "prod")
-
-    def tearDown(self):
-        self.whole()
-
-    def whole(self):
-        """One version in all three places of every node, all links connected, quorate, nothing left behind."""
-        views = nodes_agree(NODES)
-        self.assertEqual({node: views["pve1"] for node in NODES}, views)
-        (version,), members, joined = views["pve1"]
-        self.assertEqual((members, joined), ([version] * 3, ["1", "2", "3"]))
-        for node in NODES:
-            found = on(node, f"grep -h config_version {FILES}; cmp {FILES} && echo same")
-            self.assertEqual(found.split(), ["config_version:", version] * 2 + ["same"], node)
-            self.assertRegex(on(node, "corosync-quorumtool -s", check=False), r"(?m)^Quorate:\s+Yes", node)
-            self.assertEqual(on(node, "corosync-cfgtool -n").count(" connected "), 2 * self.links, node)
-            self.assertEqual(on(node, "corosync -t 2>&1 >/dev/null | grep -c ' error '; true").strip(), "0", node)
-        self.assertEqual(on("pve1", f"ls /etc/pve | grep '[.]new$'; ls -d {LOCK} 2>/dev/null; true"), "")
+from corosync import LOCK, NODES, Story, paths, running, task
+from harness import lab, on, state, wait
 
 
 class Changes(Story):
@@ -122,6 +57,13 @@ class Changes(Story):
             for node in NODES:
                 self.assertIn(now, on(node, "journalctl -b -u corosync | grep 'crypto reconfigured' | tail -n 1"), node)
         self.assertEqual([re.search(r"(?m)^Ring ID:.*", on(node, "corosync-quorumtool -s", check=False))[0] for node in NODES], ring)
+
+    def test_46_a_copy_that_was_edited_is_replaced(self):
+        on("pve2", "sed -i 's/^  version: 2/&\\n  token: 7000/' /etc/corosync/corosync.conf")
+        answer = task("pve2")
+        self.assertIn("another text than the file, under the same config_version: run the task", answer["warnings"][0])
+        answer = task("pve2", logging={"debug": "off"})
+        self.assertEqual((answer["changed"], len(answer["healed"])), (True, 1))
 
     def test_48_a_whole_file_is_compared_by_what_it_says(self):
         before = {node: state(node) for node in NODES}
@@ -234,126 +176,36 @@ class Changes(Story):
         self.assertTrue(task("pve1", totem={"token": 5000})["changed"])
 
 
-class Links(Story):
-    """Links of a running cluster, added, moved and removed while it runs on."""
+class TwoNodes(Story):
+    """A cluster of two, which loses its quorum with one of them unless corosync is told."""
 
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        for number, node in enumerate(NODES, 11):
+    nodes = NODES[:2]
+
+    def test_10_two_node_is_set_while_it_runs(self):
+        answer = task("pve1", quorum={"two_node": True})
+        self.assertEqual((answer["changed"], answer["changes"][0]["key"]), (True, "quorum.two_node"))
+        for node in self.nodes:
+            self.assertRegex(on(node, "corosync-quorumtool -s", check=False), r"(?m)^Flags:.*2Node", node)
+        self.assertFalse(task("pve2", quorum={"two_node": "1"})["changed"])
+
+    def test_20_it_is_changed_like_any_other(self):
+        answer = task("pve2", totem={"token": 5000})
+        self.assertEqual((answer["changed"], len(answer["members"])), (True, 2))
+        self.assertEqual([running(node, "totem.token") for node in self.nodes], ["5000"] * 2)
+
+    def test_30_a_link_is_added_and_the_first_one_moved(self):
+        for number, node in enumerate(self.nodes, 11):
             on(node, f"ip addr add 10.77.5.{number}/24 dev eth0; ip addr add 10.77.6.{number}/24 dev eth1")
-
-    def setUp(self):
-        self.ring = self.membership()
-
-    def tearDown(self):
-        for node in NODES:
-            # a machine with other work may take a link for dead for a moment
-            wait(node, f"test $(corosync-cfgtool -n | grep -c ' connected ') = {2 * self.links}", 10)
-        super().tearDown()
-        self.assertEqual(self.membership(), self.ring, "a membership was lost")
-
-    def membership(self):
-        """The membership as every node counts it: a node that was lost for a moment makes a new one."""
-        return [re.search(r"(?m)^Ring ID:.*", on(node, "corosync-quorumtool -s", check=False))[0] for node in NODES]
-
-    def test_10_the_only_link_is_not_moved(self):
-        before = {node: state(node) for node in NODES}
-        answer = task("pve1", check=False, links=[{"number": 0, "addresses": addresses("10.77.5")}])
-        self.assertIn("link 0 is the only one", answer["msg"])
-        self.assertEqual({node: state(node) for node in NODES}, before)
-
-    def test_20_a_link_that_does_not_connect_is_taken_back(self):
-        nowhere = {**addresses("10.77.5"), "pve3": "10.77.5.113"}
-        answer = task("pve1", check=False, links=[{"number": 1, "addresses": nowhere}], timeout=5)
-        self.assertTrue(answer["rolled_back"], answer)
-        self.assertEqual(answer["reasons"], ["link 1 to 'pve3' is not connected"])
-
-    def test_30_a_second_link_is_added(self):
         type(self).links = 2
-        answer = task("pve1", links=[{"number": 1, "addresses": addresses("10.77.5")}])
-        self.assertEqual((answer["changed"], answer["steps"]), (True, 1))
-        self.assertIn(("1", "10.77.5.12", "10.77.5.13"), paths("pve2"))
-        self.assertFalse(task("pve3", links=[{"number": 1, "addresses": addresses("10.77.5")}])["changed"])
+        five, six = ({node: f"10.77.{net}.{number}" for number, node in enumerate(self.nodes, 11)} for net in (5, 6))
+        self.assertEqual(task("pve1", links=[{"number": 1, "addresses": five}])["steps"], 1)
+        self.assertEqual(task("pve2", links=[{"number": 0, "addresses": six}])["steps"], 2)
+        self.assertEqual(paths("pve1"), [("0", "10.77.6.11", "10.77.6.12"), ("1", "10.77.5.11", "10.77.5.12")])
 
-    def test_40_priorities_and_options_are_switched(self):
-        answer = task("pve2", links=[{"number": 1, "priority": 20, "options": {"knet_ping_interval": 1000, "knet_ping_timeout": 2000}},
-                                     {"number": 0, "priority": 10}])
-        self.assertEqual((answer["changed"], answer["steps"]), (True, 1))
-        for node in NODES:
-            self.assertEqual([running(node, f"totem.interface.{link}.knet_link_priority") for link in (0, 1)], ["10", "20"])
-            self.assertEqual(running(node, "runtime.config.totem.interface.1.knet_ping_timeout"), "2000", node)
-        task("pve2", links=[{"number": 1, "options": {"knet_ping_interval": None, "knet_ping_timeout": None}}])
-
-    def test_50_a_link_is_moved_to_another_network(self):
-        answer = task("pve1", links=[{"number": 0, "addresses": addresses("10.77.6")}])
-        self.assertEqual((answer["changed"], answer["steps"]), (True, 2))
-        for node, own in addresses("10.77.6").items():
-            expected = [("0", own, other) for peer, other in addresses("10.77.6").items() if peer != node]
-            self.assertEqual([path for path in paths(node) if path[0] == "0"], expected)
-            self.assertEqual(running(node, "totem.interface.0.knet_link_priority"), "10", node)
-        self.assertFalse(task("pve2", links=[{"number": 0, "addresses": addresses("10.77.6")}])["changed"])
-
-    def test_60_a_bad_address_ends_as_before(self):
-        before = {node: paths(node) for node in NODES}
-        answer = task("pve1", check=False, links=[{"number": 0, "addresses": {"pve3": "10.77.6.113"}}], timeout=5)
-        self.assertTrue(answer["rolled_back"], answer)
-        self.assertEqual({node: paths(node) for node in NODES}, before)
-        answer = task("pve1", check=False, links=[{"number": 0, "addresses": {"pve1": "10.77.6.111"}}])
-        self.assertIn("'10.77.6.111' for link 0 is no address of this node, 'pve1'", answer["msg"])
-
-    def test_70_a_move_that_is_killed_while_the_link_is_away_is_completed(self):
-        wish = {"links": [{"number": 0, "addresses": addresses("10.77.1")}]}
-        on("pve1", f"echo '{json.dumps(wish)}' > /tmp/wish; (/root/module corosync_conf /tmp/wish > /dev/null) & pid=$!;"
-           " timeout 10 sh -c 'until grep -q \"link 0 is being moved\" /etc/corosync/corosync.conf; do sleep 0.02; done'; pkill -9 -x module; true")
-        self.assertNotIn("ring0_addr", on("pve2", "cat /etc/pve/corosync.conf"))
-        wait("pve2", "corosync-cmapctl -g totem.config_version | grep -q $(grep -oP 'config_version: \\K.*' /etc/pve/corosync.conf)")
-        answer = task("pve1", **wish)
-        self.assertEqual((answer["changed"], answer["steps"]), (True, 1))
-        self.assertNotIn("being moved", on("pve3", "cat /etc/pve/corosync.conf"))
-        self.assertEqual(running("pve3", "totem.interface.0.knet_link_priority"), "10")
-        self.assertIn(("0", "10.77.1.13", "10.77.1.12"), paths("pve3"))
-
-    def test_75_votes_count_and_what_is_read_can_be_given_back(self):
-        task("pve1", nodes={"pve1": {"quorum_votes": 2}})
-        self.assertRegex(on("pve3", "corosync-quorumtool -s", check=False), r"(?m)^Total votes:\s+4$")
-        read = task("pve2")
-        self.assertEqual((read["changed"], read["config"]["nodes"]["pve1"]), (False, {"quorum_votes": 2}))
-        for state_ in ("merged", "replaced"):
-            self.assertFalse(task("pve3", state=state_, **read["config"])["changed"], state_)
-        read["config"]["nodes"] = {}
-        self.assertTrue(task("pve3", state="replaced", **read["config"])["changed"])
-        self.assertRegex(on("pve1", "corosync-quorumtool -s", check=False), r"(?m)^Total votes:\s+3$")
-
-    def test_78_the_playbook_asks_every_node(self):
-        inventory = Inventory(3)
-
-        def run(*words, **variables):
-            done = play(inventory, "cluster-corosync.yml", "-e", json.dumps({f"corosync_{name}": value for name, value in variables.items()}), *words)
-            return done, sum(done.changed().values())
-
-        done, changed = run(totem={"token": 5000}, links=[{"number": 0, "addresses": addresses("10.77.6")}])
-        self.assertEqual((done.rc, changed), (0, 1), done.output)
-        for node in NODES:
-            self.assertEqual(running(node, "totem.token"), "5000", node)
-        done, changed = run(totem={"token": 5000}, links=[{"number": 0, "addresses": addresses("10.77.6")}])
-        self.assertEqual((done.rc, changed), (0, 0), done.output)
-        before = {node: state(node) for node in NODES}
-        done, changed = run("--check", totem={"token": 4000})
-        self.assertEqual((done.rc, changed), (0, 1), done.output)
-        # only pve3 can know that it lacks the address
-        done, changed = run(links=[{"number": 0, "addresses": {"pve3": "10.77.6.113"}}])
-        self.assertEqual((done.rc != 0, changed), (True, 0), done.output)
-        self.assertIn("'10.77.6.113' for link 0 is no address of this node, 'pve3'", done.output)
-        self.assertEqual({node: state(node) for node in NODES}, before)
-
-    def test_80_a_link_is_removed(self):
-        type(self).links = 1
-        answer = task("pve3", links=[{"number": 0, "state": "absent"}])
-        self.assertEqual((answer["changed"], answer["steps"]), (True, 1))
-        for node in NODES:
-            self.assertIsNone(running(node, "totem.interface.0.knet_link_priority"), node)
-            self.assertEqual({path[0] for path in paths(node)}, {"1"}, node)
+    def test_40_back_to_what_proxmox_sets(self):
+        self.assertTrue(task("pve1", quorum={"two_node": None})["changed"])
+        for node in self.nodes:
+            self.assertNotIn("2Node", on(node, "corosync-quorumtool -s", check=False), node)
 
 
 if __name__ == "__main__":

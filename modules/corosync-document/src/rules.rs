@@ -63,6 +63,15 @@ pub enum Violation {
     CipherWithoutHash,
     /// `two_node` is for exactly two nodes.
     TwoNode(usize),
+    /// No node has a vote: there is never a quorum.
+    NoVotes,
+    /// `expected_votes` is not what the nodes have: it went stale when one joined or left.
+    StaleVotes {
+        /// `expected_votes`.
+        expected: u64,
+        /// The votes of the nodes.
+        counted: u64,
+    },
     /// Two features of votequorum that exclude each other.
     Together(&'static str, &'static str),
     /// One of a pair of keys without the other.
@@ -118,6 +127,11 @@ impl fmt::Display for Violation {
             }
             Self::CipherWithoutHash => f.write_str("'crypto_cipher' needs a 'crypto_hash' other than none"),
             Self::TwoNode(nodes) => write!(f, "'two_node' is for two nodes, and the nodelist has {nodes}"),
+            Self::NoVotes => f.write_str("no node has a vote"),
+            Self::StaleVotes { expected, counted } => write!(
+                f,
+                "'expected_votes' is {expected} and the nodes have {counted} votes: remove it, and they are counted"
+            ),
             Self::Together(one, two) => write!(f, "'{one}' and '{two}' exclude each other"),
             Self::Pair { link, there, missing } => {
                 write!(f, "link {link} has '{there}' and not '{missing}': they belong together")
@@ -280,6 +294,16 @@ fn transport(document: &Document, broken: &mut Vec<Violation>) {
 fn quorum(document: &Document, broken: &mut Vec<Violation>) {
     let on = |key: &str| document.get(&format!("quorum.{key}")).is_some_and(|value| value != "0");
     let nodes = document.nodes().len();
+    let counted: u64 = document.nodes().iter().map(|node| u64::from(node.votes)).sum();
+    if counted == 0 && nodes > 0 {
+        broken.push(Violation::NoVotes);
+    }
+    let expected = document.get("quorum.expected_votes").and_then(number::<u64>);
+    if let (Some(expected), None) = (expected, document.device())
+        && expected != counted
+    {
+        broken.push(Violation::StaleVotes { expected, counted });
+    }
     if on("two_node") && nodes != 2 {
         broken.push(Violation::TwoNode(nodes));
     }
@@ -392,6 +416,11 @@ mod tests {
                 "knet_mtu: 100",
                 "'knet_mtu' is 100 bytes: it must be 0, which finds the size out, or at least 576",
             ),
+            (
+                "provider",
+                "expected_votes: 3\n  provider",
+                "'expected_votes' is 3 and the nodes have 2 votes: remove it, and they are counted",
+            ),
             ("secauth: on", "consensus: 40", "'consensus' is 40 ms, shorter than 'join' with 50 ms"),
             (
                 "secauth: on",
@@ -408,6 +437,13 @@ mod tests {
             assert_ne!(text, GOOD, "{from}");
             assert_eq!(broken(&text), [expected], "{text}");
         }
+    }
+
+    #[test]
+    fn someone_has_a_vote() {
+        let text = GOOD.replace("    ring0", "    quorum_votes: 0\n    ring0");
+        assert_eq!(broken(&text), ["no node has a vote"]);
+        assert_eq!(broken(&GOOD.replace("provider", "expected_votes: 2\n  provider")), [""; 0]);
     }
 
     #[test]

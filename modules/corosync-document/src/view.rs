@@ -62,6 +62,15 @@ impl Document {
         self.get("totem.transport").unwrap_or("knet")
     }
 
+    /// Whether what corosync sends is encrypted or signed: by a cipher or a hash of its own, or by `secauth`.
+    #[must_use]
+    pub fn protects(&self) -> bool {
+        let own = |key: &str| self.get(key).map(|value| value != "none");
+        let secauth = self.get("totem.secauth") == Some("on");
+        let one = |key: &str| own(key).unwrap_or(secauth);
+        self.transport() == "knet" && (one("totem.crypto_cipher") || one("totem.crypto_hash"))
+    }
+
     /// The nodes of the nodelist, in the file's order.
     #[must_use]
     pub fn nodes(&self) -> Vec<Node> {
@@ -192,6 +201,22 @@ mod tests {
         );
         assert_eq!(document.get("logging.to_syslog"), Some("yes"));
         assert_eq!(document.get("logging.logfile"), None);
+    }
+
+    #[test]
+    fn what_protects_the_cluster() {
+        for (totem, expected) in [
+            ("secauth: on", true),
+            ("secauth: off", false),
+            ("", false),
+            ("crypto_hash: sha256", true),
+            ("secauth: on\n crypto_cipher: none", true),
+            ("secauth: on\n crypto_cipher: none\n crypto_hash: none", false),
+            ("secauth: on\n transport: udpu", false),
+        ] {
+            let document = Document::parse(format!("totem {{\n {totem}\n}}\n").as_bytes());
+            assert_eq!(document.protects(), expected, "{totem}");
+        }
     }
 
     #[test]

@@ -24,6 +24,8 @@ mod observe;
 mod plan;
 #[cfg(test)]
 mod plan_tests;
+#[cfg(test)]
+mod property_tests;
 mod returned;
 #[cfg(test)]
 mod returned_tests;

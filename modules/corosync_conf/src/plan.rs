@@ -130,6 +130,12 @@ pub(crate) fn plan(wanted: &Wanted, seen: &Seen) -> Result<Plan, Refusal> {
     let mut warnings = warnings(before, &known);
     warnings.extend(away.iter().map(|node| left_behind(node)));
     warnings.extend(drift.left.iter().cloned());
+    if before.protects() && !target.protects() {
+        warnings.push(
+            "the cluster's traffic is no longer encrypted and signed: whoever reaches the network of a link can take part in it"
+                .to_owned(),
+        );
+    }
     let mut work = Work {
         before: before.clone(),
         after: target,

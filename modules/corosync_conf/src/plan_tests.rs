@@ -41,7 +41,7 @@ fn running(versions: [u64; 3], gone: u32) -> String {
     versions.iter().enumerate().map(member).collect()
 }
 
-fn seen(text: &str) -> Seen {
+pub(crate) fn seen(text: &str) -> Seen {
     let document = Document::parse(text.as_bytes());
     let version = document.config_version().unwrap_or(0);
     Seen {
@@ -74,6 +74,18 @@ fn a_change_is_one_line_and_the_version() {
     let back = reversed(change, &change.after).unwrap();
     assert_eq!((back.version, back.after.to_text()), (8, conf(8)));
     assert_eq!((back.changes[0].before.as_deref(), back.changes[0].after.as_deref()), (Some("5000"), None));
+}
+
+#[test]
+fn encryption_is_not_given_up_without_a_word() {
+    let off = wanted(&[("totem", "secauth", Some("off"))]);
+    let Plan::Change(work) = plan(&off, &seen(&conf(6))).unwrap() else { panic!("no change") };
+    assert_eq!(
+        work.warnings,
+        [
+            "the cluster's traffic is no longer encrypted and signed: whoever reaches the network of a link can take part in it"
+        ]
+    );
 }
 
 #[test]
