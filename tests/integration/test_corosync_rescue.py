@@ -11,8 +11,8 @@ import subprocess
 import unittest
 from pathlib import Path
 
-from harness import LAB, ROOT, fresh, lab, nodes_agree, on
-from test_corosync_conf import FILES, LOCK, NODES, form, wait
+from corosync import FILES, LOCK, NODES
+from harness import LAB, ROOT, form, fresh, lab, nodes_agree, on, wait
 
 RESCUE = Path(os.environ.get("RESCUE", ROOT / "libexec/corosync_rescue"))
 UNITS = "pve-cluster-rescue.timer pve-cluster-rescue.service"
@@ -55,7 +55,7 @@ class Rescue(unittest.TestCase):
         fresh(3)
         for node in NODES:
             put(RESCUE, node, "corosync_rescue")
-        form()
+        form(NODES, "prod")
 
     def well(self, version=None, seconds=300):
         """All nodes are back, agree, and nothing of the rescue is left."""
