@@ -663,6 +663,12 @@ ansible_facts:
               description: Whether root@pam is asked for a second factor when it logs in by password.
               returned: always
               type: bool
+            next_start_problem:
+              description:
+                - Why corosync would not start from its file on this node, by C(corosync -t). A corosync that runs goes on with what it read before.
+                  Null when it would start, and on a host of no cluster.
+              returned: always
+              type: str
             pmxcfs_online:
               description: The nodes that pmxcfs has in its group. It keeps the last ones while corosync does not run.
               returned: always

@@ -72,7 +72,7 @@ def _of_membership(facts, names):
     situation = facts["situation"]
     if situation != "member":
         yield finding(
-            situation.replace("_", "-"), ERROR, f"it is {situation.replace('_', ' ')} ({'; '.join(facts['reasons'])})",
+            situation.replace("_", "-"), ERROR, f"{_SAID.get(situation, 'it is ' + situation)} ({'; '.join(facts['reasons'])})",
             _SITUATIONS.get(situation, "see 'journalctl -u corosync -u pve-cluster' on it"),
         )
     elif not facts["quorum"]["quorate"]:
@@ -83,6 +83,16 @@ def _of_membership(facts, names):
     if missing:
         yield finding(
             "not-seen", ERROR, f"it does not see {', '.join(sorted(missing))}", "see whether they run, and their corosync network"
+        )
+    by_nodeid = {}
+    for node in facts["nodelist"] or []:
+        by_nodeid.setdefault(node.get("nodeid"), []).append(node["name"])
+    for nodeid, same in by_nodeid.items():
+        if nodeid is None or len(same) == 1:
+            continue
+        yield finding(
+            "nodeid-twice", ERROR, f"the nodelist gives nodeid {nodeid} to {', '.join(same)}, from which corosync does not start",
+            "give each its own nodeid in corosync.conf, before corosync or a machine restarts", measured=nodeid,
         )
     unseen = listed - members - missing
     if unseen:
@@ -98,7 +108,17 @@ def _of_membership(facts, names):
         )
 
 
+_SAID = {
+    "not_quorate": "it is not quorate",
+    "versions_differ": "not all members run the same configuration",
+    "corosync_stopped": "its corosync does not run",
+    "pmxcfs_stopped": "its /etc/pve is not there",
+    "removed": "its cluster has removed it",
+    "unknown": "too little could be read of it",
+}
+
 _SITUATIONS = {
+    "versions_differ": "see 'journalctl -u corosync' on the nodes that run another config_version than /etc/pve/corosync.conf has",
     "not_quorate": "bring back nodes or their corosync network until more than half of the votes are there",
     "corosync_stopped": "see 'journalctl -u corosync' on it, then start corosync",
     "pmxcfs_stopped": "see 'journalctl -u pve-cluster' on it, then start pve-cluster",
@@ -149,6 +169,11 @@ def _of_health(name, facts, limits):
     yield from _of_knet(health, limits)
     yield from _of_certificates(health, limits)
     yield from _of_events(health, limits)
+    if health.get("next_start_problem"):
+        yield finding(
+            "next-start", ERROR, f"its corosync would not start again ({health['next_start_problem']})",
+            "put the file right with the next higher config_version before corosync or the machine restarts",
+        )
     members = {member["name"] for member in facts["members"] or []}
     online = health["pmxcfs_online"]
     if facts["situation"] == "member" and online is not None and members - set(online):

@@ -7,6 +7,7 @@ use cluster_state::clock::{self, Clock};
 use cluster_state::corosync_events::{self, Events};
 use cluster_state::ha::{self, Ha};
 use cluster_state::knet::{self, Latency, LinkStats, Stats, TotemStats};
+use cluster_state::next_start;
 use cluster_state::qdevice::{self, Qdevice};
 use cluster_state::situation::{Evidence, Reading};
 use cluster_state::tfa;
@@ -30,6 +31,8 @@ pub(crate) struct HealthObserved {
     second_factor: Reading<bool>,
     /// None where the cluster has none.
     qdevice: Option<Reading<Qdevice>>,
+    /// Why corosync would not start again; none where this is no node of a cluster.
+    next_start: Option<Reading<Option<String>>>,
     certificates: Vec<(&'static str, Result<Option<Validity>, String>)>,
     now: i64,
 }
@@ -46,6 +49,7 @@ pub(crate) fn observe(host: &dyn Host, evidence: &Evidence) -> HealthObserved {
         ha: ha::query(host),
         second_factor: tfa::query(host, "root@pam"),
         qdevice: device.then(|| qdevice::query(host)),
+        next_start: (!matches!(evidence.local_conf, Ok(None))).then(|| next_start::query(host)),
         certificates: [certificates::NODE, certificates::CUSTOM, CA]
             .map(|file| (file, valid(host, file)))
             .into(),
@@ -74,6 +78,8 @@ pub(crate) struct HealthFacts {
     ha: Option<Ha>,
     /// Whether root@pam is asked for a second factor.
     root_second_factor: Option<bool>,
+    /// Why corosync would not start from its file, whatever runs now.
+    next_start_problem: Option<String>,
     /// The nodes that pmxcfs has in its own group.
     pmxcfs_online: Option<Vec<String>>,
     unix_time: i64,
@@ -145,6 +151,7 @@ pub(crate) fn facts(
         qdevice: observed.qdevice.and_then(Result::ok),
         ha: observed.ha.ok(),
         root_second_factor: observed.second_factor.ok(),
+        next_start_problem: observed.next_start.and_then(Result::ok).flatten(),
         pmxcfs_online: evidence.members.as_ref().ok().and_then(Option::as_ref).map(online),
         unix_time: observed.now,
         problems,
@@ -153,13 +160,14 @@ pub(crate) fn facts(
 
 fn problems(observed: &HealthObserved) -> Vec<String> {
     let certificates = observed.certificates.iter().filter_map(|(_, valid)| valid.as_ref().err().cloned());
-    let readings: [Option<&StateError>; 6] = [
+    let readings: [Option<&StateError>; 7] = [
         observed.stats.as_ref().and_then(|stats| stats.as_ref().err()),
         observed.events.as_ref().err(),
         observed.clock.as_ref().err(),
         observed.ha.as_ref().err(),
         observed.second_factor.as_ref().err(),
         observed.qdevice.as_ref().and_then(|qdevice| qdevice.as_ref().err()),
+        observed.next_start.as_ref().and_then(|answer| answer.as_ref().err()),
     ];
     readings.into_iter().flatten().map(ToString::to_string).chain(certificates).collect()
 }

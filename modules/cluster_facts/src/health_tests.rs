@@ -15,6 +15,7 @@ pub(crate) fn with_health(host: FakeHost) -> FakeHost {
     host.query("corosync-cmapctl -m stats", stats.stdout)
         .query_prefix("journalctl ", journal)
         .query("timedatectl show", "NTP=yes\nNTPSynchronized=yes\n")
+        .query("corosync -t", "")
         .file("/etc/pve/pve-root-ca.pem", nodes::CERTIFICATE)
 }
 
@@ -86,11 +87,19 @@ fn the_qdevice_is_asked_where_the_cluster_has_one() {
 fn a_node_that_is_not_well() {
     let host = nodes::corosync_stopped()
         .query_prefix("journalctl ", Answer::exit(1, "", "Compiled without pattern matching support\n"))
-        .query("timedatectl show", Answer::not_installed());
+        .query("timedatectl show", Answer::not_installed())
+        .query(
+            "corosync -t",
+            Answer::exit(8, "", "parser error: /etc/corosync/corosync.conf:42: Missing closing brace\n"),
+        );
     let found = health(&host.file("/etc/pve/pve-root-ca.pem", "-"));
     assert_eq!(
         (&found["links"], &found["totem"], &found["events"], &found["clock"]),
         (&Value::Null, &Value::Null, &Value::Null, &Value::Null)
+    );
+    assert_eq!(
+        found["next_start_problem"],
+        "parser error: /etc/corosync/corosync.conf:42: Missing closing brace"
     );
     let problems = found["problems"].as_array().unwrap();
     assert_eq!(problems.len(), 3, "{problems:?}");

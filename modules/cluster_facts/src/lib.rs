@@ -16,6 +16,8 @@ mod nodes;
 mod observe;
 
 #[cfg(test)]
+mod recorded;
+#[cfg(test)]
 #[path = "../../cluster-state/tests/support/recording.rs"]
 mod recording;
 #[cfg(test)]
