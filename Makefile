@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Thin front door: every target calls a script that can be run by itself.
 .DEFAULT_GOAL := help
-.PHONY: cluster-init cluster-add-node cluster-check cluster-preflight cluster-status cluster-nodes cluster-health cluster-report cluster-failover-test cluster-export help setup build dist link demo test check lint unit integration lab-up lab-down lab-reset lab-ssh lab-partition lab-heal lab-kill clean
+.PHONY: bench cluster-init cluster-add-node cluster-check cluster-preflight cluster-status cluster-nodes cluster-health cluster-report cluster-failover-test cluster-export help setup build dist link demo test check lint unit integration lab-up lab-down lab-reset lab-ssh lab-partition lab-heal lab-kill clean
 
 NODES ?= 3
 NODE ?= pve1
@@ -32,6 +32,9 @@ test: build ## Run every test: Rust, lints, lab
 
 check: build ## Run the slower checks too: molecule, ansible-test sanity, oracles
 	tools/check
+
+bench: build ## Measure what the collection costs, into docs/BENCHMARK.md
+	tests/bench/run
 
 lint: setup ## Run the lints alone
 	tools/lint
