@@ -130,6 +130,7 @@ options:
     description:
       - Password of root@pam on O(cluster_node). Required with O(method=api), and only for it.
       - C(pvecm) gets it on its standard input. It is in no command line, environment, file, log or answer.
+      - With C(become) or C(async), Ansible itself hands all options to the module in a temporary file that only the login user can read.
     type: str
   fingerprint:
     description:

@@ -46,10 +46,16 @@ def dropped_findings(host, through, nodes_keys, joins):
 
 def _of_second_factor(host):
     if (host["facts"].get("health") or {}).get("root_second_factor"):
-        yield finding(
-            "second-factor", WARNING, "root@pam has a second factor, which the joining nodes will ask for too and a join by password cannot give",
-            "have it at hand for the web interface; these playbooks join over ssh",
-        )
+        if host.get("lets_in_by_password"):
+            yield finding(
+                "second-factor", ERROR, "root@pam has a second factor, which a join by password cannot give, and nodes are to join so through it",
+                "set cluster_join_method to 'ssh', or take the factor away for the join",
+            )
+        else:
+            yield finding(
+                "second-factor", WARNING, "root@pam has a second factor, which the joining nodes will ask for too and a join by password cannot give",
+                "have it at hand for the web interface; over ssh nodes join without it",
+            )
 
 
 def _of_definitions(host, through):

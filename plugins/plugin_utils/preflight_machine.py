@@ -22,6 +22,7 @@ def machine_findings(host, limits, bridges, joins):
     yield from _of_clock(facts)
     yield from _of_disk(host, limits)
     yield from _of_programs(host)
+    yield from _of_password(host)
     yield from _of_root(host)
     yield from _of_firewalls(host, joins)
     yield from _of_bridges(host, bridges)
@@ -56,8 +57,19 @@ def _of_disk(host, limits):
 
 
 def _of_programs(host):
+    # a join by password copies nothing
+    if host.get("by_password") or host.get("lets_in_by_password"):
+        return
     for values in said(host, "missing"):
         yield finding("program-missing", ERROR, f"{values[0]} is not installed, and pvecm joins with it", f"run 'apt install {values[0]}' on it")
+
+
+def _of_password(host):
+    if host["joins"] and host.get("by_password") and not host.get("password"):
+        yield finding(
+            "no-password", ERROR, "it is to join by password, and there is none",
+            "set cluster_join_password, or cluster_join_method to 'ssh'",
+        )
 
 
 def _of_root(host):

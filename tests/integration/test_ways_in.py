@@ -201,6 +201,20 @@ class ByPassword(unittest.TestCase):
         self.refused(run, "cannot reserve cluster 'lab' for node 'pve2': root@pam of the cluster has a second factor")
         self.assertNotIn("secret-factor", run.output)
 
+    def test_26_the_preflight_checks_tell_both_before_anything_is_made(self):
+        on("pve1", """printf '{"users":{"root@pam":{"recovery":{"secret":"x"}}}}' > /etc/pve/priv/tfa.cfg""")
+        try:
+            run = self.untouched(lambda: play(by_password(2, password=""), "cluster-init.yml", "--tags", "phase2"))
+        finally:
+            on("pve1", "rm /etc/pve/priv/tfa.cfg")
+        self.assertNotEqual(run.rc, 0, run.output)
+        for said in (
+            "pve1: root@pam has a second factor, which a join by password cannot give, and nodes are to join so through it: set "
+            "cluster_join_method to 'ssh', or take the factor away for the join [second-factor]",
+            "pve2: it is to join by password, and there is none: set cluster_join_password, or cluster_join_method to 'ssh' [no-password]",
+        ):
+            self.assertIn(said, run.output)
+
     def test_30_a_node_joins_by_password_which_is_seen_nowhere(self):
         with Watch("pve1", "pve2") as watch:
             run = play(by_password(2), "cluster-init.yml", *WITHOUT_KEYS, "-vvv")
@@ -335,7 +349,7 @@ class LongReservation(unittest.TestCase):
         self.assertEqual(run.rc, 0, run.output)
         # a lock that nobody renews, to see that locks fall here at all
         on("pve1", f"mkdir {LOCKS}/probe")
-        wait("pve1", f"touch -d @0 {LOCKS}/probe; [ ! -d {LOCKS}/probe ]", seconds=240)
+        wait("pve1", f"touch -c -d @0 {LOCKS}/probe; [ ! -d {LOCKS}/probe ]", seconds=240)
         self.assertGreater(time.monotonic() - begun, 115)
         run = play(inventory, tasks(reserved(timeout=4)), "-e", "joiner=pve3")
         self.assertNotEqual(run.rc, 0, run.output)

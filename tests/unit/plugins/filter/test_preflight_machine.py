@@ -189,6 +189,19 @@ class Dropped(unittest.TestCase):
             ["warning foreign-keys: ssh keys that root accepts now would no longer be accepted after the join (..xxxxxxxxxxxx, d@home)"],
         )
 
+    def test_a_join_by_password(self):
+        through = {**host(joins=False, local=["missing rsync"]), "lets_in_by_password": True}
+        joining = {**host("pve2", 2, local=["missing rsync", "bridge vmbr0"]), "by_password": True, "password": True}
+        self.assertEqual(short([through, joining]), [])
+        self.assertEqual(
+            short([through, {**joining, "password": False}]), ["error no-password: it is to join by password, and there is none"]
+        )
+        factor = {**through, "facts": {**through["facts"], "health": {"root_second_factor": True}}}
+        self.assertEqual(
+            short([factor, joining]),
+            ["error second-factor: root@pam has a second factor, which a join by password cannot give, and nodes are to join so through it"],
+        )
+
     def test_a_second_factor_of_the_cluster(self):
         through = host(joins=False, health={"root_second_factor": True})
         self.assertEqual(short([through]), [])
