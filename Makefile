@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Thin front door: every target calls a script that can be run by itself.
 .DEFAULT_GOAL := help
-.PHONY: bench cluster-init cluster-add-node cluster-check cluster-preflight cluster-status cluster-nodes cluster-health cluster-report cluster-failover-test cluster-export help setup build dist link demo test check lint unit integration lab-up lab-down lab-reset lab-ssh lab-partition lab-heal lab-kill clean
+.PHONY: bench cluster-init cluster-add-node cluster-check cluster-preflight cluster-status cluster-nodes cluster-health cluster-report cluster-failover-test cluster-export help setup build dist link demo test check lint unit integration faults lab-up lab-down lab-reset lab-ssh lab-partition lab-heal lab-kill clean
 
 NODES ?= 3
 NODE ?= pve1
@@ -44,6 +44,9 @@ unit: ## Run the Rust tests alone
 
 integration: build ## Run the lab tests alone
 	tests/integration/run
+
+faults: build ## Break every action at every step, and write docs/FAULTS.md (hours; PVE_LABS=a,b,c side by side)
+	tests/faults/run
 
 cluster-init: build ## Form the cluster of INVENTORY, or add the nodes it lacks
 	.venv/bin/ansible-playbook -i $(INVENTORY) playbooks/cluster-init.yml

@@ -1,0 +1,225 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The actions, their step boundaries, and the states they begin from."""
+
+import json
+from dataclasses import dataclass, field
+
+from harness import Inventory, play
+
+from . import kept, state
+from .world import PASSWORD, ROOT, Broken, corosync_address, management_address
+
+CLUSTER = "lab"
+
+
+@dataclass(frozen=True)
+class Point:
+    """A step boundary: the moment at which something becomes true in a node."""
+
+    name: str
+    node: str
+    when: str
+
+
+@dataclass
+class Action:
+    """A task, where it begins, and what is to come of it."""
+
+    name: str
+    title: str
+    begin: str
+    actor: str
+    primary: str
+    nodes: tuple
+    points: list
+    members: tuple
+    options: dict = field(default_factory=dict)
+    playbook: tuple = ()
+    standalone: tuple = ()
+    off: tuple = ()
+    guests: tuple = ()
+    guest_files: tuple = ()
+    hosts: int = 3
+    local_user: str = ""
+    listed: tuple = ()
+    prepare: object = None
+    play: object = None
+
+    def task(self, extra):
+        """The playbook and its further words; `extra` are options that a remedy asked for."""
+        if self.playbook:
+            words = [word for name, value in extra.items() for word in ("-e", json.dumps({f"cluster_join_{name}": value}))]
+            return ROOT / "playbooks" / self.playbook[0], [*self.playbook[1:], *words]
+        if self.play:
+            return self.play(extra), []
+        options = {"cluster_name": CLUSTER, "timeout": 120, **self.options, **extra}
+        return [{"hosts": self.actor, "gather_facts": False, "tasks": [{"pve.cluster.pvecm_cluster": options}]}], []
+
+    def wrong(self, world, local_keys, seconds=15):
+        """What is not as it has to be once the task has succeeded; looked at again for some seconds."""
+        found = state.wrong(world, self.members, self.listed or self.members, self.standalone, seconds)
+        for name in (*self.members, *self.standalone):
+            guests = self.guests if name in self.members else [one for one in self.guests if one[0] == name]
+            found += kept.missing(world, name, guests, local_keys[name])
+        if self.local_user:
+            text = kept.LOCAL_USER.encode().hex()
+            script = "for file in /var/lib/pve-cluster/backup/*.sql.gz; do zcat $file; done"
+            if text not in world.run(self.local_user, script, check=False).lower():
+                found.append(f"no backup of the database of '{self.local_user}' has its own users")
+        return found
+
+
+def _links(name):
+    return [{"number": 0, "address": corosync_address(name)}]
+
+
+def _create():
+    here = lambda name, when: Point(name, "pve1", when)
+    return Action(
+        "create", "Create (`state: present`)", "alone", "pve1", "pve1", ("pve1",),
+        [
+            here("the module has started", "module()"),
+            here("pvecm has started", "pvecm('create')"),
+            here("authkey is there", "exists('/etc/corosync/authkey')"),
+            here("corosync.conf is there", "exists('/etc/pve/corosync.conf')"),
+            here("pmxcfs is stopped", "stopped('pmxcfs')"),
+            here("corosync has started", "started('corosync')"),
+            here("pvecm has ended", "ended('create')"),
+        ],
+        members=("pve1",), options={"state": "present", "links": _links("pve1"), "nodeid": 1},
+        guests=(("pve1", 100),), hosts=1,
+    )
+
+
+def _join():
+    there = lambda name, when: Point(name, "pve1", when)
+    here = lambda name, when: Point(name, "pve2", when)
+    return Action(
+        "join-ssh", "Join by ssh (`state: joined`), the second node of a cluster", "pair", "pve2", "pve1", ("pve1", "pve2"),
+        [
+            here("the module has started", "module()"),
+            there("the join's lock is there", "exists('/etc/pve/priv/lock/pvecm_cluster-join')"),
+            here("pvecm has started", "pvecm('add')"),
+            there("the cluster lists the node", "holds('/etc/pve/corosync.conf', 'pve2')"),
+            here("/etc/pve takes writes", "started('corosync') and started('pmxcfs') and writable()"),
+            here("pvecm has ended", "ended('add')"),
+        ],
+        members=("pve1", "pve2"),
+        options={"state": "joined", "cluster_node": management_address("pve1"), "links": _links("pve2"), "nodeid": 2},
+        guests=(("pve1", 100),), hosts=2, local_user="pve2",
+    )
+
+
+def _remove():
+    here = lambda name, when: Point(name, "pve2", when)
+    return Action(
+        "remove", "Remove a node that is off (`state: removed`)", "three", "pve2", "pve1", ("pve1", "pve2", "pve3"),
+        [
+            here("the cluster no longer lists the node", "lacks('/etc/pve/corosync.conf', 'pve3')"),
+            here("the backup is begun", "new('/var/backups/pve-cluster-collection/removed-pve3-*')"),
+            here("the node's key is gone", "lacks('/etc/pve/priv/authorized_keys', 'root@pve3')"),
+        ],
+        members=("pve1", "pve2"), off=("pve3",), options={"state": "removed", "node": "pve3"},
+        guests=(("pve1", 100), ("pve2", 200)),
+    )
+
+
+def _join_api():
+    there = lambda name, when: Point(name, "pve1", when)
+    here = lambda name, when: Point(name, "pve2", when)
+    role = {
+        "cluster_inventory_members": "{{ ['pve2'] if (ansible_facts.pve_cluster.cluster_name or '') == cluster_name else [] }}",
+        "cluster_inventory_node": {"name": "pve2", "address": management_address("pve2"), "links": _links("pve2"), "nodeid": 2, "votes": ""},
+        "cluster_inventory_seed": "pve1", "cluster_join_through": "pve1", "cluster_join_target": management_address("pve1"),
+        "cluster_join_method": "api", "cluster_join_password": PASSWORD,
+    }
+
+    def play(extra):
+        options = {f"cluster_join_{name}": value for name, value in extra.items()}
+        tasks = [
+            {"pve.cluster.cluster_facts": {}},
+            {"ansible.builtin.include_role": {"name": "pve.cluster.cluster_join"}, "vars": role | options},
+        ]
+        return [{"hosts": "pve2", "gather_facts": False, "tasks": tasks}]
+
+    return Action(
+        "join-api", "Join by password on the API (`method: api`, role cluster_join), the second node of a cluster", "pair", "pve2", "pve1",
+        ("pve1", "pve2"),
+        [
+            there("the cluster is reserved", "exists('/etc/pve/priv/lock/pvecm_cluster-join')"),
+            there("the cluster lists the node", "holds('/etc/pve/corosync.conf', 'pve2')"),
+            here("pvecm has ended", "ended('add')"),
+        ],
+        members=("pve1", "pve2"), play=play, guests=(("pve1", 100),), hosts=2, local_user="pve2",
+    )
+
+
+def _guest_on_pve3(world):
+    path, content = kept.guest("pve3", 300)
+    world.run("pve3", f"mkdir -p /etc/pve/nodes/pve3/qemu-server && cat > {path} <<'END'\n{content}END")
+
+
+def _leave():
+    here = lambda name, when: Point(name, "pve3", when)
+    return Action(
+        "leave", "Leave a cluster and stay usable (`state: absent`)", "three", "pve3", "pve1", ("pve1", "pve2", "pve3"),
+        [
+            here("the leaving is recorded", "exists('/var/backups/pve-cluster-collection/leaving.json')"),
+            here("pmxcfs runs in local mode", "stopped('pmxcfs') and started('pmxcfs')"),
+            here("corosync.conf is gone from /etc/pve", "stopped('pmxcfs') and exists('/etc/pve/local') and not exists('/etc/pve/corosync.conf')"),
+        ],
+        members=("pve1", "pve2"), listed=("pve1", "pve2", "pve3"), standalone=("pve3",), options={"state": "absent"},
+        guests=(("pve1", 100), ("pve2", 200), ("pve3", 300)), prepare=_guest_on_pve3,
+    )
+
+
+def _destroy():
+    here = lambda name, when: Point(name, "pve2", when)
+    return Action(
+        "destroy", "Take a cluster apart (`playbooks/cluster-destroy.yml`)", "three", "pve2", "pve1", ("pve1", "pve2", "pve3"),
+        [
+            here("the leaving is recorded", "exists('/var/backups/pve-cluster-collection/leaving.json')"),
+            here("corosync.conf is gone from /etc/pve", "stopped('pmxcfs') and exists('/etc/pve/local') and not exists('/etc/pve/corosync.conf')"),
+        ],
+        members=(), standalone=("pve1", "pve2", "pve3"), playbook=("cluster-destroy.yml", "-e", "confirm=destroy"),
+        guests=(("pve1", 100), ("pve2", 200), ("pve3", 300)), prepare=_guest_on_pve3,
+    )
+
+
+def _init():
+    return Action(
+        "init", "Form a cluster of two (`playbooks/cluster-init.yml`), broken while the second node joins", "two", "pve2", "pve1",
+        ("pve1", "pve2"), [Point("the cluster lists the node", "pve1", "holds('/etc/pve/corosync.conf', 'pve2')")],
+        members=("pve1", "pve2"), playbook=("cluster-init.yml",), guests=(("pve1", 100),), hosts=2, local_user="pve2",
+    )
+
+
+ACTIONS = {action.name: action for action in (_init(), _create(), _join(), _join_api(), _remove(), _leave(), _destroy())}
+
+
+
+def _formed(run):
+    if run.rc != 0:
+        raise Broken(f"the state to begin from could not be made:\n{run.output[-3000:]}")
+
+
+def make(world, begin):
+    """Make and keep a state to begin from: `alone`, `two` (both standalone), `pair` (a cluster of one and a node prepared to
+    join), `three`."""
+    world.fresh()
+    count = {"alone": 1, "two": 2, "pair": 2, "three": 3}[begin]
+    names = [f"pve{number}" for number in range(1, count + 1)]
+    kept.put(world, "pve1", guests=[100])
+    inventory = Inventory(count)
+    if begin == "alone":
+        _formed(play(inventory, "cluster-init.yml", "--tags", "phase1"))
+    elif begin in ("two", "pair"):
+        world.run("pve2", f"echo '{kept.LOCAL_USER}' >> /etc/pve/user.cfg")
+        if begin == "two":
+            world.keep(begin, names)
+            return
+        _formed(play(inventory, "cluster-init.yml", "--tags", "phase1,phase3"))
+    else:
+        _formed(play(inventory))
+        kept.put(world, "pve2", guests=[200])
+    world.keep(begin, names)

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Does what a refusal says, word for word, as a person would who has nothing else to go by."""
+
+import re
+
+from .world import Broken
+
+# Commands that messages name, on this node or on another one.
+_HERE = re.compile(r"'((?:systemctl (?:reset-failed|start|restart|stop)|pvecm updatecerts)[^']*)'")
+
+
+def _where(action, text, match):
+    """The node on which a command is to be run: `here`, `on 'pve1'`, or `there`, which is the node named last."""
+    after = text[match.end():]
+    named = re.match(r" on '(\w+)'", after)
+    if named:
+        return named[1]
+    if after.startswith(" there"):
+        return re.findall(r"'(pve\d)'", text[:match.start()])[-1]
+    return action.actor
+
+
+def _expected(world, action, text):
+    """What a remedy that needs quorum tells first."""
+    match = re.search(r"'(pvecm expected \d+)'", text)
+    if match:
+        world.run(_where(action, text, match), match[1])
+    return bool(match)
+
+
+def _commands(world, action, text, _extra):
+    """`run 'systemctl start corosync' on this node`, or `.. on 'pve1'`."""
+    found = list(_HERE.finditer(text))
+    for match in found:
+        world.run(_where(action, text, match), match[1], check=False, seconds=180)
+    return bool(found)
+
+
+def _copy(world, action, text, _extra):
+    found = re.search(r"copy '/etc/pve/corosync\.conf' of '(\w+)' to '/etc/corosync/corosync\.conf' on this node", text)
+    if not found:
+        return False
+    content = world.run(found[1], "cat /etc/pve/corosync.conf")
+    world.run(action.actor, f"cat > /etc/corosync/corosync.conf <<'END'\n{content}END")
+    _commands(world, action, text, _extra)
+    return True
+
+
+def _option(name):
+    def use(world, action, text, extra):
+        if f"'{name}: true'" not in text or extra.get(name):
+            return False
+        _expected(world, action, text)
+        extra[name] = True
+        return True
+    return use
+
+
+def _left_over(world, action, text, _extra):
+    found = re.findall(r"'(/etc/corosync/[\w.]+)' is left over", text)
+    for path in found:
+        world.run(action.actor, f"rm {path}")
+    return bool(found)
+
+
+def _again(_world, _action, text, _extra):
+    return bool(re.search(r"run this (?:task|playbook) again|then this task again|under way|falls 120 s|takes no writes yet|start it first", text))
+
+
+# In this order: the first whose words are in the text is what is done.
+REMEDIES = (
+    ("repair: true", _option("repair")),
+    ("force: true", _option("force")),
+    ("copy corosync.conf", _copy),
+    ("remove what is left over", _left_over),
+    ("pvecm expected", lambda world, action, text, _extra: _expected(world, action, text)),
+    ("run the command", _commands),
+    ("run again", _again),
+)
+
+
+def apply(world, action, text, extra):
+    """Do the first remedy that the text names; answers its name. Options go into `extra`."""
+    for name, remedy in REMEDIES:
+        if remedy(world, action, text, extra):
+            return name
+    raise Broken(f"refused without a remedy that can be followed: {text}")
