@@ -30,10 +30,10 @@ def on(node, command, check=True):
     return lab("exec", node, command, check=check)
 
 
-def fresh(nodes, key=True):
-    """Boot this many nodes and make them fresh standalone ones, with or without the controller's key."""
+def fresh(nodes, key=True, qnetd=0):
+    """Boot this many nodes and QNetd hosts and make them fresh standalone ones, with or without the controller's key."""
     flag = "--key" if key else "--no-key"
-    lab("up", str(nodes), flag)
+    lab("up", str(nodes), "--qnetd", str(qnetd), flag)
     lab("reset", flag)
 
 
@@ -94,9 +94,10 @@ BUSY = {"preflight_latency_warning_ms": 250, "preflight_latency_error_ms": 500, 
 class Inventory:
     """An inventory of the lab's first nodes in a folder of its own."""
 
-    def __init__(self, nodes, shape="cluster_nodes", password=False, name="lab", **variables):
+    def __init__(self, nodes, shape="cluster_nodes", password=False, name="lab", qnetd=0, **variables):
         self.folder = Path(tempfile.mkdtemp(prefix="inventory-"))
         self.names = [f"pve{i}" for i in range(1, nodes + 1)]
+        self.servers = [f"qnetd{i}" for i in range(1, qnetd + 1)]
         self.variables = {"cluster_name": name, **BUSY, **variables}
         flags = ["--password"] if password else []
         hosts = json.loads(lab("inventory", *flags))["all"]
@@ -105,7 +106,11 @@ class Inventory:
     def _write_cluster_nodes(self, known):
         """The shape with `cluster_group` and `cluster_nodes` in group_vars, as the formation workflow has it."""
         own = {name: {"ansible_host": known["hosts"][name]["ansible_host"]} for name in self.names}
-        self._dump("hosts.yml", {"all": {"vars": known["vars"], "children": {"matrix_cluster": {"hosts": own}}}})
+        children = {"matrix_cluster": {"hosts": own}}
+        if self.servers:
+            servers = {name: {"ansible_host": known["hosts"][name]["ansible_host"]} for name in self.servers}
+            children["proxmox_qnetd"] = {"hosts": servers}
+        self._dump("hosts.yml", {"all": {"vars": known["vars"], "children": children}})
         (self.folder / "group_vars").mkdir()
         self._dump(
             "group_vars/matrix_cluster.yml",
