@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Thin front door: every target calls a script that can be run by itself.
 .DEFAULT_GOAL := help
-.PHONY: bench cluster-init cluster-add-node cluster-check cluster-preflight cluster-status cluster-nodes cluster-health cluster-report cluster-failover-test cluster-export help setup build dist link demo test check lint unit integration faults lab-up lab-down lab-reset lab-ssh lab-partition lab-heal lab-kill clean
+.PHONY: bench cluster-init cluster-add-node cluster-check cluster-preflight cluster-status cluster-nodes cluster-health cluster-report cluster-failover-test cluster-export cluster-qdevice cluster-expected-votes help setup build dist link demo test check lint unit integration faults lab-up lab-down lab-reset lab-ssh lab-partition lab-heal lab-kill clean
 
 NODES ?= 3
 NODE ?= pve1
 INVENTORY ?= inventory
 O ?= text
+STATE ?= present
 LAB := tests/lab/lab
 
 help: ## List the targets
@@ -77,6 +78,12 @@ cluster-failover-test: build ## Cut links and nodes for some seconds each, after
 
 cluster-export: build ## Write the cluster as it is into an inventory, in reports/
 	.venv/bin/ansible-playbook -i $(INVENTORY) playbooks/cluster-export.yml
+
+cluster-qdevice: build ## Give the cluster the vote of a QDevice (STATE=absent takes it away)
+	.venv/bin/ansible-playbook -i $(INVENTORY) playbooks/cluster-qdevice.yml -e cluster_qdevice_state=$(STATE)
+
+cluster-expected-votes: build ## EMERGENCY: let what is left of the cluster be quorate, after asking
+	.venv/bin/ansible-playbook -i $(INVENTORY) playbooks/cluster-expected-votes.yml
 
 lab-up: setup ## Boot lab nodes (NODES=n)
 	$(LAB) up $(NODES)

@@ -19,6 +19,7 @@ const MODULES: &[Module] = &[
     ("corosync_rescue", corosync_rescue::main),
     ("pve_authorized_key", pve_authorized_key::main),
     ("pvecm_cluster", pvecm_cluster::main),
+    ("pvecm_expected", pvecm_expected::main),
     ("pvecm_qdevice", pvecm_qdevice::main),
 ];
 

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Whole runs on a fake node: refusals in their words, the order of effects, faults at every step.
+
+use host::Host;
+use serde_json::{Value, json};
+use testkit::{Answer, FakeHost, at_every_effect};
+
+use crate::fake::{answer, given, node};
+
+fn alone() -> FakeHost {
+    node(&[1], "")
+}
+
+fn with(name: &str, value: impl Into<Value>) -> Value {
+    let mut given = given();
+    given[name] = value.into();
+    given
+}
+
+/// The refusal's reasons; nothing was done.
+fn refused(host: &FakeHost, given: &Value) -> Vec<String> {
+    let answer = answer(host, given);
+    assert_eq!((&answer["failed"], &answer["changed"]), (&json!(true), &json!(false)), "{answer}");
+    assert_eq!(host.effects(), Vec::<String>::new());
+    serde_json::from_value(answer["reasons"].clone()).unwrap()
+}
+
+const LOGGED: &str = "run logger -t pve.cluster -p daemon.warning -- 'expected votes of cluster '\\''prod'\\'' are set from 3 to 1, with 1 \
+                      of them here; taken to be off: pve2, pve3'";
+
+#[test]
+fn what_is_left_becomes_quorate_and_says_so_aloud() {
+    let host = alone();
+    let answer = answer(&host, &given());
+    assert_eq!(answer["msg"], "cluster 'prod' is quorate here with 1 of 1 expected votes, which were 3");
+    assert_eq!((&answer["changed"], &answer["failed"]), (&json!(true), &Value::Null), "{answer}");
+    assert_eq!(
+        (&answer["expected_votes"], &answer["expected_votes_before"], &answer["offline_nodes"]),
+        (&json!(1), &json!(3), &json!(["pve2", "pve3"]))
+    );
+    assert_eq!(
+        answer["warnings"],
+        json!([
+            "EMERGENCY: cluster 'prod' now works with 1 of its 3 votes, because 'pve2', 'pve3' were taken to be off. That none of their \
+             addresses answers is all that is known. Should one of them run after all, apart from this side, both sides write and start \
+             guests, and data is lost",
+            "it ends by itself: as nodes come back, corosync counts them again, until all 3 votes are expected as before. Whatever does not \
+             come back is to be removed from the cluster (cluster-remove-node)"
+        ])
+    );
+    assert_eq!(host.effects(), [LOGGED, "run pvecm expected 1"]);
+    assert!(host.elapsed().as_millis() >= 400, "until /etc/pve takes writes");
+}
+
+#[test]
+fn a_quorate_cluster_is_left_alone() {
+    let host = node(&[1, 2], "");
+    let answer = answer(&host, &with("offline_nodes", json!(["pve3"])));
+    assert_eq!(answer["msg"], "cluster 'prod' is quorate with 2 of 3 votes: there is nothing to do");
+    assert_eq!((&answer["changed"], &answer["warnings"]), (&json!(false), &Value::Null));
+    assert_eq!(host.effects(), Vec::<String>::new());
+}
+
+#[test]
+fn a_second_run_changes_nothing() {
+    let host = alone();
+    let _ = answer(&host, &given());
+    host.revive();
+    assert_eq!(answer(&host, &given())["changed"], false);
+    assert_eq!(host.effects(), Vec::<String>::new());
+}
+
+#[test]
+fn check_mode_gives_the_real_answer_and_changes_nothing() {
+    let (host, twin) = (alone(), alone());
+    let asked = |check: bool| {
+        let mut given = with("_ansible_check_mode", check);
+        given["_ansible_diff"] = true.into();
+        given
+    };
+    assert_eq!(answer(&host, &asked(true)), answer(&twin, &asked(false)));
+    assert_eq!(host.effects(), Vec::<String>::new());
+}
+
+#[test]
+fn every_reason_not_to() {
+    assert_eq!(
+        refused(&alone(), &with("offline_nodes", json!(["pve2", "pve1", "pve9"]))),
+        [
+            "'pve3' is not seen from here and not among 'offline_nodes': look at it, and name it only when it is off",
+            "'pve1' is among 'offline_nodes', and is a member that this node sees",
+            "'pve9' is among 'offline_nodes', and is no node of this cluster"
+        ]
+    );
+    assert_eq!(
+        refused(&node(&[1], "10.77.0.12\n10.77.1.13\n"), &given()),
+        [
+            "node 'pve2' answers at '10.77.0.12', so that it is not off: mend what keeps corosync from it, or cut its power first; two \
+             sides of a cluster that both write lose data",
+            "node 'pve3' answers at '10.77.1.13', so that it is not off: mend what keeps corosync from it, or cut its power first; two \
+             sides of a cluster that both write lose data"
+        ]
+    );
+    let votes = [
+        (0, "0 votes are fewer than the 1 that this node sees"),
+        (4, "4 votes are more than all nodes have (3)"),
+        (2, "with 2 expected votes the 1 that are there are no majority: expect 1 at most"),
+    ];
+    for (number, reason) in votes {
+        assert_eq!(refused(&alone(), &with("votes", number)), [reason]);
+    }
+    assert_eq!(refused(&alone(), &with("cluster_name", "test")), ["this node is a member of cluster 'prod'"]);
+    let unmounted = alone().with(|machine| machine.unmount("/etc/pve"));
+    assert_eq!(
+        refused(&unmounted, &given()),
+        ["'/etc/pve' is not mounted: start it with 'systemctl start pve-cluster'"]
+    );
+    let stopped = Answer::exit(1, "", "Failed to initialize the cmap API. Error CS_ERR_LIBRARY\n");
+    assert_eq!(
+        refused(&alone().query("corosync-cmapctl", stopped), &given()),
+        [
+            "corosync is not running on this node: start it with 'systemctl start corosync', and see whether the node is quorate then"
+        ]
+    );
+    assert_eq!(refused(&alone(), &with("timeout", 0)), ["'timeout' is 0, which is not between 1 and 600"]);
+}
+
+#[test]
+fn all_addresses_of_the_missing_nodes_are_knocked_at() {
+    let host = alone();
+    let _ = answer(&host, &given());
+    let knock = host.commands().into_iter().find(|command| command.program == "sh").unwrap();
+    assert_eq!(knock.line(), "sh -s 10.77.0.12 10.77.0.13 10.77.1.12 10.77.1.13");
+}
+
+/// The script itself, on this machine: its own address answers, one that is kept for documentation does not.
+#[test]
+fn the_script_tells_who_answers() {
+    let addresses = ["127.0.0.1".to_owned(), "192.0.2.1".to_owned()];
+    let found = crate::observe::answering(&host::RealHost::new(), &addresses).unwrap();
+    assert!(!found.contains("192.0.2.1"), "{found:?}");
+}
+
+#[test]
+fn what_pvecm_does_not_do_is_told() {
+    let host = alone().action(
+        "pvecm expected 1",
+        Answer::exit(1, "", "Unable to set expected votes: CS_ERR_INVALID_PARAM\n"),
+    );
+    let answer = answer(&host, &given());
+    assert_eq!(
+        answer["msg"],
+        "cannot make what is left of cluster 'prod' quorate: pvecm ended with 1 and said: Unable to set expected votes: \
+         CS_ERR_INVALID_PARAM; now 3 votes are expected, not 1"
+    );
+    assert_eq!(answer["changed"], false);
+    let silent = alone().action("pvecm expected 1", Answer::ok(""));
+    let answer = crate::fake::answer(&silent, &given());
+    assert_eq!(
+        answer["msg"],
+        "cannot make what is left of cluster 'prod' quorate: pvecm ended with 0 and said: nothing; now 3 votes are expected, not 1"
+    );
+}
+
+#[test]
+fn a_fault_at_any_step_is_told_and_the_next_run_finishes() {
+    at_every_effect(alone, 5, |host, number| {
+        let first = answer(host, &given());
+        if !host.faulted() {
+            assert_eq!(first["failed"], Value::Null, "{first}");
+            return;
+        }
+        assert_eq!((&first["failed"], &first["changed"]), (&json!(true), &json!(false)), "{number}: {first}");
+        assert_eq!(answer(host, &given())["changed"], true);
+    });
+}
+
+#[test]
+fn the_documentation_is_that_of_the_code() {
+    testkit::assert_docs_match(&crate::args::spec());
+}

@@ -1,0 +1,123 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: pvecm_expected
+short_description: Let what is left of a Proxmox VE cluster be quorate, in an emergency
+version_added: "0.1.0"
+description:
+  - Tells corosync by C(pvecm expected) to expect fewer votes, so that the nodes that are left have a majority, C(/etc/pve) takes writes again, and
+    the nodes that are off can be removed or their guests started elsewhere.
+  - This gives up the protection that quorum is. When a node that was taken to be off runs after all, apart from this side, both sides write and start
+    guests, and data is lost. So every node that is off must be named, none of them may answer at any of its addresses, the change is recorded in the journal of
+    this node, and the answer always has a warning. Whether a node that does not answer is off, this module cannot know.
+  - Reports success only when this node is quorate and its C(/etc/pve) takes writes.
+  - Nothing in C(corosync.conf) changes. It ends by itself. As nodes come back, corosync counts their votes again.
+attributes:
+  check_mode:
+    support: full
+    description: Refuses for the same reasons and predicts the same answer. Changes nothing.
+  diff_mode:
+    support: full
+    description: Shows the expected votes before and after.
+  platform:
+    support: full
+    platforms: proxmox
+    description: Runs on a Proxmox VE node that is a member of the cluster, as root.
+options:
+  cluster_name:
+    description:
+      - Name of the cluster. Compared exactly. A node whose cluster has another name is refused.
+    type: str
+    required: true
+  offline_nodes:
+    description:
+      - Names of the nodes that someone has seen to be off. They must be all those that this node does not see, and no others.
+    type: list
+    elements: str
+    required: true
+  votes:
+    description:
+      - The votes to expect. At least those that this node sees, so few that these are more than half of them, and no more than all nodes have.
+      - The votes that this node sees by default.
+    type: int
+  timeout:
+    description:
+      - How long it may take, in seconds, 1 to 600.
+    type: int
+    default: 60
+seealso:
+  - module: pve.cluster.pvecm_cluster
+  - module: pve.cluster.pvecm_qdevice
+author:
+  - The pve.cluster founders
+"""
+
+EXAMPLES = r"""
+- name: Work on without two nodes that have burnt down
+  pve.cluster.pvecm_expected:
+    cluster_name: prod
+    offline_nodes: [pve2, pve3]
+"""
+
+RETURN = r"""
+msg:
+  description: What was done, or why it was not, with what to do.
+  returned: always
+  type: str
+  sample: cluster 'prod' is quorate here with 1 of 1 expected votes, which were 3
+cluster_name:
+  description: Name of the cluster.
+  returned: success
+  type: str
+  sample: prod
+expected_votes:
+  description: The votes that are expected now.
+  returned: success
+  type: int
+  sample: 1
+expected_votes_before:
+  description: The votes that were expected before.
+  returned: success
+  type: int
+  sample: 3
+total_votes:
+  description: The votes that are there.
+  returned: success
+  type: int
+  sample: 1
+offline_nodes:
+  description: The nodes that this node does not see.
+  returned: success
+  type: list
+  elements: str
+  sample: [pve2, pve3]
+reasons:
+  description: Every reason why nothing was done.
+  returned: when the task was refused before anything was changed
+  type: list
+  elements: str
+  sample: ["'pve3' is not seen from here and not among 'offline_nodes': look at it, and name it only when it is off"]
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+
+def main():
+    module = AnsibleModule(
+        argument_spec=dict(
+            cluster_name=dict(type="str", required=True),
+            offline_nodes=dict(type="list", elements="str", required=True),
+            votes=dict(type="int"),
+            timeout=dict(type="int", default=60),
+        ),
+        supports_check_mode=True,
+    )
+    module.fail_json(msg="compiled module missing: run make build")
+
+
+if __name__ == "__main__":
+    main()
