@@ -4,8 +4,7 @@
 import re
 import unittest
 
-from authorized_keys import wait
-from harness import Inventory, fresh, lab, on, play
+from harness import Inventory, fresh, lab, on, play, wait
 
 PLAYBOOK = "cluster-expected-votes.yml"
 BOTH = "expected_votes_offline=pve2,pve3"

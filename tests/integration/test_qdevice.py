@@ -4,8 +4,7 @@
 import re
 import unittest
 
-from authorized_keys import wait
-from harness import Inventory, fresh, lab, on, play, state
+from harness import Inventory, fresh, lab, on, play, state, wait
 
 PAIR = ["pve1", "pve2"]
 PLAYBOOK = "cluster-qdevice.yml"
