@@ -296,6 +296,13 @@ def _of_cluster(hosts):
             "no-margin", WARNING, "the loss of one more node would stop the cluster",
             "bring back what is missing, add a node, or add a QDevice to an even number of nodes",
         )
+    if quorate:
+        device, nodes = quorate[0]["facts"].get("qdevice"), len(quorate[0]["facts"]["nodelist"] or [])
+        if device and device["algorithm"] == "ffsplit" and nodes % 2:
+            yield finding(
+                "qdevice-odd", WARNING, f"its QDevice is for an even number of nodes, and there are {nodes}",
+                "take it away by cluster-qdevice with cluster_qdevice_state=absent: an odd number of nodes needs none", measured=nodes,
+            )
     for identity, message, remedy in _differing_versions(hosts):
         yield finding(identity, WARNING, message, remedy)
 

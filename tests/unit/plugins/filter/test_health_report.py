@@ -265,6 +265,16 @@ class Margin(unittest.TestCase):
             host["facts"]["quorum"]["total_votes"] = 2
         self.assertIn("no-margin None: the loss of one more node would stop the cluster", said(hosts))
 
+    def test_a_qdevice_in_an_odd_cluster(self):
+        device = {"model": "net", "host": "192.0.2.9", "algorithm": "ffsplit", "votes": 1}
+        hosts = three()
+        for host in hosts:
+            host["facts"]["qdevice"] = device
+        self.assertIn("qdevice-odd None: its QDevice is for an even number of nodes, and there are 3", said(hosts))
+        for host in hosts:
+            host["facts"]["qdevice"] = {**device, "algorithm": "lms"}
+        self.assertNotIn("qdevice-odd", " ".join(said(hosts)))
+
 
 class Changes(unittest.TestCase):
     """Two reports compared."""
