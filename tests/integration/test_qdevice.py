@@ -193,10 +193,13 @@ class QDevice(unittest.TestCase):
         self.assertEqual(set(again.changed().values()), {0}, again.output)
 
     def test_80_a_setup_that_is_killed_is_finished_by_the_next_run(self):
-        # With its pvecm, as soon as the first certificates are made; and as soon as the file has it.
-        for sign in ("[ ! -e /etc/corosync/qdevice/net/nssdb ]", "! grep -q device /etc/pve/corosync.conf"):
-            on("pve1", f"setsid sh -c 'while {sign}; do sleep 0.02; done; pkill -9 -f pvecm_qdevice; pkill -9 -f pvecm.qdevice' "
-                       ">/dev/null 2>&1 </dev/null &")
+        # With its pvecm, as soon as the first certificates are made; and without it, as soon as the file has it.
+        module, pvecm = "pkill -9 -f [p]vecm_qdevice", "pkill -9 -f [p]vecm.qdevice.setup"
+        for sign, kill in (
+            ("[ ! -e /etc/corosync/qdevice/net/nssdb ]", f"{module}; {pvecm}"),
+            ("! grep -q device /etc/pve/corosync.conf", module),
+        ):
+            on("pve1", f"setsid sh -c 'while {sign}; do sleep 0.02; done; {kill}' >/dev/null 2>&1 </dev/null &")
             run = play(self.two, PLAYBOOK)
             self.assertNotEqual(run.rc, 0, run.output)
             run = play(self.two, PLAYBOOK)
