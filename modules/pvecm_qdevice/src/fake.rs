@@ -11,6 +11,7 @@ use corosync_document::Document;
 use serde_json::{Value, json};
 use testkit::{Answer, FakeHost, Machine};
 
+use crate::observe::PVECM;
 use crate::{args, module};
 
 pub(crate) const CONF: &str = "/etc/pve/corosync.conf";
@@ -144,7 +145,9 @@ fn node(nodes: u32, device: Option<&'static str>, world: World) -> FakeHost {
                 "corosync-cmapctl" => Answer::ok(cmap(&document, &world)),
                 "corosync-quorumtool -siH" => quorumtool(&document, &world),
                 "corosync-qdevice-tool -s" => connection(&world),
-                "pgrep -f 'pvecm qdevice (setup|remove)'" => Answer::exit(i32::from(!world.busy), "", ""),
+                _ if command.program == "pgrep" && command.args == ["-f", PVECM] => {
+                    Answer::exit(i32::from(!world.busy), "", "")
+                }
                 _ if line.starts_with("systemctl show") => Answer::ok(service(&world)),
                 _ if line.starts_with("bash -c") => Answer::exit(world.port.0, "", world.port.1),
                 _ if line.starts_with("ssh -T") => {

@@ -17,6 +17,9 @@ pub(crate) const STORE: &str = "/etc/corosync/qdevice";
 const STRAYS: [&str; 2] = ["/etc/pve/qnetd-cacert.crt", "/etc/pve/qdevice-net-node.p12"];
 /// PVE's lock of corosync.conf, and the one under which this collection's nodes join and leave.
 const LOCKS: [&str; 2] = ["/etc/pve/priv/lock/file-corosync_conf", "/etc/pve/priv/lock/pvecm_cluster-join"];
+/// A pvecm as it is seen among the processes: an interpreter with its options, then the program. Not whatever else has these
+/// words in its command line.
+pub(crate) const PVECM: &str = "^[^ ]+( -[^ ]+)* [^ ]*pvecm qdevice (setup|remove)";
 pub(crate) const SERVICE: &str = "corosync-qdevice";
 
 /// Looks at everything.
@@ -79,7 +82,6 @@ fn present(host: &dyn Host, paths: &[&'static str]) -> Result<Vec<&'static str>,
 
 /// Whether a pvecm is setting up or removing a QDevice here, such as one whose module was killed.
 fn busy(host: &dyn Host) -> Result<bool, StateError> {
-    let pattern = "pvecm qdevice (setup|remove)";
-    let output = host.run(&Command::new("pgrep").args(["-f", pattern]).timeout(PATIENCE))?;
+    let output = host.run(&Command::new("pgrep").args(["-f", PVECM]).timeout(PATIENCE))?;
     Ok(output.exited_zero())
 }
