@@ -174,7 +174,8 @@ def _nodes(report):
         rows.append(
             _cells(
                 escape(node["name"]), f'<span class="badge {node_state(node)}">{escape(said)}</span>', _text(node["nodeid"]), _text(node["votes"]),
-                f'<td class="addresses">{addresses or "–"}</td>', config, _text(node["versions"]["pve"]), _text(node["versions"]["corosync"]), services or "–",
+                f'<td class="addresses">{addresses or "–"}</td>', config, _text(node["versions"]["pve"]), _text(node["versions"]["corosync"]),
+                services or "–",
             )
         )
     heading = ("Node", "Situation", "ID", "Votes", "Links", "config_version", "Proxmox VE", "corosync", "Services")

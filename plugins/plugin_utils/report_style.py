@@ -32,7 +32,8 @@ th, td { text-align: left; vertical-align: top; padding: 6px 10px; border-bottom
 td.addresses { white-space: nowrap; } thead th { color: var(--soft); font-weight: 600; font-size: 13px; } small { display: block; font-size: 12px; }
 .note { margin-top: 10px; }
 .matrix { width: auto; } .matrix th[scope=row] { position: sticky; left: 0; background: var(--paper); }
-.matrix .unit { color: inherit; } .matrix.many th, .matrix.many td { padding: 4px 5px; font-size: 12px; min-width: 0; } .matrix.many .unit, .matrix.many td.ok span,
+.matrix .unit { color: inherit; } .matrix.many th, .matrix.many td { padding: 4px 5px; font-size: 12px; min-width: 0; }
+.matrix.many .unit, .matrix.many td.ok span,
 .matrix.many td.ok small { display: none; } .matrix.many small { font-size: 10px; }
 .matrix:not(.many) td { min-width: 104px; } .matrix td { border: 1px solid var(--line); font-variant-numeric: tabular-nums; }
 td.ok { background: var(--ok-bg); } td.warning { background: var(--warning-bg); } td.error, td.down { background: var(--error-bg); }
