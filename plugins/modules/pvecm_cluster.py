@@ -20,7 +20,7 @@ description:
     votes and token coefficient are compared with what is declared, and a difference is an error, because neither
     C(pvecm create) nor C(pvecm add) changes them.
   - A member whose join was interrupted before its last steps, so that only its certificate is missing, is finished with
-    C(pvecm updatecerts). Other half-joined nodes are named, with what to do, and left as they are.
+    C(pvecm updatecerts). Other half-joined nodes are named, with what to do, and left as they are unless O(repair) is given.
   - Removes another node with C(pvecm delnode), and with it what C(pvecm) leaves behind. That is the node's directory in
     C(/etc/pve/nodes), root's keys with the comment C(root@NODE) in C(/etc/pve/priv/authorized_keys) and its host keys in
     C(/etc/pve/priv/known_hosts). They are copied outside C(/etc/pve) first. A removal is reported when this member sees the
@@ -50,7 +50,7 @@ options:
       - V(present) creates the cluster on this node, or confirms that this node is a member of it.
       - V(joined) joins the cluster that O(cluster_node) is a member of, or confirms that this node is a member of it.
       - V(removed) removes O(node) from the cluster that this node is a member of. It is refused for this node itself, for a node
-        that is online, when the members are not quorate or would not be afterwards, while the cluster has a QDevice, and while
+        that is online or that answers over ssh with the cluster's files although corosync does not see it, when the members are not quorate or would not be afterwards, while the cluster has a QDevice, and while
         anything still needs the node. That is a guest's configuration in its directory, a group, rule or fence device of high
         availability, a replication job, a Ceph daemon in C(/etc/pve/ceph.conf) or an OSD that C(ceph) lists. The refusal
         names each with its remedy.
@@ -155,6 +155,23 @@ options:
       - With O(state=removed), the node has left with O(state=absent) and keeps its guests itself. Their configurations are removed
         from the cluster with its directory, after they were copied.
       - A guest must not be started in two places. Give this only for a node that has really left.
+    type: bool
+    default: false
+  repair:
+    description:
+      - With O(state=present) and O(state=joined), mend this node first. One fault is mended after the other. Each is named in RV(mended),
+        and in check mode the first one is.
+      - That C(/etc/pve) is not mounted. pmxcfs is started, after what lies in the bare directory was moved aside.
+      - That corosync's files are not those of the cluster, as on a node that was stranded by a join or a change that it missed. The
+        corosync.conf, and where it differs the authkey, come over ssh from a quorate member, O(cluster_node) or any other that this
+        node's own files list, and corosync is started anew.
+      - That corosync does not run with files that are right. It is started.
+      - That corosync's files of an earlier cluster are left on a standalone node. They are removed.
+      - That the cluster lists this node, which has not joined or was installed anew, with O(state=joined). It joins as with O(force).
+      - That the cluster no longer lists this node, with O(state=joined). It becomes standalone as with O(state=absent), and joins. A node
+        with guests is refused.
+      - The database is copied before anything that replaces it. Without this option nothing is mended, and a failure says in a warning
+        what could be.
     type: bool
     default: false
   force:
@@ -342,12 +359,29 @@ reservation:
   description: What the joining node has to know of the cluster, for its O(reservation). It holds no secret.
   returned: success with O(state=reserved)
   type: str
+leaves:
+  description: Whether this node was, or in check mode would be, taken out of a cluster. On a standalone node it is false.
+  returned: success with O(state=absent)
+  type: bool
+  sample: true
 guests:
   description: Numbers of the guests that are this node's own.
   returned: success with O(state=absent)
   type: list
   elements: int
   sample: [100]
+mended:
+  description: What was the matter with this node and is mended, in the order in which it was.
+  returned: with O(repair=true), when there was something
+  type: list
+  elements: str
+  sample: ["this node was stranded: corosync's corosync.conf was not that of 'pve1'"]
+repair_backups:
+  description: Directories with the copies that were made before something was mended, such as of the whole database as C(config.db).
+  returned: with O(repair=true), when some were made
+  type: list
+  elements: str
+  sample: [/var/backups/pve-cluster-collection/stranded-prod-1795197802]
 reasons:
   description: Every reason for a refusal.
   returned: when the task was refused before anything was changed
@@ -400,6 +434,7 @@ def main():
             reservation=dict(type="str"),
             node=dict(type="str"),
             separated=dict(type="bool", default=False),
+            repair=dict(type="bool", default=False),
             force=dict(type="bool", default=False),
             timeout=dict(type="int", default=120),
         ),

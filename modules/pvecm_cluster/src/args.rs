@@ -35,6 +35,7 @@ pub(crate) struct Given {
     reservation: Option<String>,
     node: Option<String>,
     separated: bool,
+    repair: bool,
     force: bool,
     timeout: i64,
 }
@@ -91,6 +92,7 @@ impl Given {
                 fingerprint: self.fingerprint,
                 reservation: self.reservation,
             },
+            repair: self.repair,
             force: self.force,
             timeout: self.timeout,
         };
@@ -122,6 +124,7 @@ impl Given {
             ("votes", BOTH, self.votes.is_some()),
             ("token_coefficient", "state 'present'", self.token_coefficient.is_some()),
             ("cluster_node", "state 'joined'", self.cluster_node.is_some()),
+            ("repair", BOTH, self.repair),
             ("force", "states 'joined' and 'absent'", self.force && goal != Goal::Absent),
         ];
         let misplaced = given.iter().filter(|(_, _, given)| *given);
@@ -187,6 +190,7 @@ pub(crate) struct Args {
     pub(crate) token_coefficient: Option<i64>,
     pub(crate) cluster_node: Option<String>,
     pub(crate) way: way::Given,
+    pub(crate) repair: bool,
     pub(crate) force: bool,
     pub(crate) timeout: i64,
 }
@@ -215,6 +219,7 @@ pub(crate) fn spec() -> Spec {
             Opt::new("reservation", Kind::Str),
             Opt::new("node", Kind::Str),
             Opt::new("separated", Kind::Bool).default(false),
+            Opt::new("repair", Kind::Bool).default(false),
             Opt::new("force", Kind::Bool).default(false),
             Opt::new("timeout", Kind::Int).default(120),
         ],

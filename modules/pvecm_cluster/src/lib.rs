@@ -22,6 +22,7 @@ mod pmxcfs_service;
 mod probe;
 mod reason;
 mod removal;
+mod repair;
 mod reservation;
 mod seen;
 mod verify;

@@ -16,6 +16,7 @@ use crate::observe;
 use crate::plan::{self, Deed, Forecast, Plan, Refusal};
 use crate::probe::{self, Errand};
 use crate::removal;
+use crate::repair;
 use crate::reservation;
 use crate::seen::{Candidate, Here, Joining, There, quoted};
 use crate::verify::{self, Membership, Unconfirmed};
@@ -38,7 +39,13 @@ pub(crate) fn run(mut given: Given, context: &Context, host: &dyn Host) -> Resul
     let (task, mut wrong) = given.task();
     wrong.extend(problem.map(str::to_owned));
     match task {
-        Task::Member(args) => become_member(&args, password.as_ref(), wrong, context, host),
+        // What is wrong with the task itself is told before anything is looked at.
+        Task::Member(args) if !wrong.is_empty() || Wanted::check(&args).is_err() => {
+            become_member(&args, password.as_ref(), wrong, context, host)
+        }
+        Task::Member(args) => repair::around(&args, context, host, |args| {
+            become_member(args, password.as_ref(), Vec::new(), context, host)
+        }),
         Task::Removal(args) => removal::run(&args, wrong, context, host),
         Task::Absence(args) => absence::run(&args, wrong, context, host),
         Task::Reservation(args) => reservation::run(&args, wrong, context, host),

@@ -112,7 +112,7 @@ pub(crate) fn is_node_name(name: &str) -> bool {
 }
 
 /// What may be handed to ssh as a host: nothing that it could take for an option or that a shell would split.
-fn is_host(text: &str) -> bool {
+pub(crate) fn is_host(text: &str) -> bool {
     !text.is_empty()
         && !text.starts_with('-')
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._:%".contains(&byte))
@@ -197,6 +197,7 @@ pub(crate) mod tests {
             token_coefficient: None,
             cluster_node: None,
             way: way::Given { method: way::Method::Ssh, fingerprint: None, reservation: None },
+            repair: false,
             force: false,
             timeout: 120,
         }

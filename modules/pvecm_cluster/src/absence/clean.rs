@@ -12,7 +12,7 @@ use host::{Host, HostError};
 use super::plan::{Leftovers, without_hosts, without_keys};
 use super::record::Other;
 use super::seen::Seen;
-use crate::pmxcfs_service::copy;
+use crate::pmxcfs_service::{self as service, copy};
 use crate::removal::clean;
 use crate::removal::observe::{AUTHORIZED_KEYS, HA, KNOWN_HOSTS, REPLICATION};
 use crate::removal::seen::Entry;
@@ -67,6 +67,9 @@ pub(crate) fn clean(
         edited.map_err(|stopped| stopped.words())?;
     }
     clean::remove_entries(host, Path::new(HA), &left.ha).map_err(words)?;
+    if left.qdevice {
+        service::systemctl(host, "disable", &["corosync-qdevice"])?;
+    }
     if left.replication {
         host::if_there(host.remove_file(Path::new(REPLICATION))).map_err(words)?;
     }

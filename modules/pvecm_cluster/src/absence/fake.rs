@@ -19,6 +19,9 @@ pub(crate) const PKILL: &str = "pkill --ns 1 --nslist pid --exact pmxcfs";
 /// There while a pmxcfs runs that no service started.
 const LOCAL: &str = "/run/local-pmxcfs";
 
+/// There while corosync-qdevice is enabled.
+pub(crate) const QDEVICE: &str = "/etc/systemd/system/multi-user.target.wants/corosync-qdevice.service";
+
 /// A member with guests, users and storages of its own, and much of the others.
 pub(crate) fn leaver() -> FakeHost {
     with_services(
@@ -58,6 +61,13 @@ pub(crate) fn with_services(host: FakeHost) -> FakeHost {
     )
     .action("systemctl stop corosync-qdevice", "")
     .action("systemctl start corosync-qdevice", "")
+    .action(
+        "systemctl disable corosync-qdevice",
+        Answer::ok("").doing(|machine| {
+            machine.remove(QDEVICE);
+            services(machine, "inactive", "active");
+        }),
+    )
     .action("systemctl start corosync", "")
     .action("systemctl reset-failed pve-cluster corosync", "")
     .action("pmxcfs -l", Answer::ok("").doing(local))
@@ -109,13 +119,19 @@ fn start(machine: &mut Machine) {
 
 /// What systemd says from now on.
 pub(crate) fn services(machine: &mut Machine, corosync: &str, pve_cluster: &str) {
-    let unit = |name: &str, state: &str| {
+    let unit = |name: &str, state: &str, enabled: bool| {
+        let enabled = if enabled { "enabled" } else { "disabled" };
         format!(
             "Result=success\nExecMainStatus=0\nId={name}.service\nLoadState=loaded\nActiveState={state}\n\
-             UnitFileState=enabled\n"
+             UnitFileState={enabled}\n"
         )
     };
-    let text = format!("{}\n{}", unit("corosync", corosync), unit("pve-cluster", pve_cluster));
+    let text = format!(
+        "{}\n{}\n{}",
+        unit("corosync", corosync, true),
+        unit("pve-cluster", pve_cluster, true),
+        unit("corosync-qdevice", corosync, machine.exists(QDEVICE)),
+    );
     machine.query(&crate::fake::services_line(), text);
 }
 

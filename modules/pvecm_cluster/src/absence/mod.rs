@@ -3,7 +3,7 @@
 
 mod clean;
 #[cfg(test)]
-mod fake;
+pub(crate) mod fake;
 pub(crate) mod kept;
 mod observe;
 mod plan;

@@ -54,6 +54,7 @@ pub(crate) fn see(host: &dyn Host) -> Result<Seen, String> {
         // Where systemd's answer does not name it, it is not installed as a service, and nothing is concluded.
         serviced: running.get("pve-cluster").is_none_or(services::Service::is_active),
         qdevice_runs: is_active("corosync-qdevice"),
+        qdevice_enabled: running.get("corosync-qdevice").is_some_and(|unit| unit.enabled == "enabled"),
         files,
         nodes,
         authorized_keys: read(AUTHORIZED_KEYS)?.unwrap_or_default(),

@@ -45,6 +45,8 @@ pub(crate) struct Leftovers {
     /// Files of high availability, which are about other nodes' guests.
     pub(crate) ha: Vec<Entry>,
     pub(crate) replication: bool,
+    /// corosync-qdevice no longer starts with the machine.
+    pub(crate) qdevice: bool,
 }
 
 impl Leftovers {
@@ -61,6 +63,7 @@ impl Leftovers {
             (AUTHORIZED_KEYS, self.authorized_keys),
             (KNOWN_HOSTS, self.known_hosts),
             (REPLICATION, self.replication),
+            ("corosync-qdevice.service", self.qdevice),
         ];
         places.extend(single.iter().filter(|(_, is)| *is).map(|(place, _)| (*place).to_owned()));
         places
@@ -85,7 +88,7 @@ pub(crate) fn plan(wanted: &Wanted, seen: &Seen) -> Result<Plan, Vec<Reason>> {
         }
         // The reasons against it were weighed before its first step.
         let mut warnings = warnings(seen, &record.nodes);
-        if !record.nodes.is_empty() {
+        if !record.nodes.is_empty() && !wanted.force {
             warnings.push(reason::still_listed(&seen.here.view.node, &seen.own_guests()));
         }
         return Ok(Plan {
@@ -125,7 +128,8 @@ pub(crate) fn plan(wanted: &Wanted, seen: &Seen) -> Result<Plan, Vec<Reason>> {
     };
     let separates = is_in_a_cluster(seen) || !seen.serviced;
     let mut warnings = warnings(seen, &others);
-    if separates && !others.is_empty() {
+    // By force the whole cluster is taken apart, or what is to be done on the others is told with it.
+    if separates && !others.is_empty() && !wanted.force {
         warnings.push(reason::still_listed(&view.node, &seen.own_guests()));
     }
     if !forced.is_empty() {
@@ -274,6 +278,7 @@ fn leftovers(seen: &Seen, others: &[Other], left: bool) -> Leftovers {
         known_hosts: known_hosts != seen.known_hosts,
         files: seen.files.iter().filter(|(_, entries)| !entries.is_empty()).cloned().collect(),
         ha: if left { seen.ha_files.clone() } else { Vec::new() },
+        qdevice: seen.qdevice_enabled,
         replication: left && seen.replication.is_some(),
         nodes,
         names,

@@ -165,7 +165,7 @@ fn what_is_forced_and_what_is_shared_is_told() {
          use the same volumes. Give this node a storage or a part of it of its own, and remove the definition here"
     );
     assert!(
-        warnings[2].starts_with("done by 'force: true' all the same: the others ('pve1') would"),
+        warnings[1].starts_with("done by 'force: true' all the same: the others ('pve1') would"),
         "{answer}"
     );
 }

@@ -179,6 +179,20 @@ fn a_pmxcfs_that_does_not_start_in_local_mode_brings_the_member_back() {
 }
 
 #[test]
+fn a_qdevice_stops_and_starts_no_more() {
+    let host = leaver().file(QDEVICE, "").with(|machine| services(machine, "active", "active"));
+    let said = answer(&host, &leave());
+    assert_eq!(said["failed"], Value::Null, "{said}");
+    assert_eq!(said["cleaned"].as_array().unwrap().last().unwrap(), "corosync-qdevice.service");
+    let effects = host.effects();
+    let place = |words: &str| effects.iter().position(|effect| effect == words).unwrap();
+    assert!(place("run systemctl stop corosync-qdevice") < place("run systemctl stop pve-cluster corosync"));
+    assert!(place("run systemctl start pve-cluster") < place("run systemctl disable corosync-qdevice"));
+    host.revive();
+    assert_eq!(answer(&host, &leave())["changed"], json!(false));
+}
+
+#[test]
 fn strays_in_the_bare_directory_are_set_aside() {
     let host = leaver().action(
         "systemctl stop pve-cluster corosync",

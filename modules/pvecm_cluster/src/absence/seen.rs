@@ -21,6 +21,8 @@ pub(crate) struct Seen {
     pub(crate) serviced: bool,
     /// Whether corosync-qdevice runs.
     pub(crate) qdevice_runs: bool,
+    /// Whether it would start with the machine.
+    pub(crate) qdevice_enabled: bool,
     /// The paths below /etc/corosync and /var/lib/corosync, what holds something before what it holds.
     pub(crate) files: Vec<(String, Vec<Entry>)>,
     /// The directories of other nodes.

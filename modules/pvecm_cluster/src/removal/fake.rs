@@ -38,7 +38,9 @@ pub(crate) fn removable() -> FakeHost {
 }
 
 fn with_pve3() -> FakeHost {
+    let off = "ssh: connect to host 10.77.0.13 port 22: No route to host\n";
     standalone()
+        .query(&super::reach::command("10.77.0.13").line(), Answer::exit(255, "", off))
         .dir("/var/backups")
         .dir("/etc/pve/nodes/pve1")
         .dir("/etc/pve/nodes/pve3/qemu-server")

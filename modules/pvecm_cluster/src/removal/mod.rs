@@ -10,6 +10,7 @@ pub(crate) mod observe;
 mod plan;
 #[cfg(test)]
 mod plan_tests;
+mod reach;
 mod reason;
 pub(crate) mod references;
 #[cfg(test)]

@@ -8,17 +8,21 @@ use cluster_state::{StateError, leftovers};
 use host::{Command, FileKind, Host, HostError, if_there, is_there, read_text};
 
 use super::keys;
+use super::reach;
 use super::references;
 use super::seen::{Ceph, Entry, Seen};
 use super::wanted::Wanted;
 use crate::probe;
-use crate::seen::Joining;
+use crate::seen::{Here, Joining};
 
 pub(crate) const AUTHORIZED_KEYS: &str = "/etc/pve/priv/authorized_keys";
 pub(crate) const KNOWN_HOSTS: &str = "/etc/pve/priv/known_hosts";
 const SSH: &str = "/root/.ssh";
 pub(crate) const HA: &str = "/etc/pve/ha";
 pub(crate) const REPLICATION: &str = "/etc/pve/replication.cfg";
+/// Where a node's name may be without harm.
+const OTHERS: [&str; 4] =
+    ["/etc/pve/storage.cfg", "/etc/pve/jobs.cfg", "/etc/pve/sdn/zones.cfg", "/etc/pve/sdn/controllers.cfg"];
 const CEPH: &str = "/etc/pve/ceph.conf";
 /// What Ceph's monitors may take to answer.
 const CEPH_PATIENCE: Duration = Duration::from_secs(15);
@@ -31,7 +35,15 @@ pub(crate) fn directory(node: &str) -> PathBuf {
 /// The cluster and the node as they are now.
 pub(crate) fn see(host: &dyn Host, wanted: &Wanted) -> Result<Seen, StateError> {
     let here = crate::observe::here(host)?;
+    let there =
+        address_of_missing(&here, &wanted.node).map(|address| reach::ask(host, &wanted.node, &address));
+    let mut others = Vec::new();
+    for path in OTHERS {
+        others.push((path.to_owned(), text(host, path)?));
+    }
     Ok(Seen {
+        there,
+        others,
         joining: joining(host, &here.view.node)?,
         here,
         directory: tree(host, &directory(&wanted.node))?,
@@ -46,6 +58,17 @@ pub(crate) fn see(host: &dyn Host, wanted: &Wanted) -> Result<Seen, StateError> 
 
 pub(crate) fn text(host: &dyn Host, path: &str) -> Result<String, HostError> {
     Ok(if_there(read_text(host, Path::new(path)))?.unwrap_or_default())
+}
+
+/// The management address of a node that the cluster lists and corosync does not see.
+fn address_of_missing(here: &Here, node: &str) -> Option<String> {
+    let view = &here.view;
+    let (nodeid, _) = view.conf.conf()?.node(node)?;
+    let running = view.corosync.as_ref()?;
+    if node == view.node || running.versions.contains_key(&nodeid) {
+        return None;
+    }
+    view.members.as_ref()?.nodelist.get(node)?.ip.clone()
 }
 
 /// Root's own keys on this node.

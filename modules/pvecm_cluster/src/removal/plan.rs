@@ -4,6 +4,7 @@
 use cluster_state::pmxcfs::Mount;
 
 use super::keys;
+use super::reach::There;
 use super::reason;
 use super::references;
 use super::seen::{Entry, Seen};
@@ -99,7 +100,17 @@ pub(crate) fn plan(wanted: &Wanted, seen: &Seen) -> Result<Plan, Vec<Reason>> {
             warnings.push(reason::misses_the_configuration(&missing));
         }
     }
+    match &seen.there {
+        Some(There::InACluster) => reasons.push(reason::cut_off(&wanted.node)),
+        Some(There::Unclear { said }) => warnings.push(reason::unclear(&wanted.node, said)),
+        Some(There::Nothing | There::Separated) | None => {}
+    }
     reasons.extend(references(wanted, seen, &mut warnings));
+    for (path, text) in &seen.others {
+        for section in references::naming(text, &wanted.node) {
+            warnings.push(reason::named(path, &section));
+        }
+    }
     if !reasons.is_empty() {
         return Err(reasons);
     }

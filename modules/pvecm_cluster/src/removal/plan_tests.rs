@@ -171,6 +171,38 @@ fn what_names_a_node_that_is_gone_is_told_too() {
 }
 
 #[test]
+fn a_node_that_is_only_cut_off_is_not_removed() {
+    let answers = |words: &str, code: i32, stderr: &str| {
+        let host = removable();
+        let line = super::reach::command("10.77.0.13").line();
+        let answer = Answer::exit(code, words, stderr);
+        host.change(|machine| machine.query(&line, answer));
+        host
+    };
+    assert_eq!(
+        refused(&answers("pve3\nmember\n", 0, ""), "pve3"),
+        "node 'pve3' runs and has the cluster's files, although corosync does not see it: it is cut off, and its guests may \
+         run. Shut it down, or let it leave with 'state: absent' on it"
+    );
+    let said = answer(&answers("pve3\nstandalone\n", 0, ""), &remove());
+    assert_eq!((&said["changed"], said.get("warnings")), (&true.into(), None), "{said}");
+    let host = answers("", 255, "Host key verification failed.\n");
+    host.change(|m| {
+        m.write("/etc/pve/storage.cfg", "nfs: nas\n\tnodes pve1,pve3\n\nnfs: x\n\tnodes pve30\n")
+    });
+    let said = answer(&host, &remove());
+    assert_eq!(
+        said["warnings"],
+        serde_json::json!([
+            "something answers at the address of 'pve3' (Host key verification failed.): make sure that it is not 'pve3' as \
+             the cluster knows it, which would go on as a part of it",
+            "'nfs: nas' in '/etc/pve/storage.cfg' still names it: that has no effect any more, take it out when convenient"
+        ]),
+        "{said}"
+    );
+}
+
+#[test]
 fn guests_of_a_separated_node_go_with_it() {
     let host = removable();
     host.change(|m| m.write("/etc/pve/nodes/pve3/qemu-server/100.conf", "cores: 1\n"));

@@ -49,6 +49,26 @@ pub(crate) fn online(node: &str) -> Reason {
     ))
 }
 
+pub(crate) fn cut_off(node: &str) -> Reason {
+    lasting(format!(
+        "node '{node}' runs and has the cluster's files, although corosync does not see it: it is cut off, and its guests may \
+         run. Shut it down, or let it leave with 'state: absent' on it"
+    ))
+}
+
+pub(crate) fn unclear(node: &str, said: &str) -> String {
+    format!(
+        "something answers at the address of '{node}' ({said}): make sure that it is not '{node}' as the cluster knows it, which \
+         would go on as a part of it"
+    )
+}
+
+pub(crate) fn named(path: &str, section: &str) -> String {
+    format!(
+        "'{section}' in '{path}' still names it: that has no effect any more, take it out when convenient"
+    )
+}
+
 pub(crate) fn qdevice() -> Reason {
     lasting(
         "the cluster has a QDevice: remove it first with 'pvecm qdevice remove' and set it up again afterwards",

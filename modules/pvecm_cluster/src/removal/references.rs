@@ -52,6 +52,15 @@ pub(crate) fn managed(files: &[(String, String)], guests: &[u32]) -> Vec<String>
     ids.filter(is_one).collect()
 }
 
+/// The sections whose `node` or `nodes` names the node.
+pub(crate) fn naming(text: &str, node: &str) -> Vec<String> {
+    let names = |(key, value): &(&str, &str)| {
+        matches!(*key, "node" | "nodes") && value.split([',', ';', ' ']).any(|item| item == node)
+    };
+    let naming = sections(text).into_iter().filter(|section| section.properties.iter().any(names));
+    naming.map(|section| format!("{}: {}", section.kind, section.id)).collect()
+}
+
 /// The replication jobs from or to the node.
 pub(crate) fn replication(text: &str, node: &str) -> Vec<String> {
     let leads = |(key, value): &(&str, &str)| matches!(*key, "target" | "source") && *value == node;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! What the cluster has of the node that is to go: plain values, nothing that asks.
 
+use super::reach::There;
 use crate::seen::{Here, Joining};
 
 /// All that is looked at before a node is removed.
@@ -18,6 +19,10 @@ pub(crate) struct Seen {
     /// The files of high availability, by path.
     pub(crate) ha: Vec<(String, String)>,
     pub(crate) replication: String,
+    /// Other files of sections, in which the node's name does no harm, by path.
+    pub(crate) others: Vec<(String, String)>,
+    /// What is at the node's own address, when the cluster lists it and corosync does not see it.
+    pub(crate) there: Option<There>,
     pub(crate) ceph: Ceph,
 }
 

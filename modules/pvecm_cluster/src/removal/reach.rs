@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Whether a node that corosync does not see is really off, or out of the cluster: one that is only cut off may run its guests,
+//! and goes on as a part of the cluster when the network is back.
+
+use std::time::Duration;
+
+use host::{Command, Ending, Host, Output};
+
+const CONNECT: u64 = 4;
+const PATIENCE: Duration = Duration::from_secs(12);
+/// Says whether there is a cluster's configuration, and nothing else.
+const LOOK: &str = "uname -n; if [ -e /etc/pve/corosync.conf ] || [ -e /etc/corosync/corosync.conf ]; then echo member; else echo standalone; fi\n";
+
+/// What is at the node's address in the management network.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum There {
+    /// Nothing that takes connections, or there is no such address.
+    Nothing,
+    /// The node, with files of a cluster.
+    InACluster,
+    /// The node, without any.
+    Separated,
+    /// Something that does not let root in, or is another machine.
+    Unclear { said: String },
+}
+
+/// The login of this cluster's nodes to each other.
+pub(crate) fn command(address: &str) -> Command {
+    Command::new("ssh")
+        .args(["-T", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", "-o"])
+        .arg(format!("ConnectTimeout={CONNECT}"))
+        .arg(format!("root@{address}"))
+        .args(["/bin/sh", "-s", "removal-look"])
+        .stdin(LOOK)
+        .timeout(PATIENCE)
+}
+
+/// Asks the node at this address. It may be off: then it costs some seconds.
+pub(crate) fn ask(host: &dyn Host, node: &str, address: &str) -> There {
+    match host.run(&command(address)) {
+        Ok(output) => read(node, &output),
+        Err(error) => There::Unclear { said: error.to_string() },
+    }
+}
+
+fn read(node: &str, output: &Output) -> There {
+    if output.exited_zero() {
+        let mut words = output.stdout.split_whitespace();
+        let name = words.next().unwrap_or_default().split('.').next().unwrap_or_default();
+        return match words.next() {
+            Some("member") if name == node => There::InACluster,
+            Some("standalone") if name == node => There::Separated,
+            _ => There::Unclear { said: format!("a host that calls itself '{name}' answers") },
+        };
+    }
+    let off = [
+        "Connection timed out",
+        "No route to host",
+        "Connection refused",
+        "Network is unreachable",
+        "Host is down",
+    ];
+    let no_name = "Could not resolve hostname";
+    if output.ending == Ending::TimedOut
+        || off.iter().any(|words| output.stderr.contains(words))
+        || output.stderr.contains(no_name)
+    {
+        return There::Nothing;
+    }
+    let last =
+        output.stderr.lines().rev().map(str::trim).find(|line| !line.is_empty()).unwrap_or("no answer");
+    There::Unclear { said: last.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(code: i32, stdout: &str, stderr: &str) -> There {
+        read("pve3", &Output { ending: Ending::Exited(code), stdout: stdout.into(), stderr: stderr.into() })
+    }
+
+    #[test]
+    fn each_answer() {
+        let unclear = |said: &str| There::Unclear { said: said.to_owned() };
+        let table = [
+            (said(0, "pve3\nmember\n", ""), There::InACluster),
+            (said(0, "pve3.example.org\nstandalone\n", ""), There::Separated),
+            (said(0, "other\nmember\n", ""), unclear("a host that calls itself 'other' answers")),
+            (said(255, "", "ssh: connect to host 10.77.0.13 port 22: No route to host\r\n"), There::Nothing),
+            (
+                said(255, "", "ssh: connect to host 10.77.0.13 port 22: Connection refused\r\n"),
+                There::Nothing,
+            ),
+            (
+                said(255, "", "root@10.77.0.13: Permission denied (publickey,password).\r\n"),
+                unclear("root@10.77.0.13: Permission denied (publickey,password)."),
+            ),
+        ];
+        for (found, expected) in table {
+            assert_eq!(found, expected);
+        }
+    }
+}

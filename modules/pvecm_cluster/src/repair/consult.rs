@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Asks a member of the cluster what this node should have: over the ssh login that a join uses, with the same rules.
+
+use std::time::Duration;
+
+use cluster_state::quorumtool;
+use corosync_document::Document;
+use host::{Command, Host};
+
+use crate::probe::part;
+use crate::seen::Conf;
+
+const CONNECT: u64 = 5;
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// Reads only. The key's digest tells whether this node has the same one; the key itself is fetched only when it has not.
+const LOOK: &str = r#"exec 2>/dev/null
+PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C
+export PATH LC_ALL
+part() { printf '\n@@ %s\n' "$1"; }
+part node; uname -n
+part quorum; corosync-quorumtool -siH
+part authkey; sha256sum < /etc/corosync/authkey
+part corosync.conf; cat /etc/pve/corosync.conf
+part end
+exit 0
+"#;
+const KEY: &str = "exec od -An -v -tx1 /etc/corosync/authkey\n";
+
+/// A member, as it answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Member {
+    /// How this node reached it.
+    pub(crate) target: String,
+    pub(crate) node: String,
+    pub(crate) quorate: bool,
+    /// The SHA-256 digest of corosync's key, in hexadecimal digits; none when there is no key.
+    pub(crate) authkey: Option<String>,
+    pub(crate) text: String,
+    pub(crate) conf: Conf,
+}
+
+fn ssh(target: &str, word: &str, script: &str) -> Command {
+    Command::new("ssh")
+        .args(["-T", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", "-o"])
+        .arg(format!("ConnectTimeout={CONNECT}"))
+        .arg(format!("root@{target}"))
+        .args(["/bin/sh", "-s", word])
+        .stdin(script)
+        .timeout(PATIENCE)
+}
+
+/// The command that asks a member.
+pub(crate) fn look(target: &str) -> Command {
+    ssh(target, "repair-look", LOOK)
+}
+
+/// The command that fetches corosync's key.
+pub(crate) fn fetch(target: &str) -> Command {
+    ssh(target, "repair-key", KEY)
+}
+
+/// The first of these hosts that answers as a quorate member of this cluster.
+pub(crate) fn first(host: &dyn Host, targets: &[String], cluster_name: &str) -> Option<Member> {
+    targets.iter().find_map(|target| {
+        let output = host.run(&look(target)).ok().filter(host::Output::exited_zero)?;
+        read(target, &output.stdout)
+            .filter(|member| member.quorate && member.conf.cluster_name == cluster_name)
+    })
+}
+
+fn read(target: &str, text: &str) -> Option<Member> {
+    part(text, "end")?;
+    let digest = part(text, "authkey")?.split_whitespace().next();
+    // The shell's own line break before the next part is not the file's.
+    let conf = part(text, "corosync.conf")?;
+    Some(Member {
+        target: target.to_owned(),
+        node: part(text, "node")?.trim().split('.').next()?.to_owned(),
+        quorate: quorumtool::parse(part(text, "quorum")?).is_ok_and(|quorum| quorum.quorate),
+        // sha256sum of nothing is not the digest of a key.
+        authkey: digest.filter(|digest| *digest != EMPTY).map(str::to_owned),
+        conf: Conf::of(&Document::parse(conf.as_bytes())).ok()?,
+        text: conf.to_owned(),
+    })
+}
+
+const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+/// Fetches corosync's key.
+///
+/// # Errors
+/// In words, which never hold anything of it.
+pub(crate) fn authkey(host: &dyn Host, target: &str) -> Result<Vec<u8>, String> {
+    let failed = || format!("cannot fetch '/etc/corosync/authkey' of '{target}' over ssh");
+    let output = host.run(&fetch(target)).map_err(|_| failed())?;
+    let digits: Option<Vec<u8>> =
+        output.stdout.split_whitespace().map(|word| u8::from_str_radix(word, 16).ok()).collect();
+    match digits {
+        Some(key) if output.exited_zero() && !key.is_empty() => Ok(key),
+        _ => Err(failed()),
+    }
+}
+
+/// The digest of this node's own key; none when there is no key.
+///
+/// # Errors
+/// In words, when it cannot be told.
+pub(crate) fn own_digest(host: &dyn Host) -> Result<Option<String>, String> {
+    let path = cluster_state::leftovers::AUTHKEY;
+    if !host::is_there(host, std::path::Path::new(path)).map_err(|error| error.to_string())? {
+        return Ok(None);
+    }
+    let command = Command::new("sha256sum").arg(path);
+    let output = host.run(&command).map_err(|error| error.to_string())?;
+    crate::pmxcfs_service::exits_zero(&command, &output)?;
+    Ok(output.stdout.split_whitespace().next().map(str::to_owned))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The scripts themselves, on files of this machine.
+    #[test]
+    fn the_scripts_are_understood_by_a_shell() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |script: &str| script.replace("/etc/corosync", dir.path().to_str().unwrap());
+        let host = host::RealHost::new();
+        let run = |script: String| host.run(&Command::new("/bin/sh").arg("-s").stdin(script)).unwrap();
+        let without = run(at(LOOK)).stdout;
+        assert_eq!(part(&without, "authkey").unwrap().trim(), "");
+        host.create(&dir.path().join("authkey"), &[0, 255, 10, 97], 0o600).unwrap();
+        let looked = run(at(LOOK)).stdout;
+        assert_eq!(part(&looked, "authkey").unwrap().split_whitespace().next().unwrap().len(), 64);
+        assert!(part(&looked, "end").is_some());
+        let key = run(at(KEY));
+        let digits: Vec<u8> =
+            key.stdout.split_whitespace().map(|word| u8::from_str_radix(word, 16).unwrap()).collect();
+        assert_eq!((digits, key.exited_zero()), (vec![0, 255, 10, 97], true));
+    }
+}

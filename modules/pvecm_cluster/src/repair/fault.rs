@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! What is wrong with a node that is to be a member, as far as it can be mended here. Pure.
+
+use cluster_state::journal::LastWords;
+use cluster_state::pmxcfs::Mount;
+
+use super::consult::Member;
+use crate::seen::{Conf, ConfFile, Here, quoted};
+
+/// What was looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Seen {
+    pub(crate) here: Here,
+    /// Whether pmxcfs has its database.
+    pub(crate) database: bool,
+    /// corosync's copy of its configuration.
+    pub(crate) local: Option<String>,
+    /// The digest of corosync's key on this node.
+    pub(crate) authkey: Option<String>,
+    /// What lies in the bare directory /etc/pve.
+    pub(crate) strays: Vec<String>,
+    /// The numbers of this node's guests.
+    pub(crate) guests: Vec<u32>,
+    /// A quorate member of the cluster that answers.
+    pub(crate) member: Option<Member>,
+}
+
+/// Something that can be mended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// pmxcfs does not run; what lies in its way.
+    PmxcfsStopped { strays: Vec<String> },
+    /// A standalone node has corosync's files of an earlier cluster.
+    Leftovers,
+    /// The cluster lists this node, which is standalone.
+    Listed { by: String },
+    /// This node has the files of a cluster that no longer lists it.
+    Forgotten { by: String },
+    /// corosync's files on this node are not those of the cluster.
+    Stranded { from: String, authkey: bool },
+    /// corosync does not run, with files that are right.
+    CorosyncStopped,
+}
+
+impl Fault {
+    /// What is the matter.
+    pub(crate) fn words(&self) -> String {
+        match self {
+            Self::PmxcfsStopped { strays } if strays.is_empty() => "'/etc/pve' was not mounted".to_owned(),
+            Self::PmxcfsStopped { strays } => {
+                format!("'/etc/pve' was not mounted, and files lay in its way ({})", quoted(strays))
+            }
+            Self::Leftovers => "corosync's files of an earlier cluster were left on this node".to_owned(),
+            Self::Listed { by } => {
+                format!("the cluster of '{by}' listed this node, which had not joined, or was installed anew")
+            }
+            Self::Forgotten { by } => {
+                format!("this node had the files of a cluster that, as '{by}' says, no longer lists it")
+            }
+            Self::Stranded { from, authkey } => {
+                let which = if *authkey { "authkey" } else { "corosync.conf" };
+                format!("this node was stranded: corosync's {which} was not that of '{from}'")
+            }
+            Self::CorosyncStopped => "corosync did not run on this node".to_owned(),
+        }
+    }
+}
+
+/// What is wrong with the node, the first thing first; what cannot be mended here is told as an error.
+pub(crate) fn fault(cluster_name: &str, joins: bool, seen: &Seen) -> Result<Option<Fault>, String> {
+    let here = &seen.here;
+    let view = &here.view;
+    match &view.mount {
+        Mount::NoDirectory => return Ok(None),
+        Mount::NotMounted | Mount::Dead { .. } => {
+            // A join that goes on stops pmxcfs too.
+            if here.pvecm_busy || here.booting {
+                return Ok(None);
+            }
+            if !seen.database && seen.local.is_none() {
+                return Err("pmxcfs's database '/var/lib/pve-cluster/config.db' is missing: put a copy back, as from \
+                            '/var/lib/pve-cluster/backup', before pve-cluster starts with an empty one"
+                    .to_owned());
+            }
+            return Ok(Some(Fault::PmxcfsStopped { strays: seen.strays.clone() }));
+        }
+        Mount::ReadOnly | Mount::Writable => {}
+    }
+    match &view.conf {
+        ConfFile::Absent if here.pvecm_busy => Ok(None),
+        ConfFile::Absent if seen.local.is_some() || seen.authkey.is_some() => Ok(Some(Fault::Leftovers)),
+        ConfFile::Absent => Ok(seen.member.as_ref().filter(|_| joins).and_then(|member| {
+            member.conf.node(&view.node).map(|_| Fault::Listed { by: member.node.clone() })
+        })),
+        ConfFile::Broken(_) => Ok(None),
+        ConfFile::Read(conf) if conf.cluster_name != cluster_name => Ok(None),
+        ConfFile::Read(conf) => in_the_cluster(joins, seen, conf),
+    }
+}
+
+fn in_the_cluster(joins: bool, seen: &Seen, conf: &Conf) -> Result<Option<Fault>, String> {
+    let here = &seen.here;
+    let view = &here.view;
+    let stopped = view.corosync.is_none()
+        && matches!(here.corosync_service.as_str(), "failed" | "inactive")
+        && !here.booting;
+    let Some(member) = &seen.member else {
+        let put_out = matches!(here.last_words, Some(LastWords::KilledBy { .. }));
+        let starts = stopped && !put_out && conf.node(&view.node).is_some();
+        return Ok(starts.then_some(Fault::CorosyncStopped));
+    };
+    let own = conf.node(&view.node).map(|(nodeid, _)| nodeid);
+    let theirs = member.conf.node(&view.node).map(|(nodeid, _)| nodeid);
+    if theirs.is_none() || own != theirs {
+        if !joins {
+            return Err(format!(
+                "'{}' says that the cluster no longer lists this node, which is to be a part of it: let it join with \
+                 'state: joined'",
+                member.node
+            ));
+        }
+        if !seen.guests.is_empty() {
+            let ids: Vec<String> = seen.guests.iter().map(u32::to_string).collect();
+            return Err(format!(
+                "'{}' says that the cluster no longer lists this node, which has guests ({}) and would have to join with \
+                 them: let it leave with 'state: absent', move the guests, and let it join then",
+                member.node,
+                ids.join(", ")
+            ));
+        }
+        return Ok(Some(Fault::Forgotten { by: member.node.clone() }));
+    }
+    if view.corosync.as_ref().is_some_and(|running| running.quorate) {
+        return Ok(None);
+    }
+    let same_file = seen.local.as_deref().is_some_and(|local| local.trim() == member.text.trim());
+    let same_key = seen.authkey == member.authkey;
+    if !same_file || !same_key {
+        return Ok(Some(Fault::Stranded { from: member.node.clone(), authkey: !same_key }));
+    }
+    let behind = view.corosync.as_ref().is_some_and(|running| {
+        running.versions.get(&running.nodeid).is_some_and(|runs| *runs < member.conf.config_version)
+    });
+    Ok((stopped || behind).then_some(Fault::CorosyncStopped))
+}

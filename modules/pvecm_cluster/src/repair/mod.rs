@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Mends a node that is to be a member, before it is confirmed or joins: one fault after the other, each seen before and
+//! gone afterwards. Whatever replaces something of the node is copied first.
+
+mod consult;
+mod fault;
+mod mend;
+#[cfg(test)]
+mod run_tests;
+
+use std::path::Path;
+use std::time::Duration;
+
+use ansible_module::{Context, Failure, Outcome};
+use cluster_state::pmxcfs::{DATABASE, Mount};
+use cluster_state::{corosync_conf, vmlist};
+use host::{Host, if_there, is_there};
+
+pub(crate) use self::fault::Fault;
+use self::fault::Seen;
+use crate::args::{Args, State};
+use crate::pmxcfs_service;
+use crate::seen::{Conf, ConfFile, Here};
+use corosync_document::Document;
+
+/// One fault can uncover the next: no pmxcfs, then a stranded corosync, then one that does not run.
+const ROUNDS: usize = 6;
+
+/// What was mended.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Mended {
+    pub(crate) faults: Vec<Fault>,
+    /// Where the copies are.
+    pub(crate) backups: Vec<String>,
+}
+
+impl Mended {
+    /// What was the matter, in words.
+    fn words(&self) -> Vec<String> {
+        self.faults.iter().map(Fault::words).collect()
+    }
+}
+
+/// Lets a node become a member, and mends it before where that is asked for.
+pub(crate) fn around(
+    args: &Args,
+    context: &Context,
+    host: &dyn Host,
+    member: impl FnOnce(&Args) -> Result<Outcome, Failure>,
+) -> Result<Outcome, Failure> {
+    if !args.repair {
+        return member(args).map_err(|failure| hinted(host, args, failure));
+    }
+    let mended = if context.check_mode { forecast(args, host)? } else { mend(args, context, host)? };
+    let relisted = mended.faults.iter().any(|fault| matches!(fault, Fault::Listed { .. }));
+    let args = Args { force: args.force || relisted, ..args.clone() };
+    // In check mode nothing beyond the first fault can be told.
+    if context.check_mode && mended.faults.iter().any(|fault| !matches!(fault, Fault::Listed { .. })) {
+        let msg = format!("this node would be mended and be a member of cluster '{}'", args.cluster_name);
+        return Ok(Outcome::changed().msg(msg).with("mended", mended.words()));
+    }
+    let told = |data: &mut serde_json::Map<String, serde_json::Value>| {
+        if !mended.faults.is_empty() {
+            data.insert("mended".to_owned(), mended.words().into());
+        }
+        if !mended.backups.is_empty() {
+            data.insert("repair_backups".to_owned(), mended.backups.clone().into());
+        }
+    };
+    let acted = mended.faults.iter().any(|fault| !matches!(fault, Fault::Listed { .. }));
+    match member(&args) {
+        Ok(mut outcome) => {
+            told(&mut outcome.data);
+            if acted && !outcome.changed {
+                outcome.msg = format!("this node is mended: {}", outcome.msg);
+            }
+            outcome.changed |= acted;
+            Ok(outcome)
+        }
+        Err(mut failure) => {
+            told(&mut failure.data);
+            failure.changed |= acted;
+            Err(failure)
+        }
+    }
+}
+
+/// Adds what `repair` could do about a failure, as far as this node alone can tell.
+fn hinted(host: &dyn Host, args: &Args, failure: Failure) -> Failure {
+    let found = crate::observe::here(host).map_err(|error| error.to_string()).and_then(|here| {
+        let seen = look(host, args, here, false)?;
+        fault::fault(&args.cluster_name, args.state == State::Joined, &seen)
+    });
+    match found {
+        Ok(Some(fault)) => failure.warn(format!("{}: 'repair: true' lets this task mend it", fault.words())),
+        _ => failure,
+    }
+}
+
+/// The first fault, without mending it.
+fn forecast(args: &Args, host: &dyn Host) -> Result<Mended, Failure> {
+    let found = see(host, args)
+        .and_then(|seen| fault::fault(&args.cluster_name, args.state == State::Joined, &seen))
+        .map_err(|why| failure(args, &why))?;
+    Ok(Mended { faults: found.into_iter().collect(), backups: Vec::new() })
+}
+
+fn mend(args: &Args, context: &Context, host: &dyn Host) -> Result<Mended, Failure> {
+    let deadline = host.elapsed() + Duration::from_secs(u64::try_from(args.timeout).unwrap_or(1)) / 2;
+    let mut mended = Mended::default();
+    for _ in 0..ROUNDS {
+        let found = see(host, args).and_then(|seen| {
+            let fault = fault::fault(&args.cluster_name, args.state == State::Joined, &seen)?;
+            Ok(fault.map(|fault| (fault, seen)))
+        });
+        let told = |why: &str| {
+            let failure = failure(args, why).with("mended", mended.words());
+            let failure = if mended.backups.is_empty() {
+                failure
+            } else {
+                failure.with("repair_backups", &mended.backups)
+            };
+            if mended.faults.is_empty() { failure } else { failure.after_change() }
+        };
+        let (fault, seen) = match found.map_err(|why| told(&why))? {
+            None => return Ok(mended),
+            Some(found) => found,
+        };
+        if mended.faults.contains(&fault) {
+            return Err(told(&format!("{}, and it was not mended by what was done about it", fault.words())));
+        }
+        let relisted = matches!(fault, Fault::Listed { .. });
+        let done = mend::mend(host, args, context, &seen, &fault, deadline);
+        match done {
+            Ok(backup) => mended.backups.extend(backup),
+            Err((why, backup)) => {
+                mended.backups.extend(backup);
+                mended.faults.push(fault.clone());
+                let failure = failure(args, &format!("{} ({why})", fault.words()));
+                return Err(failure.with("repair_backups", &mended.backups).after_change());
+            }
+        }
+        mended.faults.push(fault);
+        if relisted {
+            return Ok(mended);
+        }
+    }
+    Err(failure(args, &format!("one fault followed another: {}", mended.words().join("; "))).after_change())
+}
+
+/// The node and, unless it is well, a member of its cluster.
+fn see(host: &dyn Host, args: &Args) -> Result<Seen, String> {
+    let here = crate::observe::here(host).map_err(|error| error.to_string())?;
+    look(host, args, here, true)
+}
+
+fn look(host: &dyn Host, args: &Args, here: Here, asks: bool) -> Result<Seen, String> {
+    let words = |error: host::HostError| error.to_string();
+    let text = |path: &str| -> Result<Option<String>, String> {
+        let bytes = if_there(host.read(Path::new(path))).map_err(words)?;
+        Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+    };
+    let local = text(corosync_conf::LOCAL)?;
+    let well = here.view.mount == Mount::Writable
+        && here.view.corosync.as_ref().is_some_and(|running| running.quorate);
+    let member = if asks && here.view.is_mounted() && !well {
+        let targets = targets(args, &here, local.as_deref());
+        consult::first(host, &targets, &args.cluster_name)
+    } else {
+        None
+    };
+    let authkey = Path::new(cluster_state::leftovers::AUTHKEY);
+    let guests = vmlist::query(host).map_err(|error| error.to_string())?.unwrap_or_default();
+    Ok(Seen {
+        database: is_there(host, Path::new(DATABASE)).map_err(words)?,
+        authkey: match &member {
+            Some(_) => consult::own_digest(host)?,
+            // That there is one is all that counts without a member's to compare it with.
+            None => is_there(host, authkey).map_err(words)?.then(String::new),
+        },
+        strays: pmxcfs_service::strays(host).map_err(words)?,
+        guests: guests
+            .into_iter()
+            .filter(|guest| guest.node == here.view.node)
+            .map(|guest| guest.vmid)
+            .collect(),
+        local,
+        member,
+        here,
+    })
+}
+
+/// Where members may answer: the one that the task names, then those that this node's own files list.
+fn targets(args: &Args, here: &Here, local: Option<&str>) -> Vec<String> {
+    let mut targets: Vec<String> = args.cluster_node.iter().cloned().collect();
+    let parsed = local.and_then(|text| Conf::of(&Document::parse(text.as_bytes())).ok());
+    let listed = match &here.view.conf {
+        ConfFile::Read(conf) => Some(&**conf),
+        _ => parsed.as_ref(),
+    };
+    for node in listed.iter().flat_map(|conf| conf.nodes.values()) {
+        if node.name == here.view.node {
+            continue;
+        }
+        let managed = here.view.members.as_ref().and_then(|members| members.nodelist.get(&node.name));
+        let managed = managed.and_then(|node| node.ip.clone());
+        let places = managed.into_iter().chain([node.name.clone()]).chain(node.addresses.values().cloned());
+        for place in places {
+            if !targets.contains(&place) && crate::wanted::is_host(&place) {
+                targets.push(place);
+            }
+        }
+    }
+    targets
+}
+
+fn failure(args: &Args, why: &str) -> Failure {
+    Failure::new(format!("cannot mend this node for cluster '{}': {why}", args.cluster_name))
+}

@@ -1,0 +1,330 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Each situation made on a fake node and mended: what is done, what is copied, what happens when it is interrupted.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use testkit::{Answer, FakeHost, at_every_effect};
+
+use super::consult;
+use crate::absence;
+use crate::fake::{self, PAIR, become_member, conf, joinable, member, quorum, set_services, standalone};
+use crate::{args, module};
+
+const OURS: &str = "1111111111111111111111111111111111111111111111111111111111111111";
+const THEIRS: &str = "2222222222222222222222222222222222222222222222222222222222222222";
+const JOURNAL: &str = "journalctl --unit=corosync.service --boot --lines=60 --output=cat --no-pager --quiet";
+
+fn answer(host: &FakeHost, given: &Value) -> Value {
+    ansible_module::answer(&args::spec(), given.to_string().as_bytes(), host, module::run)
+}
+
+fn join(repair: bool) -> Value {
+    json!({
+        "state": "joined", "cluster_name": "prod", "cluster_node": "10.77.0.11", "links": [{"address": "10.77.1.12"}],
+        "repair": repair,
+    })
+}
+
+fn msg(answer: &Value) -> &str {
+    answer["msg"].as_str().unwrap()
+}
+
+/// What pve1 says when it is asked for the cluster's files.
+fn told(version: u64, nodes: &[(u32, &str)], digest: &str) -> String {
+    format!(
+        "\n@@ node\npve1\n\n@@ quorum\n{}\n@@ authkey\n{digest}  -\n\n@@ corosync.conf\n{}\n@@ end\n",
+        quorum(1, &[1, 3], 3),
+        conf(version, nodes)
+    )
+}
+
+/// Adds the programs that mend, and a pve1 that answers.
+fn mendable(host: FakeHost, version: u64, nodes: &[(u32, &str)], digest: &str) -> FakeHost {
+    absence::fake::with_services(host)
+        .dir("/var/backups")
+        .file("/var/lib/pve-cluster/config.db", "database")
+        .query(&consult::look("10.77.0.11").line(), told(version, nodes, digest))
+        .query("sha256sum /etc/corosync/authkey", format!("{OURS}  /etc/corosync/authkey\n"))
+        .query(JOURNAL, "")
+        .action("systemctl reset-failed corosync", "")
+}
+
+const THREE: &[(u32, &str)] = &[(1, "pve1"), (2, "pve2"), (3, "pve3")];
+
+/// A pve2 whose corosync gave up, because pve3 joined while it did
+/// (`captures/parallel_API_joins_of_pve3_and_pve4_into_a_2-node_cluster--the_stranded_node_pve3--pve3`).
+fn stranded() -> FakeHost {
+    mendable(member(), 3, THREE, OURS).with(|machine| become_member(machine, 2, PAIR, &[])).action(
+        "systemctl restart corosync",
+        Answer::ok("").taking(Duration::from_millis(1440)).doing(|machine| {
+            let current = machine.text("/etc/corosync/corosync.conf").unwrap();
+            if current.trim() == conf(3, THREE).trim() && machine.text("/etc/corosync/authkey").is_some() {
+                become_member(machine, 3, THREE, &[(1, 3), (2, 3), (3, 3)]);
+            }
+        }),
+    )
+}
+
+#[test]
+fn a_stranded_node_gets_the_clusters_configuration() {
+    let host = stranded();
+    let said = answer(&host, &join(true));
+    assert_eq!(msg(&said), "this node is mended: this node is nodeid 2 of cluster 'prod'", "{said}");
+    assert_eq!(said["changed"], json!(true));
+    assert_eq!(
+        said["mended"],
+        json!(["this node was stranded: corosync's corosync.conf was not that of 'pve1'"])
+    );
+    let backup = said["repair_backups"][0].as_str().unwrap();
+    let programs: Vec<String> = host
+        .effects()
+        .into_iter()
+        .filter(|effect| effect.starts_with("run ") || effect.starts_with("rename"))
+        .collect();
+    assert_eq!(
+        programs,
+        [
+            format!("run sqlite3 /var/lib/pve-cluster/config.db '.backup '\\''{backup}/config.db'\\'''"),
+            "rename /etc/corosync/.corosync.conf.new -> /etc/corosync/corosync.conf".to_owned(),
+            "run systemctl reset-failed corosync".to_owned(),
+            "run systemctl restart corosync".to_owned(),
+        ]
+    );
+    assert_eq!(host.text(&format!("{backup}/corosync/corosync.conf")), conf(2, PAIR));
+    host.revive();
+    let again = answer(&host, &join(true));
+    assert_eq!((&again["changed"], host.effects()), (&json!(false), Vec::new()), "{again}");
+}
+
+#[test]
+fn without_repair_nothing_is_done_and_the_way_is_told() {
+    let peer = fake::peer(3, THREE, &[(1, 3), (3, 3)]);
+    let host = stranded().query(&fake::ssh(crate::probe::Errand::Look), peer);
+    let said = answer(&host, &join(false));
+    assert_eq!((&said["failed"], host.effects()), (&json!(true), Vec::new()), "{said}");
+    assert_eq!(
+        said["warnings"],
+        json!(["corosync did not run on this node: 'repair: true' lets this task mend it"])
+    );
+}
+
+#[test]
+fn check_mode_names_the_fault_and_changes_nothing() {
+    let host = stranded();
+    let mut given = join(true);
+    given["_ansible_check_mode"] = true.into();
+    let said = answer(&host, &given);
+    assert_eq!((&said["changed"], &said["failed"]), (&json!(true), &Value::Null), "{said}");
+    assert_eq!(said["mended"].as_array().unwrap().len(), 1);
+    assert_eq!(host.effects(), Vec::<String>::new());
+}
+
+#[test]
+fn a_wrong_key_is_replaced_and_never_shown() {
+    let build = || {
+        let key = consult::fetch("10.77.0.11").line();
+        stranded()
+            .query(&consult::look("10.77.0.11").line(), told(3, THREE, THEIRS))
+            .query(&key, " 6b 65 79\n 32\n")
+            .queries(
+                "sha256sum /etc/corosync/authkey",
+                [format!("{OURS}  /etc/corosync/authkey\n"), format!("{THEIRS}  /etc/corosync/authkey\n")],
+            )
+    };
+    let host = build();
+    let said = answer(&host, &join(true));
+    assert_eq!(said["failed"], Value::Null, "{said}");
+    assert_eq!(said["mended"], json!(["this node was stranded: corosync's authkey was not that of 'pve1'"]));
+    let steps = host.effects();
+    assert!(steps.contains(&"create /etc/corosync/.authkey.new 0600 (4 bytes)".to_owned()), "{steps:?}");
+    assert!(steps.contains(&"chmod 0400 /etc/corosync/.authkey.new".to_owned()), "{steps:?}");
+    assert!(!said.to_string().contains("key2") && !said.to_string().contains("6b 65"), "{said}");
+    let another =
+        build().query("sha256sum /etc/corosync/authkey", format!("{OURS}  /etc/corosync/authkey\n"));
+    let said = answer(&another, &join(true));
+    assert!(msg(&said).ends_with("(the key that came from 'pve1' is not the one that it told of)"), "{said}");
+}
+
+#[test]
+fn a_fault_at_any_step_of_a_rescue_is_told_and_the_next_run_finishes() {
+    at_every_effect(stranded, 5, |host, number| {
+        let first = answer(host, &join(true));
+        let again = answer(host, &join(true));
+        assert_eq!(again["failed"], Value::Null, "effect {number}: {first}\nthen {again}");
+        assert_eq!(host.text("/etc/corosync/corosync.conf").trim(), conf(3, THREE).trim());
+    });
+}
+
+fn stopped(stray: bool) -> FakeHost {
+    mendable(member(), 2, PAIR, OURS).with(move |machine| {
+        machine.unmount("/etc/pve");
+        if stray {
+            machine.write("/etc/pve/stray.txt", "x");
+        }
+        machine.action(
+            "systemctl start pve-cluster",
+            Answer::ok("").doing(|machine| {
+                assert!(!machine.exists("/etc/pve/stray.txt"), "pmxcfs does not start on top of files");
+                machine.mount_pmxcfs("/etc/pve");
+                become_member(machine, 2, PAIR, &[(1, 2), (2, 2)]);
+            }),
+        );
+    })
+}
+
+#[test]
+fn a_pmxcfs_that_was_left_stopped_is_started() {
+    let host = stopped(false);
+    let said = answer(&host, &join(true));
+    assert_eq!((&said["changed"], &said["failed"]), (&json!(true), &Value::Null), "{said}");
+    assert_eq!(said["mended"], json!(["'/etc/pve' was not mounted"]));
+    let host = stopped(true);
+    let said = answer(&host, &join(true));
+    assert_eq!(
+        said["mended"],
+        json!(["'/etc/pve' was not mounted, and files lay in its way ('stray.txt')"]),
+        "{said}"
+    );
+    let aside = said["repair_backups"][0].as_str().unwrap();
+    assert_eq!(host.text(&format!("{aside}/stray.txt")), "x");
+    at_every_effect(
+        || stopped(true),
+        5,
+        |host, number| {
+            let first = answer(host, &join(true));
+            let again = answer(host, &join(true));
+            assert_eq!(again["failed"], Value::Null, "effect {number}: {first}\nthen {again}");
+        },
+    );
+}
+
+#[test]
+fn a_node_without_its_database_is_not_started_with_an_empty_one() {
+    let host = stopped(false);
+    host.change(|machine| {
+        machine.remove("/var/lib/pve-cluster/config.db");
+        machine.remove("/etc/corosync/corosync.conf");
+    });
+    let said = answer(&host, &join(true));
+    assert_eq!(
+        msg(&said),
+        "cannot mend this node for cluster 'prod': pmxcfs's database '/var/lib/pve-cluster/config.db' is missing: put a copy \
+         back, as from '/var/lib/pve-cluster/backup', before pve-cluster starts with an empty one"
+    );
+    assert_eq!(host.effects(), Vec::<String>::new());
+}
+
+#[test]
+fn a_corosync_that_does_not_run_is_started() {
+    let host = mendable(member(), 2, PAIR, OURS).with(|machine| set_services(machine, "inactive")).action(
+        "systemctl restart corosync",
+        Answer::ok("").doing(|machine| become_member(machine, 2, PAIR, &[(1, 2), (2, 2)])),
+    );
+    let said = answer(&host, &join(true));
+    assert_eq!(said["mended"], json!(["corosync did not run on this node"]), "{said}");
+    assert_eq!((&said["changed"], &said["failed"]), (&json!(true), &Value::Null));
+    assert!(said.get("repair_backups").is_none());
+}
+
+#[test]
+fn files_of_an_earlier_cluster_are_removed_before_the_join() {
+    let build = || {
+        mendable(joinable(), 1, fake::ALONE, THEIRS)
+            .file("/etc/corosync/authkey", "old")
+            .file("/etc/corosync/corosync.conf", "totem {\n}\n")
+    };
+    let host = build();
+    let said = answer(&host, &join(true));
+    assert_eq!((&said["changed"], &said["failed"]), (&json!(true), &Value::Null), "{said}");
+    assert_eq!(said["mended"], json!(["corosync's files of an earlier cluster were left on this node"]));
+    assert_eq!(msg(&said), "this node joins cluster 'prod' as nodeid 2");
+    let host = build();
+    let said = answer(&host, &join(false));
+    assert!(msg(&said).contains("is left over from another cluster"), "{said}");
+    assert_eq!(
+        said["warnings"],
+        json!([
+            "corosync's files of an earlier cluster were left on this node: 'repair: true' lets this task mend it"
+        ])
+    );
+}
+
+#[test]
+fn a_node_that_the_cluster_lists_joins_again_under_its_name() {
+    let listed = fake::peer(2, PAIR, &[(1, 2)]).replace("@@ local\n555", "@@ local\n755");
+    let quorate = |text: &str| {
+        text.replace("Quorate:          No", "Quorate:          Yes")
+            .replace("Flags:             ", "Flags:            Quorate")
+    };
+    let listed = quorate(&listed);
+    let forced = format!("{} --force", fake::ADD);
+    let host = mendable(joinable(), 2, PAIR, THEIRS)
+        .query(&fake::ssh(crate::probe::Errand::Look), listed.clone())
+        .action(&fake::ssh(crate::probe::Errand::Claim { keep: 0 }), fake::claimed(&listed))
+        .action(
+            &forced,
+            Answer::ok(fake::JOINED).doing(|machine| become_member(machine, 3, PAIR, &[(1, 3), (2, 3)])),
+        );
+    let said = answer(&host, &join(true));
+    assert_eq!((&said["changed"], &said["failed"]), (&json!(true), &Value::Null), "{said}");
+    assert_eq!(said["pvecm"]["cmd"], forced);
+    assert_eq!(
+        said["mended"],
+        json!(["the cluster of 'pve1' listed this node, which had not joined, or was installed anew"])
+    );
+}
+
+/// A pve2 that its cluster has removed while it was off.
+fn forgotten() -> FakeHost {
+    let host = joinable();
+    host.change(|machine| become_member(machine, 2, PAIR, &[(2, 2)]));
+    mendable(host, 3, &[(1, "pve1"), (3, "pve3")], THEIRS)
+}
+
+#[test]
+fn a_node_that_was_forgotten_becomes_standalone_and_joins() {
+    let host = forgotten();
+    let said = answer(&host, &join(true));
+    assert_eq!((&said["changed"], &said["failed"]), (&json!(true), &Value::Null), "{said}");
+    assert_eq!(
+        said["mended"],
+        json!(["this node had the files of a cluster that, as 'pve1' says, no longer lists it"])
+    );
+    assert!(said["repair_backups"][0].as_str().unwrap().contains("/left-prod-"));
+    assert!(host.effects().iter().any(|effect| effect.starts_with("run pvecm add")));
+}
+
+#[test]
+fn a_forgotten_node_with_guests_is_not_touched() {
+    let host = forgotten();
+    host.change(|machine| {
+        let text = "{\n\"version\": 4,\n\"ids\": {\n\"100\": { \"node\": \"pve2\", \"type\": \"qemu\", \"version\": 3 }}\n\n}\n";
+        machine.write("/etc/pve/.vmlist", text);
+    });
+    let said = answer(&host, &join(true));
+    assert_eq!(
+        msg(&said),
+        "cannot mend this node for cluster 'prod': 'pve1' says that the cluster no longer lists this node, which has guests \
+         (100) and would have to join with them: let it leave with 'state: absent', move the guests, and let it join then"
+    );
+    assert_eq!(host.effects(), Vec::<String>::new());
+    let create = json!({"cluster_name": "prod", "links": [{"address": "10.77.1.12"}], "repair": true});
+    let host = forgotten()
+        .query(&consult::look("10.77.0.11").line(), "")
+        .query(&consult::look("pve1").line(), told(3, &[(1, "pve1"), (3, "pve3")], THEIRS));
+    host.change(|machine| machine.write("/etc/pve/.members", fake::members("pve2", 2, PAIR, false)));
+    let said = answer(&host, &create);
+    assert!(msg(&said).contains("let it join with 'state: joined'"), "{said}");
+    assert_eq!(host.effects(), Vec::<String>::new());
+}
+
+#[test]
+fn a_node_that_is_well_is_asked_nothing_more() {
+    let host = member();
+    let said = answer(&host, &join(true));
+    assert_eq!((&said["changed"], &said["failed"]), (&json!(false), &Value::Null), "{said}");
+    assert!(said.get("mended").is_none());
+    let fresh = absence::fake::with_services(standalone());
+    assert!(fresh.effects().is_empty());
+}
