@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Thin front door: every target calls a script that can be run by itself.
 .DEFAULT_GOAL := help
-.PHONY: bench cluster-init cluster-add-node cluster-check cluster-preflight cluster-status cluster-nodes cluster-health cluster-report cluster-failover-test cluster-export cluster-qdevice cluster-expected-votes help setup build dist link demo test check lint unit integration faults lab-up lab-down lab-reset lab-ssh lab-partition lab-heal lab-kill clean
+.PHONY: bench cluster-init cluster-add-node cluster-check cluster-preflight cluster-status cluster-nodes cluster-health cluster-report cluster-failover-test cluster-export cluster-destroy cluster-remove-node cluster-repair cluster-qdevice cluster-expected-votes help setup build dist link demo test check lint unit integration faults lab-up lab-down lab-reset lab-ssh lab-partition lab-heal lab-kill clean
 
 NODES ?= 3
 NODE ?= pve1
@@ -84,6 +84,15 @@ cluster-qdevice: build ## Give the cluster the vote of a QDevice (STATE=absent t
 
 cluster-expected-votes: build ## EMERGENCY: let what is left of the cluster be quorate, after asking
 	.venv/bin/ansible-playbook -i $(INVENTORY) playbooks/cluster-expected-votes.yml
+
+cluster-remove-node: build ## Remove a node that is off from the cluster of INVENTORY (NODE=name)
+	.venv/bin/ansible-playbook -i $(INVENTORY) playbooks/cluster-remove-node.yml -e node=$(if $(filter-out file,$(origin NODE)),$(NODE))
+
+cluster-repair: build ## Mend nodes that are half in the cluster of INVENTORY
+	.venv/bin/ansible-playbook -i $(INVENTORY) playbooks/cluster-repair.yml
+
+cluster-destroy: build ## Take the cluster of INVENTORY apart into standalone nodes, after asking
+	.venv/bin/ansible-playbook -i $(INVENTORY) playbooks/cluster-destroy.yml
 
 lab-up: setup ## Boot lab nodes (NODES=n)
 	$(LAB) up $(NODES)

@@ -3,8 +3,8 @@
 
 import unittest
 
-from authorized_keys import form, logs_in, wait, writable
-from harness import fresh, lab, on, state
+from authorized_keys import logs_in
+from harness import form, fresh, lab, on, state, wait, writable
 from pvecm_module import done, install, kill_when, task
 
 NODES = ["pve1", "pve2", "pve3"]

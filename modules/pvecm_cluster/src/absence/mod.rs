@@ -183,8 +183,12 @@ fn outcome(wanted: &Wanted, plan: &Plan, more: &[String]) -> Outcome {
     };
     let mut cleaned = plan.leftovers.places();
     cleaned.extend_from_slice(more);
-    let mut outcome =
-        outcome.msg(msg).with("cluster_name", name).with("guests", &plan.guests).with("cleaned", &cleaned);
+    let mut outcome = outcome
+        .msg(msg)
+        .with("cluster_name", name)
+        .with("leaves", plan.separates || plan.resumes)
+        .with("guests", &plan.guests)
+        .with("cleaned", &cleaned);
     if plan.separates {
         outcome = outcome.diff(Diff::of_file(
             "cluster membership",

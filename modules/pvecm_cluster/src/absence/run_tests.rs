@@ -19,6 +19,7 @@ fn a_node_leaves_with_all_that_is_its_own() {
     let answer = answer(&host, &leave());
     assert_eq!(msg(&answer), "this node has left cluster 'prod' and is standalone", "{answer}");
     assert_eq!((&answer["changed"], &answer["failed"]), (&json!(true), &Value::Null));
+    assert_eq!(answer["leaves"], json!(true));
     assert_eq!((&answer["backup"], &answer["guests"]), (&json!(backup), &json!([100])));
     assert_eq!(
         answer["cleaned"],
@@ -92,6 +93,8 @@ fn a_second_run_changes_nothing() {
     let again = answer(&host, &leave());
     assert_eq!(msg(&again), "this node is standalone, and nothing of a cluster is left on it");
     assert_eq!((&again["changed"], &again["cleaned"]), (&json!(false), &json!([])));
+    // The playbook that takes a cluster apart asks for a word unless both say that there is nothing to do.
+    assert_eq!(again["leaves"], json!(false));
     assert_eq!(host.effects(), Vec::<String>::new());
 }
 
