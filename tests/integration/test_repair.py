@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Nodes that are half in their cluster: each situation made on purpose, refused without repair, mended with it."""
+
+import unittest
+
+from harness import form, fresh, lab, nodes_agree, on, state, wait, writable
+from pvecm_module import done, install, kill_when, task
+
+NODES = ["pve1", "pve2", "pve3"]
+MEMBER = {"state": "joined", "cluster_node": "10.77.0.11", "links": [{"address": "10.77.1.13"}]}
+
+
+class Repair(unittest.TestCase):
+    """One story: each test goes on where the one before ended; pve3 is the one that is hurt."""
+
+    maxDiff = None
+
+    @classmethod
+    def setUpClass(cls):
+        fresh(3, key=True)
+        install(NODES)
+        form(NODES)
+        on("pve3", "mkdir -p /etc/pve/nodes/pve3/qemu-server && echo 'cores: 3' > /etc/pve/nodes/pve3/qemu-server/103.conf")
+        on("pve1", "echo 'user:maria@pve:1:0::::::' >> /etc/pve/user.cfg")
+        cls.trust()
+
+    @staticmethod
+    def trust():
+        """Let root on pve3 log in to pve1, as a join by ssh needs it; host keys come from the lab, not from the network."""
+        key = on("pve1", "cat /etc/ssh/ssh_host_ed25519_key.pub").strip()
+        on("pve3", f"mkdir -p /root/.ssh && echo '10.77.0.11 {key}' >> /root/.ssh/known_hosts; test -e /root/.ssh/id_rsa || ssh-keygen -q -t rsa -N '' -f /root/.ssh/id_rsa")
+        public = on("pve3", "cat /root/.ssh/id_rsa.pub").strip()
+        on("pve1", f"echo '{public}' >> /etc/pve/priv/authorized_keys")
+
+    def hurt(self, words, **options):
+        """Without repair the task fails, says what repair would do, and changes nothing."""
+        before = state("pve3")
+        answer = task("pve3", timeout=12, **MEMBER, **options)
+        self.assertTrue(answer.get("failed"), answer)
+        if words:
+            self.assertIn(words, str(answer["warnings"]))
+        self.assertEqual(set(before) ^ set(state("pve3")), set())
+
+    def mend(self, *faults, changed=True, **options):
+        """With repair it is well, and says what was the matter; in check mode it says so before."""
+        foretold = task("pve3", repair=True, _ansible_check_mode=True, **MEMBER, **options)
+        self.assertIn(faults[0], foretold["mended"][0])
+        answer = done(self, task("pve3", repair=True, **MEMBER, **options), changed=changed)
+        self.assertEqual(len(answer["mended"]), len(faults), answer)
+        for fault, words in zip(faults, answer["mended"]):
+            self.assertIn(fault, words)
+        self.assert_well()
+        again = done(self, task("pve3", repair=True, **MEMBER), changed=False)
+        self.assertNotIn("mended", again)
+        return answer
+
+    def assert_well(self):
+        """All three run one configuration and take writes, and nobody lost a file."""
+        views = nodes_agree(NODES)
+        self.assertEqual((len({str(view) for view in views.values()}), len(views["pve1"][2])), (1, 3), views)
+        for node in NODES:
+            writable(node)
+            self.assertIn("maria@pve", on(node, "cat /etc/pve/user.cfg"))
+
+    def assert_guest(self):
+        self.assertIn("cores: 3", on("pve1", "cat /etc/pve/nodes/pve3/qemu-server/103.conf"))
+
+    def test_10_a_pmxcfs_that_was_left_stopped_with_a_file_in_its_way(self):
+        on("pve3", "systemctl stop pve-cluster && echo stray > /etc/pve/stray.txt")
+        self.hurt("'/etc/pve' was not mounted, and files lay in its way ('stray.txt'): 'repair: true' lets this task mend it")
+        answer = self.mend("'/etc/pve' was not mounted, and files lay in its way ('stray.txt')")
+        self.assertEqual(on("pve3", f"cat {answer['repair_backups'][0]}/stray.txt").strip(), "stray")
+        self.assert_guest()
+
+    def test_20_a_node_that_missed_a_change_of_corosync_conf(self):
+        on("pve3", "systemctl stop corosync")
+        on("pve1", "version=$(sed -n 's/.*config_version: //p' /etc/pve/corosync.conf); sed \"s/config_version: $version/config_version: $((version + 1))/\" "
+                   "/etc/pve/corosync.conf > /etc/pve/corosync.conf.new && mv /etc/pve/corosync.conf.new /etc/pve/corosync.conf")
+        wait("pve2", "corosync-cmapctl totem.config_version | grep -q ' = 4$'")
+        on("pve3", "systemctl start corosync", check=False)
+        wait("pve3", "systemctl -q is-failed corosync")
+        self.assertIn("is different than my config version", on("pve3", "journalctl -u corosync --no-pager | tail -n 30"))
+        self.hurt("corosync did not run on this node")
+        answer = self.mend("this node was stranded: corosync's corosync.conf was not that of 'pve1'")
+        self.assertIn("config.db", on("pve3", f"ls {answer['repair_backups'][0]}"))
+        self.assert_guest()
+
+    def test_30_a_key_of_another_cluster(self):
+        on("pve3", "systemctl stop corosync; head -c 256 /dev/urandom > /etc/corosync/authkey; systemctl start corosync")
+        wait("pve3", "corosync-quorumtool -siH | grep -q '^Quorate: *No'")
+        self.hurt(None)
+        answer = self.mend("this node was stranded: corosync's authkey was not that of 'pve1'")
+        self.assertEqual(on("pve3", "sha256sum < /etc/corosync/authkey"), on("pve1", "sha256sum < /etc/corosync/authkey"))
+        self.assertEqual(on("pve3", "stat -c '%a %U' /etc/corosync/authkey").strip(), "400 root")
+        self.assertNotIn(on("pve3", "od -An -v -tx1 /etc/corosync/authkey").split("\n")[0].strip(), str(answer))
+        self.assert_guest()
+
+    def test_40_a_rescue_that_is_killed_is_finished_by_the_next(self):
+        on("pve3", "systemctl stop corosync; sed -i 's/config_version: 4/config_version: 3/' /etc/corosync/corosync.conf; systemctl start corosync", check=False)
+        wait("pve3", "systemctl -q is-failed corosync")
+        killed = task("pve3", prelude=kill_when("grep -q 'config_version: 4' /etc/corosync/corosync.conf"), repair=True, **MEMBER)
+        self.assertIsNone(killed, killed)
+        answer = task("pve3", repair=True, **MEMBER)
+        self.assertNotIn("failed", answer, answer)
+        self.assert_well()
+        self.assert_guest()
+
+    def test_50_a_node_that_its_cluster_has_forgotten(self):
+        lab("kill", "pve3")
+        wait("pve1", "! corosync-quorumtool -siH | grep -q 0x00000003")
+        on("pve1", "mv /etc/pve/nodes/pve3/qemu-server/103.conf /etc/pve/nodes/pve1/qemu-server/; pvecm delnode pve3")
+        lab("start", "pve3")
+        wait("pve3", "corosync-quorumtool -siH | grep -q '^Quorate: *No'")
+        answer = task("pve3", repair=True, **MEMBER)
+        self.assertIn("no longer lists this node, which has guests (103)", answer["msg"])
+        self.assertEqual(on("pve3", "cat /etc/pve/nodes/pve3/qemu-server/103.conf").strip(), "cores: 3")
+        # As a person would: the guest lives on pve1 now, and this copy of it goes with the rest.
+        on("pve3", "systemctl stop pve-cluster corosync; pmxcfs -l; rm /etc/pve/nodes/pve3/qemu-server/103.conf; pkill -x pmxcfs; "
+                   "while mountpoint -q /etc/pve; do sleep 0.1; done; systemctl start pve-cluster; systemctl start corosync")
+        wait("pve3", "test -e /etc/pve/corosync.conf && corosync-quorumtool -siH | grep -q '^Quorate: *No'")
+        answer = self.mend("this node had the files of a cluster that, as 'pve1' says, no longer lists it")
+        self.assertIn("config.db", on("pve3", f"ls {answer['repair_backups'][0]}"))
+        self.assertIn("cores: 3", on("pve3", "cat /etc/pve/nodes/pve1/qemu-server/103.conf"))
+
+    def test_60_a_node_that_was_installed_anew_with_files_of_an_earlier_cluster(self):
+        lab("reset", "pve3")
+        wait("pve1", "! corosync-quorumtool -siH | grep -q 0x00000003")
+        install(["pve3"])
+        self.trust()
+        on("pve3", "head -c 256 /dev/urandom > /etc/corosync/authkey; mkdir -p /var/backups")
+        self.hurt("corosync's files of an earlier cluster were left on this node")
+        self.mend("corosync's files of an earlier cluster were left on this node", "listed this node, which had not joined, or was installed anew")
+
+    def test_70_a_join_that_died_half_way(self):
+        on("pve1", "pvecm delnode pve3")
+        wait("pve1", "! grep -q pve3 /etc/pve/corosync.conf")
+        done(self, task("pve3", state="absent"), changed=True)
+        self.trust()
+        killed = task("pve3", prelude="setsid sh -c 'until test -e /etc/corosync/corosync.conf; do sleep 0.02; done; systemctl kill --signal=KILL pve-cluster corosync; "
+                                      "pkill -9 -x pvecm_cluster; pkill -9 pvecm' >/dev/null 2>&1 </dev/null &", **MEMBER)
+        self.assertIsNone(killed, killed)
+        wait("pve3", "! pgrep pvecm")
+        self.assertIn("pve3", on("pve1", "cat /etc/pve/corosync.conf"))
+        answer = task("pve3", repair=True, **MEMBER)
+        self.assertNotIn("failed", answer, answer)
+        self.assert_well()
+
+
+if __name__ == "__main__":
+    unittest.main()
