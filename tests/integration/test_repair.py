@@ -98,7 +98,7 @@ class Repair(unittest.TestCase):
     def test_40_a_rescue_that_is_killed_is_finished_by_the_next(self):
         on("pve3", "systemctl stop corosync; sed -i 's/config_version: 4/config_version: 3/' /etc/corosync/corosync.conf; systemctl start corosync", check=False)
         wait("pve3", "systemctl -q is-failed corosync")
-        killed = task("pve3", prelude=kill_when("grep -q 'config_version: 4' /etc/corosync/corosync.conf"), repair=True, **MEMBER)
+        killed = task("pve3", prelude=kill_when("grep -q config_version:.4 /etc/corosync/corosync.conf"), repair=True, **MEMBER)
         self.assertIsNone(killed, killed)
         answer = task("pve3", repair=True, **MEMBER)
         self.assertNotIn("failed", answer, answer)

@@ -130,7 +130,17 @@ pub(crate) fn ask_here(host: &dyn Host, errand: Errand, node: &str) -> Result<(S
 /// The login that pvecm will use: root's own keys, no questions, only known hosts. `node` is this node's name.
 pub(crate) fn command(target: &str, errand: Errand, node: &str) -> Command {
     Command::new("ssh")
-        .args(["-T", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", "-o"])
+        // A look is to leave known_hosts as it is.
+        .args([
+            "-T",
+            "-o",
+            "BatchMode=yes",
+            "-o",
+            "StrictHostKeyChecking=yes",
+            "-o",
+            "UpdateHostKeys=no",
+            "-o",
+        ])
         .arg(format!("ConnectTimeout={CONNECT}"))
         .arg(format!("root@{target}"))
         .arg("/bin/sh")
@@ -461,7 +471,7 @@ mod tests {
     fn the_login_is_the_one_that_pvecm_makes() {
         assert_eq!(
             command("pve1.example.org", Errand::Look, "pve2").line(),
-            "ssh -T -o BatchMode=yes -o StrictHostKeyChecking=yes -o ConnectTimeout=10 root@pve1.example.org /bin/sh \
+            "ssh -T -o BatchMode=yes -o StrictHostKeyChecking=yes -o UpdateHostKeys=no -o ConnectTimeout=10 root@pve1.example.org /bin/sh \
              -s look pve2"
         );
     }

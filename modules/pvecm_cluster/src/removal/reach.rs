@@ -27,7 +27,17 @@ pub(crate) enum There {
 /// The login of this cluster's nodes to each other.
 pub(crate) fn command(address: &str) -> Command {
     Command::new("ssh")
-        .args(["-T", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", "-o"])
+        // A look is to leave known_hosts as it is.
+        .args([
+            "-T",
+            "-o",
+            "BatchMode=yes",
+            "-o",
+            "StrictHostKeyChecking=yes",
+            "-o",
+            "UpdateHostKeys=no",
+            "-o",
+        ])
         .arg(format!("ConnectTimeout={CONNECT}"))
         .arg(format!("root@{address}"))
         .args(["/bin/sh", "-s", "removal-look"])

@@ -42,7 +42,17 @@ pub(crate) struct Member {
 
 fn ssh(target: &str, word: &str, script: &str) -> Command {
     Command::new("ssh")
-        .args(["-T", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", "-o"])
+        // A look is to leave known_hosts as it is.
+        .args([
+            "-T",
+            "-o",
+            "BatchMode=yes",
+            "-o",
+            "StrictHostKeyChecking=yes",
+            "-o",
+            "UpdateHostKeys=no",
+            "-o",
+        ])
         .arg(format!("ConnectTimeout={CONNECT}"))
         .arg(format!("root@{target}"))
         .args(["/bin/sh", "-s", word])

@@ -14,7 +14,7 @@ use std::time::Duration;
 use ansible_module::{Context, Failure, Outcome};
 use cluster_state::pmxcfs::{DATABASE, Mount};
 use cluster_state::{corosync_conf, vmlist};
-use host::{Host, if_there, is_there};
+use host::{Host, Waited, if_there, is_there, wait_until};
 
 pub(crate) use self::fault::Fault;
 use self::fault::Seen;
@@ -25,6 +25,9 @@ use corosync_document::Document;
 
 /// One fault can uncover the next: no pmxcfs, then a stranded corosync, then one that does not run.
 const ROUNDS: usize = 6;
+const PAUSE: Duration = Duration::from_millis(500);
+/// How long it may take until a node can be looked at.
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// What was mended.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -148,10 +151,18 @@ fn mend(args: &Args, context: &Context, host: &dyn Host) -> Result<Mended, Failu
     Err(failure(args, &format!("one fault followed another: {}", mended.words().join("; "))).after_change())
 }
 
-/// The node and, unless it is well, a member of its cluster.
+/// The node and, unless it is well, a member of its cluster. Files come and go while pmxcfs dies or starts, so it is looked
+/// for a while.
 fn see(host: &dyn Host, args: &Args) -> Result<Seen, String> {
-    let here = crate::observe::here(host).map_err(|error| error.to_string())?;
-    look(host, args, here, true)
+    let until = host.elapsed() + PATIENCE;
+    let waited = wait_until(host, until, PAUSE, || {
+        let here = crate::observe::here(host).map_err(|error| error.to_string())?;
+        look(host, args, here, true)
+    });
+    match waited {
+        Waited::Done(seen) => Ok(seen),
+        Waited::Pending(why) => Err(why),
+    }
 }
 
 fn look(host: &dyn Host, args: &Args, here: Here, asks: bool) -> Result<Seen, String> {
@@ -170,7 +181,10 @@ fn look(host: &dyn Host, args: &Args, here: Here, asks: bool) -> Result<Seen, St
         None
     };
     let authkey = Path::new(cluster_state::leftovers::AUTHKEY);
-    let guests = vmlist::query(host).map_err(|error| error.to_string())?.unwrap_or_default();
+    let guests = match here.view.is_mounted() {
+        true => vmlist::query(host).map_err(|error| error.to_string())?.unwrap_or_default(),
+        false => Vec::new(),
+    };
     Ok(Seen {
         database: is_there(host, Path::new(DATABASE)).map_err(words)?,
         authkey: match &member {
