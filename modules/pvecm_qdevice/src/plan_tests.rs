@@ -84,8 +84,8 @@ fn what_keeps_a_qnetd_host_from_being_one() {
         ),
         (
             says(qnetd(certutil, "active", "", clients)),
-            "another cluster of this name uses '10.77.0.31' already (from 192.0.2.7): QNetd tells clusters apart by their names \
-             alone",
+            "another cluster of this name, or a node that was removed from this one and runs again, uses '10.77.0.31' already (from \
+             192.0.2.7): QNetd tells clusters apart by their names alone",
         ),
         (
             world((255, String::new(), "Host key verification failed.\r\n".to_owned())),

@@ -182,7 +182,8 @@ pub(crate) fn qnetd_not_running(address: &str, state: &str) -> Reason {
 
 pub(crate) fn name_in_use(address: &str, clients: &str) -> Reason {
     passing(format!(
-        "another cluster of this name uses '{address}' already (from {clients}): QNetd tells clusters apart by their names alone"
+        "another cluster of this name, or a node that was removed from this one and runs again, uses '{address}' already (from \
+         {clients}): QNetd tells clusters apart by their names alone"
     ))
 }
 
