@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Thin front door: every target calls a script that can be run by itself.
 .DEFAULT_GOAL := help
-.PHONY: bench cluster-init cluster-add-node cluster-check cluster-preflight cluster-status cluster-nodes cluster-health cluster-report cluster-failover-test cluster-export cluster-destroy cluster-remove-node cluster-repair cluster-qdevice cluster-expected-votes help setup build dist link demo test check lint unit integration faults lab-up lab-down lab-reset lab-ssh lab-partition lab-heal lab-kill clean
+.PHONY: bench cluster-init cluster-add-node cluster-check cluster-preflight cluster-status cluster-nodes cluster-health cluster-report cluster-failover-test cluster-corosync cluster-export cluster-destroy cluster-remove-node cluster-repair cluster-qdevice cluster-expected-votes help setup build dist link demo test check lint unit integration faults lab-up lab-down lab-reset lab-ssh lab-partition lab-heal lab-kill clean
 
 NODES ?= 3
 NODE ?= pve1
@@ -75,6 +75,9 @@ cluster-report: build ## Write how it is as a page to look at, into reports/
 
 cluster-failover-test: build ## Cut links and nodes for some seconds each, after asking, and see that it survives
 	.venv/bin/ansible-playbook -i $(INVENTORY) playbooks/cluster-failover-test.yml
+
+cluster-corosync: build ## Change corosync.conf as INVENTORY, or WISH=file.yml, says
+	.venv/bin/ansible-playbook -i $(INVENTORY) $(if $(WISH),-e @$(WISH)) playbooks/cluster-corosync.yml --diff
 
 cluster-export: build ## Write the cluster as it is into an inventory, in reports/
 	.venv/bin/ansible-playbook -i $(INVENTORY) playbooks/cluster-export.yml

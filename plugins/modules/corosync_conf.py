@@ -135,6 +135,13 @@ options:
       - Allows several links to be removed or made anew in one task. It is done one after the other, each verified.
     type: bool
     default: false
+  restart:
+    description:
+      - Whether options are written too that corosync reads only when it starts, such as C(link_mode) or C(wait_for_all). Without it they
+        are refused. The module restarts nothing; RV(restart_needed) names them, and M(pve.cluster.corosync_restart) restarts
+        one node after the other.
+    type: bool
+    default: false
   allow_offline:
     description:
       - Names of nodes that may be off while the file changes. Any other node that is off is a reason to refuse.
@@ -145,12 +152,23 @@ options:
   ha:
     description:
       - What to do where high availability is active on a node, so that its watchdog would reset it about a minute after a change
-        that costs the quorum. V(refuse) changes nothing then, V(ignore) goes on.
-      - Newer releases of Proxmox VE can disarm it for the time, by C(ha-manager crm-command disarm-ha freeze), and arm it again by
-        C(ha-manager crm-command arm-ha).
+        that costs the quorum.
+      - V(disarm) has every watchdog released before the change, by C(ha-manager crm-command disarm-ha freeze), and arms them again
+        after it, also after one that was undone. Guests stay as they are meanwhile, and nothing is recovered. Both are waited for until the
+        manager itself says so. It is refused where this Proxmox VE cannot do that (releases before 9.2).
+        High availability that was disarmed before stays disarmed.
+      - V(refuse) changes nothing then, V(ignore) goes on.
     type: str
-    choices: [refuse, ignore]
-    default: refuse
+    choices: [disarm, refuse, ignore]
+    default: disarm
+  rescue_after:
+    description:
+      - Seconds after which this node looks by itself whether the change has cost the cluster, and puts it back if it has, when this
+        run is not there any more to do so; 0 for never, otherwise from 10 to 3600.
+      - That is the M(pve.cluster.corosync_rescue) of this node alone, which can bring back this node and no other. The role
+        P(pve.cluster.corosync#role) arms it on every node. One that is armed already for the file as it is stays as it is.
+    type: int
+    default: 300
   validate_only:
     description:
       - Only says whether corosync would start from the file with the changes, and PVE would read it. The state of the cluster
@@ -349,6 +367,16 @@ config:
       - number: 0
         addresses: {pve1: 10.77.1.11, pve2: 10.77.1.12, pve3: 10.77.1.13}
     nodes: {pve1: {quorum_votes: 1}, pve2: {quorum_votes: 1}, pve3: {quorum_votes: 1}}
+restart_needed:
+  description: Those of the changed options that corosync follows only when it is started anew. All others are in use.
+  returned: when something changed, or would
+  type: list
+  elements: str
+  sample: [totem.link_mode]
+ha_disarmed:
+  description: Whether high availability was, or would be, disarmed for the change and armed again after it.
+  returned: when something changed, or would
+  type: bool
 steps:
   description:
     - In how many steps the change was made, each of which raises C(config_version). A link with other addresses takes two.
@@ -398,8 +426,10 @@ def main():
             current=dict(type="str"),
             state=dict(type="str", choices=["merged", "replaced"], default="merged"),
             several_links=dict(type="bool", default=False),
+            restart=dict(type="bool", default=False),
             allow_offline=dict(type="list", elements="str"),
-            ha=dict(type="str", choices=["refuse", "ignore"], default="refuse"),
+            ha=dict(type="str", choices=["disarm", "refuse", "ignore"], default="disarm"),
+            rescue_after=dict(type="int", default=300),
             validate_only=dict(type="bool", default=False),
             timeout=dict(type="int", default=60),
         ),

@@ -7,12 +7,14 @@ Takes the module from libexec, or from the path in the variable RESCUE.
 import base64
 import json
 import os
+import signal
 import subprocess
+import threading
 import unittest
 from pathlib import Path
 
 from corosync import FILES, LOCK, NODES
-from harness import LAB, ROOT, form, fresh, lab, nodes_agree, on, wait
+from harness import LAB, PLAYBOOKS, ROOT, Inventory, form, fresh, lab, nodes_agree, on, play, wait
 
 RESCUE = Path(os.environ.get("RESCUE", ROOT / "libexec/corosync_rescue"))
 UNITS = "pve-cluster-rescue.timer pve-cluster-rescue.service"
@@ -45,38 +47,47 @@ def journal(node):
     return on(node, "journalctl -u pve-cluster-rescue.service -o cat --no-pager", check=False)
 
 
+def forming():
+    """A cluster of three with the module on each node."""
+    fresh(3)
+    for node in NODES:
+        put(RESCUE, node, "corosync_rescue")
+    form(NODES)
+
+
+def well(case, links=1, version=None, seconds=300):
+    """All nodes are back, agree, and nothing of the rescue is left; the version they run."""
+    for node in NODES:
+        wait(node, "test ! -e /etc/systemd/system/pve-cluster-rescue.timer && test ! -e /var/lib/pve-cluster-collection/rescue", seconds)
+    for node in NODES:
+        wait(node, "corosync-cmapctl | grep -c 'status.*= joined' | grep -qx 3")
+        wait(node, f"test $(corosync-cfgtool -n | grep -c ' connected ') = {2 * links}")
+        wait(node, f"mkdir {LOCK}-{node} && rmdir {LOCK}-{node}")
+    views = nodes_agree(NODES)
+    case.assertEqual(len({str(view) for view in views.values()}), 1, views)
+    runs = views["pve1"][0][0]
+    case.assertEqual(views["pve1"][1:], ([runs] * 3, ["1", "2", "3"]))
+    for node in NODES:
+        found = on(node, f"grep -h config_version {FILES}; cmp {FILES} && echo same")
+        case.assertEqual(found.split(), ["config_version:", runs] * 2 + ["same"], node)
+        case.assertEqual(on(node, "corosync -t 2>&1 >/dev/null | grep -c ' error '; true").strip(), "0", node)
+        # the lock of a module that was killed goes when the next one asks for it, 120 s later
+        wait(node, f"touch -c -d @0 {LOCK} 2>/dev/null; ! test -e {LOCK}", 150)
+        case.assertEqual(on(node, f"systemctl list-units --all --no-legend {UNITS}; ls -d {LOCK} /run/pve-cluster-rescue 2>/dev/null; true"), "", node)
+    if version is not None:
+        case.assertEqual(int(runs), version)
+    return int(runs)
+
+
 class Rescue(unittest.TestCase):
     """Three nodes, of which every test takes quorum, or tries to."""
 
-    links = 1
-
     @classmethod
     def setUpClass(cls):
-        fresh(3)
-        for node in NODES:
-            put(RESCUE, node, "corosync_rescue")
-        form(NODES, "prod")
+        forming()
 
     def well(self, version=None, seconds=300):
-        """All nodes are back, agree, and nothing of the rescue is left."""
-        for node in NODES:
-            wait(node, f"test ! -e /etc/systemd/system/pve-cluster-rescue.timer && test ! -e /var/lib/pve-cluster-collection/rescue", seconds)
-        for node in NODES:
-            wait(node, "corosync-cmapctl | grep -c 'status.*= joined' | grep -qx 3")
-            wait(node, f"test $(corosync-cfgtool -n | grep -c ' connected ') = {2 * self.links}")
-            wait(node, f"mkdir {LOCK}-{node} && rmdir {LOCK}-{node}")
-        views = nodes_agree(NODES)
-        self.assertEqual(len({str(view) for view in views.values()}), 1, views)
-        runs = views["pve1"][0][0]
-        self.assertEqual(views["pve1"][1:], ([runs] * 3, ["1", "2", "3"]))
-        for node in NODES:
-            found = on(node, f"grep -h config_version {FILES}; cmp {FILES} && echo same")
-            self.assertEqual(found.split(), ["config_version:", runs] * 2 + ["same"], node)
-            self.assertEqual(on(node, "corosync -t 2>&1 >/dev/null | grep -c ' error '; true").strip(), "0", node)
-            self.assertEqual(on(node, f"systemctl list-units --all --no-legend {UNITS}; ls -d {LOCK} /run/pve-cluster-rescue 2>/dev/null; true"), "", node)
-        if version is not None:
-            self.assertEqual(int(runs), version)
-        return int(runs)
+        return well(self, version=version, seconds=seconds)
 
     def arm(self, after):
         """Arm every node; the version of the copy."""
@@ -145,6 +156,118 @@ class Rescue(unittest.TestCase):
         self.well(version + 1)
         self.assertIn("taking the file that the other members run", journal("pve3"))
         self.assertIn("3000", on("pve3", "corosync-cmapctl -g totem.token"))
+
+
+ARMING = "pvesh get /cluster/ha/status/current --output-format json | grep -o '\"armed-state\": *\"[a-z]*\"'"
+
+
+class Playbook(unittest.TestCase):
+    """The role: every node is armed, high availability disarmed, and nothing of it is left."""
+
+    @classmethod
+    def setUpClass(cls):
+        forming()
+        cls.inventory = Inventory(3)
+        # one node keeps a guest running; its record is all that high availability is here
+        on("pve2", """echo '{"mode": "active", "state": "active", "timestamp": 1}' > /etc/pve/nodes/pve2/lrm_status""")
+
+    def arming(self, node="pve3"):
+        return on(node, ARMING, check=False).strip().split('"')[-2]
+
+    def run_it(self, **variables):
+        words = {f"corosync_{name}": value for name, value in variables.items()}
+        return play(self.inventory, "cluster-corosync.yml", "-e", json.dumps(words))
+
+    def test_10_disarmed_changed_and_armed_again(self):
+        version = well(self)
+        self.assertEqual(self.arming(), "armed")
+        seen, armed, done = set(), set(), threading.Event()
+
+        def watch():
+            while not done.is_set():
+                seen.add(self.arming())
+                armed.update(node for node in NODES if on(node, "systemctl is-active pve-cluster-rescue.timer", check=False).strip() == "active")
+
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        try:
+            ran = self.run_it(totem={"token": 4000})
+        finally:
+            done.set()
+            watcher.join()
+        self.assertEqual((ran.rc, sum(ran.changed().values())), (0, 1), ran.output)
+        self.assertIn("disarmed", seen)
+        self.assertEqual(armed, set(NODES))
+        self.assertEqual(self.arming(), "armed")
+        well(self, version=version + 1)
+        ran = self.run_it(totem={"token": 4000})
+        self.assertEqual((ran.rc, sum(ran.changed().values())), (0, 0), ran.output)
+
+    def test_20_refused_it_touches_nothing(self):
+        version = well(self)
+        ran = self.run_it(totem={"token": 5000}, ha="refuse")
+        self.assertNotEqual(ran.rc, 0)
+        self.assertIn("high availability is active on 'pve2'", ran.output)
+        for node in NODES:
+            on(node, "touch /etc/pve-standin-old-ha")
+        ran = self.run_it(totem={"token": 5000})
+        for node in NODES:
+            on(node, "rm /etc/pve-standin-old-ha")
+        self.assertNotEqual(ran.rc, 0)
+        self.assertIn("this Proxmox VE cannot disarm it", ran.output)
+        well(self, version=version)
+
+    def test_30_a_controller_that_dies_leaves_a_good_change_and_armed_watchdogs(self):
+        version = well(self)
+        words = json.dumps({"corosync_totem": {"token": 5000}, "corosync_rescue_after": 45})
+        environment = {**os.environ, "ANSIBLE_INVENTORY": str(self.inventory.folder)}
+        run = subprocess.Popen(
+            [LAB, "run", "--", ROOT / ".venv/bin/ansible-playbook", "-i", self.inventory.folder, PLAYBOOKS / "cluster-corosync.yml", "-e", words],
+            cwd=ROOT, env=environment, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )
+        try:
+            wait("pve3", f"grep -q 'config_version: {version + 1}' /etc/corosync/corosync.conf", 240)
+        finally:
+            os.killpg(run.pid, signal.SIGKILL)
+            run.wait()
+        # the module too, on whichever node it is: nobody is left who could go on
+        for node in NODES:
+            on(node, "for exe in /proc/[0-9]*/exe; do case $(readlink $exe) in */.ansible/pve.cluster/*) pid=${exe#/proc/}; kill -9 ${pid%/exe};; esac; done; true")
+        self.assertEqual(self.arming(), "disarmed")
+        well(self, version=version + 1)
+        self.assertEqual(self.arming(), "armed")
+        said = "".join(journal(node) for node in NODES)
+        self.assertIn("high availability is armed again", said)
+        self.assertIn("the change is in use and has cost nothing", said)
+
+    def test_40_what_needs_a_restart_is_done_node_by_node(self):
+        version = well(self)
+        ran = self.run_it(totem={"link_mode": "active"})
+        self.assertNotEqual(ran.rc, 0)
+        self.assertIn("'totem.link_mode' does not change while corosync runs", ran.output)
+        log = "while :; do echo $(date +%s.%N) $(corosync-quorumtool -s 2>/dev/null | grep -c 'Quorate: *Yes'); sleep 0.2; done > /root/quorate"
+        begun = "systemctl show -p ExecMainStartTimestampMonotonic corosync"
+        before = [on(node, begun) for node in NODES]
+        for node in NODES:
+            on(node, f"({log}) < /dev/null > /dev/null 2>&1 & echo $! > /root/quorate.pid")
+        ran = self.run_it(totem={"link_mode": "active"}, restart=True)
+        for node in NODES:
+            on(node, "kill $(cat /root/quorate.pid)")
+        self.assertEqual((ran.rc, sorted(ran.changed().values())), (0, [1, 1, 2]), ran.output)
+        for node, was in zip(NODES, before):
+            self.assertNotEqual(on(node, begun), was, node)
+        gone = {}
+        for node in NODES:
+            samples = [line.split() for line in on(node, "cat /root/quorate").splitlines()]
+            times = [float(time) for time, quorate in samples if quorate == "0"]
+            self.assertTrue(times, f"{node} was never away, so nothing was seen")
+            gone[node] = (min(times), max(times))
+        for one, other in (("pve1", "pve2"), ("pve1", "pve3"), ("pve2", "pve3")):
+            self.assertTrue(gone[one][1] < gone[other][0] or gone[other][1] < gone[one][0], gone)
+        self.assertEqual(self.arming(), "armed")
+        well(self, version=version + 1)
+        ran = self.run_it(totem={"link_mode": "active"}, restart=True)
+        self.assertEqual((ran.rc, sum(ran.changed().values())), (0, 0), ran.output)
 
 
 if __name__ == "__main__":

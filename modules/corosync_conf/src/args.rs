@@ -17,8 +17,12 @@ pub(crate) struct Args {
     pub(crate) current: Option<String>,
     pub(crate) state: String,
     pub(crate) several_links: bool,
+    #[serde(default)]
+    pub(crate) restart: bool,
     pub(crate) allow_offline: Option<Vec<String>>,
     pub(crate) ha: String,
+    #[serde(default)]
+    pub(crate) rescue_after: i64,
     pub(crate) validate_only: bool,
     pub(crate) timeout: i64,
 }
@@ -53,8 +57,10 @@ pub(crate) fn spec() -> Spec {
             Opt::new("current", Kind::Str),
             Opt::new("state", Kind::Str).choices(&["merged", "replaced"]).default("merged"),
             Opt::new("several_links", Kind::Bool).default(false),
+            Opt::new("restart", Kind::Bool).default(false),
             Opt::list("allow_offline", Kind::Str),
-            Opt::new("ha", Kind::Str).choices(&["refuse", "ignore"]).default("refuse"),
+            Opt::new("ha", Kind::Str).choices(&["disarm", "refuse", "ignore"]).default("disarm"),
+            Opt::new("rescue_after", Kind::Int).default(300),
             Opt::new("validate_only", Kind::Bool).default(false),
             Opt::new("timeout", Kind::Int).default(60),
         ],

@@ -10,7 +10,8 @@ use crate::{args, module};
 /// The answer to this content in a cluster with this file, and the file afterwards.
 fn given(file: &str, content: &str) -> (Value, String) {
     let host = node(file, Trouble::default());
-    let asked = json!({"content": content, "timeout": 5, "several_links": true}).to_string();
+    let asked =
+        json!({"content": content, "timeout": 5, "rescue_after": 0, "several_links": true}).to_string();
     let answer = answer(&args::spec(), asked.as_bytes(), &host, module::run);
     let text = host.text(CLUSTER);
     if answer["changed"] == json!(false) {

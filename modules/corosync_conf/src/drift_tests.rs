@@ -9,6 +9,8 @@ use crate::fake::{CLUSTER, LOCAL, Trouble, conf, node, two_links};
 use crate::{args, module};
 
 fn run(host: &FakeHost, args: &Value) -> Value {
+    let mut args = args.clone();
+    args["rescue_after"] = 0.into();
     answer(&args::spec(), args.to_string().as_bytes(), host, module::run)
 }
 

@@ -13,6 +13,7 @@ mod drift_tests;
 mod export;
 #[cfg(test)]
 mod fake;
+mod guard;
 #[cfg(test)]
 mod link_tests;
 mod links;

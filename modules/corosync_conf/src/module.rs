@@ -11,6 +11,7 @@ use host::{Host, Waited, wait_until};
 use serde_json::{Value, json};
 
 use crate::args::Args;
+use crate::guard::Guard;
 use crate::plan::{self, Change, Member, Plan, Work};
 use crate::settings::Wanted;
 use crate::{apply, backup, export, observe, returned, verify};
@@ -54,7 +55,8 @@ pub(crate) fn run(args: Args, context: &Context, host: &dyn Host) -> Result<Outc
     if context.check_mode {
         return Ok(outcome);
     }
-    carry_out(host, &wanted, &work, &copy)?.map_or(Ok(outcome.clone()), |left| Ok(outcome.warn(left)))
+    let left = carry_out(host, &wanted, &work, &copy)?;
+    Ok(left.into_iter().fold(outcome, Outcome::warn))
 }
 
 /// Looks and decides. While the only reason against it is a change on its way to the nodes, it looks again.
@@ -81,18 +83,53 @@ fn settle(host: &dyn Host, wanted: &Wanted) -> Result<Plan, Failure> {
 }
 
 /// Makes the change under the lock. Answers with what was left behind, if anything.
-fn carry_out(host: &dyn Host, wanted: &Wanted, work: &Work, copy: &str) -> Result<Option<String>, Failure> {
+fn carry_out(host: &dyn Host, wanted: &Wanted, work: &Work, copy: &str) -> Result<Vec<String>, Failure> {
     let lock = CfsLock::take(host, LOCK, host.elapsed() + LOCKED.min(wanted.timeout))
         .map_err(|why| refused(vec![no_lock(why)]))?;
-    let done = under_lock(host, wanted, work, copy, &lock);
+    let done = guarded(host, wanted, work, copy, &lock);
     let left = lock.release(host).err();
     let left = left
         .map(|error| format!("the lock '{}' stays for up to 120 s: {error}", cfs_lock::path(LOCK).display()));
     match (done, left) {
-        (Ok(()), left) => Ok(left),
+        (Ok(warnings), left) => Ok(warnings.into_iter().chain(left).collect()),
         (Err(failure), None) => Err(failure),
         (Err(mut failure), Some(left)) => {
             failure.warnings.push(left);
+            Err(failure)
+        }
+    }
+}
+
+/// Makes the change while what was put on guard stands by. Answers with what a person should know.
+fn guarded(
+    host: &dyn Host,
+    wanted: &Wanted,
+    work: &Work,
+    copy: &str,
+    lock: &CfsLock,
+) -> Result<Vec<String>, Failure> {
+    let mut guard = Guard::raise(host, wanted, work).map_err(|reason| refused(vec![reason]))?;
+    let done = under_lock(host, wanted, work, copy, lock);
+    let well = match &done {
+        Ok(()) => true,
+        Err(failure) => !failure.changed || failure.data.get("rolled_back") == Some(&Value::Bool(true)),
+    };
+    let left = guard.lower(host, well);
+    match done {
+        Ok(()) if left.is_empty() => Ok(guard.warnings),
+        // the change is in use, and still the cluster is not as it was
+        Ok(()) => Err(Failure::new(format!(
+            "cannot end the change of '{CLUSTER}', which is in use: {}",
+            left.join("; ")
+        ))
+        .after_change()
+        .with("reasons", left)
+        .with("rolled_back", false)
+        .with("config_version", work.version)
+        .with("backup", copy)),
+        Err(mut failure) => {
+            failure.warnings.extend(guard.warnings);
+            failure.warnings.extend(left);
             Err(failure)
         }
     }
@@ -227,9 +264,17 @@ fn planned(work: &Work, copy: &str) -> Outcome {
         .with("changes", &work.changes)
         .with("offline", &work.away)
         .with("healed", &work.healed)
+        .with("restart_needed", restart_needed(work))
+        .with("ha_disarmed", work.disarm)
         .with("steps", work.steps.len())
         .with("backup", copy);
     work.warnings.iter().fold(outcome, |outcome, warning| outcome.warn(warning))
+}
+
+/// The keys that corosync follows only when it is started anew on every node.
+fn restart_needed(work: &Work) -> Vec<&str> {
+    let keys = work.changes.iter().map(|change| change.key.as_str());
+    keys.filter(|key| plan::waits_for_restart(key)).collect()
 }
 
 fn with_members(outcome: Outcome, members: &[Member], version: u64) -> Outcome {

@@ -16,6 +16,9 @@ const COPY: &str = "/var/backups/pve-cluster-collection/corosync.conf-1767225600
 
 fn run(host: &FakeHost, mut args: Value) -> Value {
     args["_ansible_diff"] = true.into();
+    if args.get("rescue_after").is_none() {
+        args["rescue_after"] = 0.into();
+    }
     answer(&args::spec(), args.to_string().as_bytes(), host, module::run)
 }
 
@@ -152,13 +155,19 @@ fn an_active_watchdog_is_a_refusal_unless_told_otherwise() {
             )
             .file("/etc/pve/nodes/pve3/lrm_status", "")
     };
-    let host = guarded();
+    let old = || {
+        guarded()
+            .query(HA_CURRENT, "[]")
+            .query("ha-manager help", "ha-manager crm-command migrate <sid> <node>\n")
+    };
+    let host = old();
     let answer = token(&host);
     assert_eq!(
         answer["reasons"],
         json!([
             "high availability is active on 'pve2', and its watchdog would reset a node that the change costs the quorum: \
-             disarm it first, where this Proxmox VE can, by 'ha-manager crm-command disarm-ha freeze', or set 'ha' to 'ignore'"
+             this Proxmox VE cannot disarm it, so stop what it keeps running or take it from its care for the time, or set 'ha' \
+             to 'ignore'"
         ])
     );
     assert_eq!(host.effects(), [""; 0]);
@@ -166,6 +175,142 @@ fn an_active_watchdog_is_a_refusal_unless_told_otherwise() {
     assert_eq!(run(&host, ignoring)["changed"], true);
     // nothing to change is no danger
     assert_eq!(token(&host)["changed"], false);
+    // where it could be disarmed, that is the remedy
+    let host = guarded().query(HA_CURRENT, fencing("armed")).query("ha-manager help", HA_HELP);
+    let answer = run(&host, json!({"totem": {"token": 5000}, "ha": "refuse", "timeout": 5}));
+    let said = answer["msg"].as_str().unwrap();
+    assert!(
+        said.contains("set 'ha' to 'disarm', which has it disarmed and armed again, or set 'ha' to 'ignore'"),
+        "{said}"
+    );
+    // disarmed by somebody else: no watchdog runs, and it is not for this task to arm it
+    let host = guarded().query(HA_CURRENT, fencing("disarmed"));
+    assert_eq!(token(&host)["changed"], true);
+}
+
+const HA_CURRENT: &str = "pvesh get /cluster/ha/status/current --output-format json";
+const HA_HELP: &str = "ha-manager crm-command arm-ha\nha-manager crm-command disarm-ha <resource-mode>\n";
+const DISARM: &str = "ha-manager crm-command disarm-ha freeze";
+const ARM: &str = "ha-manager crm-command arm-ha";
+
+fn fencing(state: &str) -> String {
+    format!(r#"[{{"armed-state": "{state}", "id": "fencing", "type": "fencing"}}]"#)
+}
+
+/// A cluster with an active resource manager, whose high availability takes 5 s for whatever it is told.
+fn with_ha(trouble: Trouble) -> FakeHost {
+    let after = |state: &'static str| {
+        move |machine: &mut testkit::Machine| {
+            machine.after(Duration::from_secs(5), move |machine| machine.query(HA_CURRENT, fencing(state)));
+        }
+    };
+    in_trouble(trouble)
+        .file("/etc/pve/nodes/pve2/lrm_status", r#"{"mode": "active", "state": "active", "timestamp": 1}"#)
+        .query(HA_CURRENT, fencing("armed"))
+        .query("ha-manager help", HA_HELP)
+        .action(DISARM, Answer::ok("").doing(after("disarmed")))
+        .action(ARM, Answer::ok("").doing(after("armed")))
+}
+
+#[test]
+fn an_active_watchdog_is_disarmed_for_the_change_and_armed_after_it() {
+    let host = with_ha(Trouble::default());
+    let answer = token(&host);
+    assert_eq!((&answer["changed"], &answer["ha_disarmed"]), (&json!(true), &json!(true)), "{answer}");
+    let effects = host.effects();
+    let place = |what: &str| effects.iter().position(|effect| effect.contains(what)).expect(what);
+    assert!(place(DISARM) < place("rename") && place("rename") < place(ARM), "{effects:?}");
+    assert_eq!(
+        host::Host::run(
+            &host,
+            &host::Command::new("pvesh").args([
+                "get",
+                "/cluster/ha/status/current",
+                "--output-format",
+                "json"
+            ])
+        )
+        .unwrap()
+        .stdout,
+        fencing("armed")
+    );
+}
+
+#[test]
+fn it_is_armed_again_after_a_change_that_was_undone() {
+    let host = with_ha(Trouble { link_lost: Some(7), ..Trouble::default() });
+    let answer = token(&host);
+    assert_eq!((&answer["rolled_back"], &answer["failed"]), (&json!(true), &json!(true)), "{answer}");
+    assert_eq!(host.effects().iter().filter(|effect| effect.contains(ARM)).count(), 1);
+}
+
+#[test]
+fn what_cannot_be_disarmed_is_not_changed() {
+    let host = with_ha(Trouble::default()).action(DISARM, Answer::ok(""));
+    let answer = token(&host);
+    assert_eq!(
+        answer["msg"],
+        "cannot change '/etc/pve/corosync.conf': high availability is not disarmed: it is armed"
+    );
+    assert_eq!((&answer["changed"], host.text(CLUSTER)), (&json!(false), conf(6)));
+    // it says yes and does nothing
+    let host = with_ha(Trouble::default()).action(ARM, Answer::ok(""));
+    let answer = token(&host);
+    assert_eq!(
+        answer["msg"],
+        "cannot end the change of '/etc/pve/corosync.conf', which is in use: high availability is not armed: it is disarmed; arm it \
+         by 'ha-manager crm-command arm-ha'"
+    );
+    assert_eq!((&answer["changed"], host.text(CLUSTER)), (&json!(true), changed(7)));
+}
+
+/// What this node's rescue needs of a machine.
+fn with_rescue(trouble: Trouble) -> FakeHost {
+    in_trouble(trouble)
+        .dir("/etc/systemd/system")
+        .file("/proc/self/exe", "the program")
+        .query("/var/lib/pve-cluster-collection/rescue/corosync_rescue ready", "ready\n")
+        .query("systemctl is-active pve-cluster-rescue.service", Answer::exit(3, "inactive\n", ""))
+        .query("systemctl is-active pve-cluster-rescue.timer", "active\n")
+        .action_prefix("systemctl", "")
+}
+
+fn with_rescue_after(host: &FakeHost, seconds: u64) -> Value {
+    run(host, json!({"totem": {"token": 5000}, "timeout": 5, "rescue_after": seconds}))
+}
+
+#[test]
+fn this_node_would_come_back_by_itself_while_the_change_is_made() {
+    const TIMER: &str = "/etc/systemd/system/pve-cluster-rescue.timer";
+    let host = with_rescue(Trouble::default());
+    let answer = with_rescue_after(&host, 300);
+    assert_eq!((&answer["changed"], &answer["warnings"]), (&json!(true), &Value::Null), "{answer}");
+    let effects = host.effects();
+    let place = |what: &str| effects.iter().position(|effect| effect.contains(what)).expect(what);
+    assert!(place("enable --now") < place(&format!("rename {NEW}")), "{effects:?}");
+    assert!(place(&format!("rename {NEW}")) < place("disable --now"), "{effects:?}");
+    assert!(!host.exists(TIMER));
+    // undone: called off too
+    let host = with_rescue(Trouble { link_lost: Some(7), ..Trouble::default() });
+    assert_eq!(with_rescue_after(&host, 300)["rolled_back"], true);
+    assert!(!host.exists(TIMER));
+    // stuck: it stays, and the answer tells of it
+    let host = with_rescue(Trouble { quorum_lost: Some(7), ..Trouble::default() });
+    let answer = with_rescue_after(&host, 300);
+    assert_eq!(answer["rolled_back"], false, "{answer}");
+    assert!(
+        answer["warnings"][0]
+            .as_str()
+            .unwrap()
+            .starts_with("this node puts its file back by itself 300 s after"),
+        "{answer}"
+    );
+    assert!(host.exists(TIMER));
+    let answer = with_rescue_after(&healthy(), 9);
+    assert_eq!(
+        answer["msg"],
+        "cannot change '/etc/pve/corosync.conf': 'rescue_after' is 9 s and must be 0 or from 10 to 3600 s"
+    );
 }
 
 #[test]
@@ -526,4 +671,28 @@ fn a_file_can_be_judged_whatever_state_the_cluster_is_in() {
     assert!(answer["msg"].as_str().unwrap().contains("the nodelist has 3"), "{answer}");
     assert_eq!(run(&host, json!({"validate_only": true}))["changed"], false);
     assert_eq!(host.effects(), [""; 0]);
+}
+
+#[test]
+fn what_waits_for_a_restart_is_written_when_told_and_named() {
+    let wish = |restart: bool| json!({"totem": {"link_mode": "active", "token": 5000}, "restart": restart, "timeout": 5});
+    let host = healthy();
+    let answer = run(&host, wish(false));
+    assert!(
+        answer["msg"].as_str().unwrap().contains("'totem.link_mode' does not change while corosync runs: "),
+        "{answer}"
+    );
+    let answer = run(&host, wish(true));
+    assert_eq!(
+        (&answer["changed"], &answer["restart_needed"]),
+        (&json!(true), &json!(["totem.link_mode"])),
+        "{answer}"
+    );
+    assert!(host.text(LOCAL).contains("link_mode: active\n"));
+    // all nodes at the same moment is nothing that is done node by node
+    let answer = run(&healthy(), json!({"totem": {"transport": "udpu"}, "restart": true, "timeout": 5}));
+    assert!(
+        answer["msg"].as_str().unwrap().contains("'totem.transport' does not change while corosync runs: "),
+        "{answer}"
+    );
 }

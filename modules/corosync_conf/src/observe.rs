@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use cluster_state::cfgtool::Links;
 use cluster_state::cmap::Cmap;
+use cluster_state::ha_arming::{self, Arming};
 use cluster_state::pmxcfs::Mount;
 use cluster_state::{StateError, cfgtool, cmap, corosync_conf, pmxcfs};
 use corosync_document::Document;
@@ -37,6 +38,8 @@ pub(crate) struct Seen {
     pub(crate) addresses: Vec<LocalAddress>,
     /// Nodes that their watchdog resets about a minute after they have lost quorum.
     pub(crate) guarded: Vec<String>,
+    /// Whether this Proxmox VE can disarm high availability; only known where a node is guarded.
+    pub(crate) disarms: bool,
     /// A file prepared to become the cluster's file, by whomever.
     pub(crate) prepared: Option<Vec<u8>>,
 }
@@ -47,8 +50,10 @@ pub(crate) fn seen(host: &dyn Host) -> Result<Seen, StateError> {
     let links = cfgtool::query(host).ok();
     let readable = matches!(mount, Mount::ReadOnly | Mount::Writable);
     let conf = if readable { corosync_conf::cluster(host)? } else { None };
+    let guarded = conf.as_ref().map_or(Ok(Vec::new()), |conf| guarded(host, conf))?;
     Ok(Seen {
-        guarded: conf.as_ref().map_or(Ok(Vec::new()), |conf| guarded(host, conf))?,
+        disarms: !guarded.is_empty() && ha_arming::can_disarm(host).unwrap_or(false),
+        guarded,
         conf,
         local: corosync_conf::local(host)?,
         running: cmap::query(host),
@@ -72,6 +77,10 @@ fn guarded(host: &dyn Host, conf: &Document) -> Result<Vec<String>, HostError> {
         if status.contains(r#""state":"active""#) {
             guarded.push(node.name);
         }
+    }
+    // disarmed by somebody who will arm it again: no watchdog runs, whatever the resource managers do
+    if !guarded.is_empty() && matches!(ha_arming::query(host), Ok(Some(Arming::Disarmed))) {
+        return Ok(Vec::new());
     }
     Ok(guarded)
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use cluster_state::pmxcfs::Mount;
-use corosync_document::{Document, Violation, disagreements, unknown_keys, validate};
+use corosync_document::{Document, Effect, Violation, disagreements, effect_of, unknown_keys, validate};
 
 use crate::drift::Drift;
 use crate::links::links;
@@ -35,6 +35,8 @@ pub(crate) struct Work {
     pub(crate) away: Vec<String>,
     /// What was not the same everywhere and is healed by it.
     pub(crate) healed: Vec<String>,
+    /// Whether high availability has to be disarmed for it, and armed again.
+    pub(crate) disarm: bool,
     pub(crate) steps: Vec<Change>,
     pub(crate) warnings: Vec<String>,
 }
@@ -144,6 +146,7 @@ pub(crate) fn plan(wanted: &Wanted, seen: &Seen) -> Result<Plan, Refusal> {
         members: present,
         away,
         healed: if heals { drift.healable.clone() } else { Vec::new() },
+        disarm: !seen.guarded.is_empty() && wanted.disarm_ha && seen.disarms,
         steps: Vec::new(),
         warnings,
     };
@@ -170,11 +173,15 @@ pub(crate) fn plan(wanted: &Wanted, seen: &Seen) -> Result<Plan, Refusal> {
     reasons.extend(network::reasons(&work.before, &work.after, seen, &work.members));
     let (alone, uncarried) = uncarried(&work, wanted, seen);
     reasons.extend(alone);
-    if !seen.guarded.is_empty() && !wanted.ignore_ha {
+    if !seen.guarded.is_empty() && !wanted.ignore_ha && !work.disarm {
+        let remedy = if seen.disarms {
+            "set 'ha' to 'disarm', which has it disarmed and armed again"
+        } else {
+            "this Proxmox VE cannot disarm it, so stop what it keeps running or take it from its care for the time"
+        };
         reasons.push(format!(
             "high availability is active on '{}', and its watchdog would reset a node that the change costs the quorum: \
-             disarm it first, where this Proxmox VE can, by 'ha-manager crm-command disarm-ha freeze', or set 'ha' to \
-             'ignore'",
+             {remedy}, or set 'ha' to 'ignore'",
             seen.guarded.join("', '")
         ));
     }
@@ -314,9 +321,16 @@ pub(crate) fn reversed(change: &Change, now: &Document) -> Option<Change> {
     })
 }
 
+/// Whether corosync follows a change of this key only when it is started anew.
+pub(crate) fn waits_for_restart(key: &str) -> bool {
+    matches!(effect_of(key), Some(Effect::Restart(_)))
+}
+
 /// The values a corosync must run after this change, none for a key that must not be there. Addresses are judged by the links themselves.
 pub(crate) fn expected(changes: &[Changed]) -> Vec<(String, Option<String>)> {
-    let valued = changes.iter().filter(|change| !change.key.starts_with("nodelist."));
+    let valued = changes
+        .iter()
+        .filter(|change| !change.key.starts_with("nodelist.") && !waits_for_restart(&change.key));
     valued.map(|change| (running_key(&change.key), change.after.clone())).collect()
 }
 

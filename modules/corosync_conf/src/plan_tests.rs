@@ -55,6 +55,7 @@ pub(crate) fn seen(text: &str) -> Seen {
         addresses: Vec::new(),
         prepared: None,
         guarded: Vec::new(),
+        disarms: false,
     }
 }
 

@@ -30,6 +30,11 @@ impl Setting {
         format!("{}.{}", self.section, self.key)
     }
 
+    /// Whether corosync follows this change when it is started anew, node by node.
+    pub(crate) fn waits_for_restart(&self) -> bool {
+        key(self.section, &self.key).is_some_and(|key| matches!(key.effect, Effect::Restart(_)))
+    }
+
     /// Why this change cannot be made while the cluster runs; none when it can.
     pub(crate) fn obstacle(&self) -> Option<String> {
         let path = self.path();
@@ -81,6 +86,12 @@ pub(crate) struct Wanted {
     pub(crate) allow_offline: Vec<String>,
     /// Change the file although a node could be reset by its watchdog.
     pub(crate) ignore_ha: bool,
+    /// Whether options are written too that corosync reads only when it starts.
+    pub(crate) restart: bool,
+    /// Whether to disarm high availability where it is active and can be.
+    pub(crate) disarm_ha: bool,
+    /// Seconds after which this node looks whether the change has cost the cluster; 0 for never.
+    pub(crate) rescue: u64,
     /// What is not the same everywhere has been so for a while: nothing is on its way any more.
     pub(crate) persistent: bool,
     /// For each step.
@@ -138,6 +149,12 @@ impl Wanted {
         if !(1..=LONGEST).contains(&args.timeout) {
             wrong.push(format!("'timeout' is {} s and must be from 1 to {LONGEST} s", args.timeout));
         }
+        if args.rescue_after != 0 && !(10..=LONGEST).contains(&args.rescue_after) {
+            wrong.push(format!(
+                "'rescue_after' is {} s and must be 0 or from 10 to {LONGEST} s",
+                args.rescue_after
+            ));
+        }
         let timeout = Duration::from_secs(args.timeout.unsigned_abs());
         let wanted = Self {
             settings,
@@ -149,6 +166,9 @@ impl Wanted {
             several_links: args.several_links,
             allow_offline: args.allow_offline.clone().unwrap_or_default(),
             ignore_ha: args.ha == "ignore",
+            restart: args.restart,
+            disarm_ha: args.ha == "disarm",
+            rescue: args.rescue_after.unsigned_abs(),
             persistent: false,
             timeout,
         };

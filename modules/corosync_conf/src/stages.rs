@@ -29,6 +29,7 @@ pub(crate) fn target(before: &Document, wanted: &Wanted) -> (Document, Vec<Strin
     }
     for setting in &wanted.settings {
         match write(&mut after, setting) {
+            Ok(true) if wanted.restart && setting.waits_for_restart() => {}
             Ok(true) => reasons.extend(setting.obstacle()),
             Ok(false) => {}
             Err(reason) => reasons.push(reason),

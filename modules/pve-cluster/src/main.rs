@@ -17,6 +17,7 @@ const MODULES: &[Module] = &[
     ("cluster_probe", cluster_probe::main),
     ("corosync_conf", corosync_conf::main),
     ("corosync_rescue", corosync_rescue::main),
+    ("corosync_restart", corosync_restart::main),
     ("pve_authorized_key", pve_authorized_key::main),
     ("pvecm_cluster", pvecm_cluster::main),
     ("pvecm_expected", pvecm_expected::main),

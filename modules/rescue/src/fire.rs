@@ -150,7 +150,7 @@ fn put(host: &dyn Host, text: &Document) -> Result<(), String> {
     replace_file(host, Path::new(LOCAL), &text.to_bytes(), attributes).map_err(|error| error.to_string())
 }
 
-fn restart(host: &dyn Host) -> Result<(), String> {
+pub(crate) fn restart(host: &dyn Host) -> Result<(), String> {
     // one that failed too often is not started any more
     let _ = host.run(&Command::new("systemctl").args(["reset-failed", "corosync.service"]));
     run(host, Command::new("systemctl").args(["restart", "corosync.service"]))

@@ -9,7 +9,7 @@ use testkit::{Answer, FakeHost, at_every_effect};
 
 use crate::decide_tests::conf;
 use crate::units::{COPY, DIRECTORY, PROGRAM, RECORD, SERVICE_FILE, THIS_BOOT, TIMER_FILE};
-use crate::{Came, NotArmed, arm, armed, call_off, fire};
+use crate::{Came, NotArmed, against_restart, arm, armed, call_off, fire, restart};
 
 const CLUSTER: &str = "/etc/pve/corosync.conf";
 const LOCAL: &str = "/etc/corosync/corosync.conf";
@@ -262,4 +262,50 @@ fn a_record_that_a_power_cut_has_halved_is_no_ground_to_act_on() {
     host.change(|machine| machine.write(RECORD, "nodeid 1\nversion 4\n"));
     assert_eq!(fired(&host, &running), Err(format!("'{RECORD}' is not whole")));
     assert!(host.text(LOCAL).contains("10.99.9"));
+}
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+#[test]
+fn corosync_is_restarted_under_the_lock_and_waited_for() {
+    let (host, _) = node();
+    assert_eq!(against_restart(&host), Vec::<String>::new());
+    assert_eq!(restart(&host, PATIENCE), Ok(()));
+    let effects = host.effects();
+    let place = |what: &str| effects.iter().position(|effect| effect.contains(what)).expect(what);
+    assert!(place("mkdir /etc/pve/priv/lock/file-corosync_conf") < place("restart corosync"), "{effects:?}");
+    assert!(place("restart corosync") < place("rmdir /etc/pve/priv/lock/file-corosync_conf"), "{effects:?}");
+    assert_eq!(left(&host), Vec::<&str>::new());
+}
+
+#[test]
+fn corosync_is_not_restarted_where_something_is_amiss() {
+    let (host, running) = node();
+    running.version.set(3);
+    let reasons = [
+        "corosync does not run the config_version of its file",
+        "node 'pve1' is no member, or runs another config_version",
+        "node 'pve2' is no member, or runs another config_version",
+        "node 'pve3' is no member, or runs another config_version",
+    ];
+    assert_eq!(against_restart(&host), reasons);
+    let (begun, told) = restart(&host, PATIENCE).unwrap_err();
+    assert_eq!((begun, told), (false, reasons.map(str::to_owned).to_vec()));
+    assert!(!host.effects().iter().any(|effect| effect.contains("restart corosync")));
+    let (host, running) = node();
+    lose(&host, &running);
+    assert!(against_restart(&host).contains(&"this node is not quorate".to_owned()));
+}
+
+#[test]
+fn a_corosync_that_does_not_come_back_is_told() {
+    let (host, _) = node();
+    // what it finds at its start brings it nowhere
+    host.change(|machine| {
+        let text = conf(4, &["10.99.9"]).to_text();
+        machine.write(CLUSTER, &text);
+        machine.write(LOCAL, &text);
+    });
+    let (begun, told) = restart(&host, PATIENCE).unwrap_err();
+    assert_eq!((begun, told), (true, vec!["this node is not quorate".to_owned()]));
 }

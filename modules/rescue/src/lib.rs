@@ -22,8 +22,10 @@ mod fire_tests;
 pub mod ha;
 mod look;
 mod record;
+mod restart;
 mod units;
 
 pub use arm::{Armed, NotArmed, READY, arm, armed, call_off};
 pub use fire::{Came, WORD, fire};
+pub use restart::{against_restart, restart};
 pub use units::{DIRECTORY, TIMER};
