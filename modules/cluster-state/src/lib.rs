@@ -19,6 +19,7 @@ pub mod certificates;
 pub mod cfgtool;
 pub mod clock;
 pub mod cmap;
+pub mod corosync_check;
 pub mod corosync_conf;
 pub mod corosync_events;
 pub mod ha;

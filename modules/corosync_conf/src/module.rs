@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use ansible_module::{Context, Diff, Failure, Outcome};
 use cfs_lock::{CfsLock, NoLock};
+use cluster_state::corosync_check;
 use cluster_state::corosync_conf::CLUSTER;
 use corosync_document::{Document, Place};
 use host::{Host, Waited, wait_until};
@@ -41,7 +42,7 @@ pub(crate) fn run(args: Args, context: &Context, host: &dyn Host) -> Result<Outc
         Plan::Change(work) => work,
     };
     for step in &work.steps {
-        if let Some(reason) = observe::corosync_refusal(host, &step.after.to_bytes())? {
+        if let Some(reason) = corosync_check::refusal(host, &step.after.to_bytes())? {
             return Err(refused(vec![format!("corosync would not start from the changed file: {reason}")]));
         }
     }

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::time::Duration;
 
 use cluster_state::cfgtool::Links;
 use cluster_state::cmap::Cmap;
@@ -11,12 +10,10 @@ use cluster_state::ha_arming::{self, Arming};
 use cluster_state::pmxcfs::Mount;
 use cluster_state::{StateError, cfgtool, cmap, corosync_conf, pmxcfs};
 use corosync_document::Document;
-use host::{Command, Host, HostError, LocalAddress};
+use host::{Host, HostError, LocalAddress};
 
 /// The name under which a new file is prepared, as PVE does.
 pub(crate) const NEW: &str = "/etc/pve/corosync.conf.new";
-/// How long `corosync -t` may take; it looks up the nodes' names.
-const TEST: Duration = Duration::from_secs(20);
 
 /// The cluster as this node sees it.
 #[derive(Debug)]
@@ -106,21 +103,4 @@ pub(crate) fn optional(host: &dyn Host, path: &str) -> Result<Option<Vec<u8>>, H
         Err(error) if error.is_not_found() => Ok(None),
         Err(error) => Err(error),
     }
-}
-
-/// Why corosync would not start from this file; none when it would.
-///
-/// It reads the file from its input, so that nothing is written, in check mode too.
-pub(crate) fn corosync_refusal(host: &dyn Host, text: &[u8]) -> Result<Option<String>, HostError> {
-    let command = Command::new("corosync").args(["-t", "-c", "/dev/stdin"]).stdin(text).timeout(TEST);
-    let output = host.run(&command)?;
-    if output.exited_zero() {
-        return Ok(None);
-    }
-    let said = [output.stderr.as_str(), output.stdout.as_str()].concat();
-    // `Nov 20 18:15:07.146 error   [MAIN  ] Invalid transport type.`: what stands behind the last bracket
-    let words = |line: &str| line.rsplit("] ").next().unwrap_or_default().trim().to_owned();
-    let lines: Vec<String> = said.lines().map(words).filter(|line| !line.is_empty()).collect();
-    let reason = lines.iter().find(|line| !line.contains("exiting with status")).or(lines.first());
-    Ok(Some(reason.cloned().unwrap_or_else(|| format!("corosync -t ended with {}", output.rc()))))
 }

@@ -10,14 +10,14 @@ use std::time::Duration;
 use ansible_module::{Context, Diff, Failure, Outcome};
 use cluster_state::corosync_conf::{CLUSTER, LOCAL};
 use cluster_state::pmxcfs::Mount;
-use cluster_state::{cmap, corosync_conf, pmxcfs};
+use cluster_state::{cmap, corosync_check, corosync_conf, pmxcfs};
 use corosync_document::{Document, disagreements};
 use host::{Attributes, Command, Host, Waited, replace_file, wait_until};
 use serde_json::json;
 
+use crate::backup;
 use crate::module::shown;
 use crate::settings::Wanted;
-use crate::{backup, observe};
 
 /// How long systemd may take to answer.
 const SERVICE: Duration = Duration::from_secs(90);
@@ -62,7 +62,7 @@ pub(crate) fn run(
     let version = current.config_version().unwrap_or(0);
     let nothing = Outcome::unchanged().with("config_version", version);
     let Some(cure) = cure else { return Ok(nothing) };
-    if let Some(reason) = observe::corosync_refusal(host, &current.to_bytes())? {
+    if let Some(reason) = corosync_check::refusal(host, &current.to_bytes())? {
         return Err(failed(vec![format!("corosync would not start from 'current': {reason}")]));
     }
     let old = node.local.as_ref();

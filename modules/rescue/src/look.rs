@@ -2,13 +2,12 @@
 //! Everything that the rescue reads.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use cluster_state::cfgtool::Links;
 use cluster_state::pmxcfs::Mount;
-use cluster_state::{cfgtool, cmap, corosync_conf, pmxcfs, quorumtool};
+use cluster_state::{cfgtool, cmap, corosync_check, corosync_conf, pmxcfs, quorumtool};
 use corosync_document::Document;
-use host::{Command, Host};
+use host::Host;
 
 /// The lock that PVE and the module corosync_conf take for a change of corosync.conf.
 pub(crate) const LOCK_NAME: &str = "file-corosync_conf";
@@ -114,19 +113,7 @@ fn links(found: &Links) -> BTreeMap<(u32, u8), Link> {
 
 /// Why corosync would not start from this text; none when it would.
 fn refusal(host: &dyn Host, text: &[u8]) -> Option<String> {
-    let command = Command::new("corosync")
-        .args(["-t", "-c", "/dev/stdin"])
-        .stdin(text)
-        .timeout(Duration::from_secs(20));
-    let output = match host.run(&command) {
-        Ok(output) if output.exited_zero() => return None,
-        Ok(output) => output,
-        Err(error) => return Some(error.to_string()),
-    };
-    let said = [output.stderr.as_str(), output.stdout.as_str()].concat();
-    let words = |line: &str| line.rsplit("] ").next().unwrap_or_default().trim().to_owned();
-    let line = said.lines().map(words).find(|line| !line.is_empty() && !line.contains("exiting with status"));
-    Some(line.unwrap_or_else(|| format!("corosync -t ended with {}", output.rc())))
+    corosync_check::refusal(host, text).unwrap_or_else(|error| Some(error.to_string()))
 }
 
 fn locked_for(host: &dyn Host) -> Option<u64> {

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! `corosync -t`: whether corosync would start from a file.
+
+use std::time::Duration;
+
+use host::{Command, Host, HostError, Output};
+
+/// How long it may take; it looks up the nodes' names.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Why corosync would not start from this file; none when it would.
+///
+/// It reads the file from its input, so that nothing is written, in check mode too.
+///
+/// # Errors
+/// When corosync could not be asked.
+pub fn refusal(host: &dyn Host, text: &[u8]) -> Result<Option<String>, HostError> {
+    let command = Command::new("corosync").args(["-t", "-c", "/dev/stdin"]).stdin(text).timeout(PATIENCE);
+    Ok(parse(&host.run(&command)?))
+}
+
+/// What it said against the file.
+fn parse(output: &Output) -> Option<String> {
+    if output.exited_zero() {
+        return None;
+    }
+    let said = [output.stderr.as_str(), output.stdout.as_str()].concat();
+    // `Nov 20 18:15:07.146 error   [MAIN  ] Invalid transport type.`: what stands behind the last bracket
+    let words = |line: &str| line.rsplit("] ").next().unwrap_or_default().trim().to_owned();
+    let lines: Vec<String> = said.lines().map(words).filter(|line| !line.is_empty()).collect();
+    let reason = lines.iter().find(|line| !line.contains("exiting with status")).or(lines.first());
+    Some(reason.cloned().unwrap_or_else(|| format!("corosync -t ended with {}", output.rc())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use testkit::{Answer, FakeHost};
+
+    #[test]
+    fn the_reason_is_what_it_says_first() {
+        // recording `config_change_bad_value_transport_bogus_version_10--state_afterwards--pve2`
+        let bogus = "Nov 20 18:15:07.198 error   [MAIN  ] Invalid transport type. Should be udpu, udp or knet\nNov 20 \
+                     18:15:07.198 error   [MAIN  ] Corosync Cluster Engine exiting with status 8 at main.c:1428.\n";
+        for (answer, expected) in [
+            (
+                Answer::exit(
+                    0,
+                    "",
+                    "Nov 20 18:14:19.138 notice  [MAIN  ] Corosync Cluster Engine exiting normally\n",
+                ),
+                None,
+            ),
+            (Answer::exit(8, "", bogus), Some("Invalid transport type. Should be udpu, udp or knet")),
+            (Answer::exit(1, "", ""), Some("corosync -t ended with 1")),
+        ] {
+            let host = FakeHost::new().query("corosync -t -c /dev/stdin", answer);
+            assert_eq!(refusal(&host, b"totem {\n}\n").unwrap().as_deref(), expected);
+        }
+    }
+}
