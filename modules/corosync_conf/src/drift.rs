@@ -42,7 +42,16 @@ pub(crate) fn find(wanted: &Wanted, seen: &Seen, file: &Document, version: u64, 
     let mut drift = Drift::default();
     copy(seen.local.as_ref(), file, version, &mut drift);
     let Ok(running) = &seen.running else { return drift };
-    // another version is on its way, or its own reason
+    moved(seen, file, members, &mut drift);
+    let runs = running.member_versions();
+    let lowest = runs.values().min().copied().unwrap_or(version);
+    if lowest < version && runs.values().all(|runs| *runs == lowest) {
+        drift.healable.insert(
+            0,
+            format!("corosync runs config_version {lowest} on every node, and the file has {version}: it was not loaded, or was refused"),
+        );
+    }
+    // the values of another version say nothing
     if running.config_version() != Some(version) {
         return drift;
     }
@@ -80,7 +89,6 @@ pub(crate) fn find(wanted: &Wanted, seen: &Seen, file: &Document, version: u64, 
             ));
         }
     }
-    moved(seen, file, members, &mut drift);
     drift
 }
 
@@ -127,6 +135,7 @@ fn moved(seen: &Seen, file: &Document, members: &[Member], drift: &mut Drift) {
         node.and_then(|node| node.addresses.get(&link)).filter(|address| address.parse::<IpAddr>().is_ok())
     };
     let Some(own) = seen.nodeid else { return };
+    let mut found = Vec::new();
     for (peer, link, local, remote) in &seen.runs {
         let (Some(from), Some(to)) = (address(own, *link), address(*peer, *link)) else { continue };
         if same_address(from, local) && same_address(to, remote) {
@@ -136,16 +145,19 @@ fn moved(seen: &Seen, file: &Document, members: &[Member], drift: &mut Drift) {
             "link {link} to {} runs from {local} to {remote}, and the file has {from} and {to}",
             name(members, *peer)
         );
-        if file.links().len() > 1 {
-            drift.healable.push(differs);
-            drift.links.insert(*link);
-        } else {
-            drift.left.push(format!(
-                "{differs}: corosync changes no address of a link that is up; add a second link, which then lets this module \
-                 make it anew"
-            ));
-        }
+        found.push(differs);
+        drift.links.insert(*link);
     }
+    // while they are made anew another one must carry
+    if drift.links.len() < file.links().len() {
+        drift.healable.extend(found);
+        return;
+    }
+    drift.links.clear();
+    drift.left.extend(found.into_iter().map(|differs| {
+        format!("{differs}: corosync changes no address of a link that is up, and no other link would carry while it is made anew; put the \
+             old address back into the file, under a higher config_version")
+    }));
 }
 
 /// Whether corosync runs this value; it tells numbers without leading zeros.

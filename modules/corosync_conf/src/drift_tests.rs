@@ -101,6 +101,23 @@ fn a_link_that_runs_between_old_addresses_is_made_anew() {
     assert_eq!(run(&host, &ask)["changed"], false);
 }
 
+/// A person wrote other addresses under a new version, which every corosync refused as a whole.
+#[test]
+fn a_file_that_no_corosync_took_is_brought_into_use() {
+    let moved = |version| two_links(version).replace("10.77.0.1", "10.77.5.1");
+    let host = drifted(&two_links(6), &moved(7), &moved(7));
+    let answer = run(&host, &json!({"totem": {"token": 5000}, "timeout": 15}));
+    assert_eq!((&answer["changed"], &answer["steps"]), (&json!(true), &json!(2)), "{answer}");
+    assert!(answer["healed"].as_array().unwrap().contains(&json!(
+        "corosync runs config_version 6 on every node, and the file has 7: it was not loaded, or was refused"
+    )));
+    assert_eq!(
+        host.text(CLUSTER),
+        moved(9).replace("  token_coefficient", "  token: 5000\n  token_coefficient")
+    );
+    assert_eq!(run(&host, &json!({"totem": {"token": 5000}}))["changed"], false);
+}
+
 #[test]
 fn the_only_link_is_told_with_its_remedy() {
     let moved = conf(6).replace("10.77.1.13", "10.77.1.23");
@@ -110,8 +127,9 @@ fn the_only_link_is_told_with_its_remedy() {
     assert_eq!(
         answer["warnings"],
         json!([
-            "link 0 to 'pve3' runs from 10.77.1.11 to 10.77.1.13, and the file has 10.77.1.11 and 10.77.1.23: corosync \
-                changes no address of a link that is up; add a second link, which then lets this module make it anew"
+            "link 0 to 'pve3' runs from 10.77.1.11 to 10.77.1.13, and the file has 10.77.1.11 and 10.77.1.23: corosync changes \
+             no address of a link that is up, and no other link would carry while it is made anew; put the old address back \
+             into the file, under a higher config_version"
         ])
     );
 }
@@ -125,8 +143,8 @@ fn what_needs_a_restart_is_told_without_a_wait() {
     assert_eq!(
         answer["warnings"],
         json!([
-            "'totem.link_mode' is 'active' in the file, but corosync on this node runs 'passive': it was changed in a way \
-                that corosync does not follow before it is restarted"
+            "'totem.link_mode' is 'active' in the file, but corosync on this node runs 'passive': it was changed in a way that \
+             corosync does not follow before it is restarted"
         ])
     );
     assert_eq!(host::Host::elapsed(&host), std::time::Duration::ZERO);

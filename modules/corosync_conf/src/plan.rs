@@ -440,6 +440,8 @@ fn cluster(wanted: &Wanted, seen: &Seen, conf: &Document, version: u64) -> (Vec<
     };
     let members = members(conf);
     let versions = running.member_versions();
+    // what no node has loaded is for `drift` to tell
+    let none = versions.values().all(|runs| *runs < version && Some(runs) == versions.values().next());
     for member in &members {
         match versions.get(&member.nodeid) {
             None if wanted.allow_offline.contains(&member.name) => {}
@@ -447,7 +449,7 @@ fn cluster(wanted: &Wanted, seen: &Seen, conf: &Document, version: u64) -> (Vec<
                 "node '{}' is offline: it would miss the change; start it, or remove it from the cluster",
                 member.name
             )),
-            Some(runs) if *runs != version => unsettled.push(format!(
+            Some(runs) if *runs != version && !none => unsettled.push(format!(
                 "corosync on '{}' runs config_version {runs}, and the file has {version}",
                 member.name
             )),

@@ -85,11 +85,22 @@ pub(crate) fn stages(
     let mut kept = links(before);
     kept.retain(|number, _| moved.contains(number) || removed.contains(number));
     let mut stages = Vec::new();
+    let anew: BTreeMap<u8, Link> =
+        anew.iter().filter_map(|number| Some((*number, kept.remove(number)?))).collect();
     let first = with_links(target, &kept)?;
-    if !changes(before, &first, wanted).is_empty() {
+    if !anew.is_empty() {
+        // corosync refuses the whole of a text in which the addresses of a link that it runs are others
+        let mut without = first.clone();
+        for (number, link) in &anew {
+            without.remove_link(*number).map_err(|error| error.to_string())?;
+            without = marked(&without, *number, link);
+        }
+        stages.push(without);
+        stages.push(first);
+    } else if !changes(before, &first, wanted).is_empty() {
         stages.push(first);
     }
-    for number in moved {
+    for number in moved.into_iter().filter(|number| !anew.contains_key(number)) {
         let Some(link) = kept.remove(&number) else { continue };
         let whole = with_links(target, &kept)?;
         let mut without = whole.clone();
