@@ -76,7 +76,8 @@ def _of_protocol(host, through):
         return
     older = host if own < other else through
     yield finding(
-        "join-api", ERROR, f"it joins by version {own} of the protocol, '{through['node']['name']}' by {other}, and they accept one version less than their own",
+        "join-api", ERROR,
+        f"it joins by version {own} of the protocol, '{through['node']['name']}' by {other}, and they accept one version less than their own",
         f"upgrade {older['node']['name']} first", peer=through["node"]["name"], measured=own, limit=other,
     )
 
@@ -127,7 +128,7 @@ def joined_findings(through, joining):
             "member-offline", ERROR, f"members of the cluster are not online ({', '.join(offline)}), and would miss the new corosync.conf",
             "start them, or remove them first", measured=offline,
         )
-    if (facts.get("health") or {}).get("qdevice"):
+    if facts.get("qdevice"):
         yield finding(
             "qdevice", ERROR, "the cluster has a QDevice, with which no node may join",
             "remove it first ('pvecm qdevice remove') and set it up again afterwards",

@@ -2,8 +2,9 @@
 """Everything that is checked before a formation, made wrong on purpose on real nodes: found, worded, and nothing is touched."""
 
 import json
+import re
 
-from harness import Inventory, fresh, lab, on, play
+from harness import Inventory, fresh, lab, on, play, wait, wait_members
 from preflight_cases import LAB_LIMITS, THREE, Lab, edited, entry, put, wrong
 
 
@@ -214,9 +215,38 @@ class Joining(Lab):
     def test_72_members_that_are_not_there(self):
         lab("block", "pve2")
         try:
+            for node in ("pve1", "pve2"):
+                wait_members(node, 1)
             found = self.found(preflight_timeout=10)
         finally:
             lab("heal", "pve2")
+            for node in ("pve1", "pve2"):
+                wait_members(node, 2)
         self.assertIn(("error", "unhealthy-member", "pve1", None, None), found)
         self.assertIn(("error", "member-offline", "pve1", None, None), found)
         self.assertEqual(self.said("member-offline"), ["members of the cluster are not online (pve2), and would miss the new corosync.conf"])
+
+    def test_73_a_cluster_with_a_qdevice(self):
+        conf = on("pve1", "cat /etc/pve/corosync.conf")
+        version = int(re.search(r"config_version: (\d+)", conf)[1])
+
+        def change(text, number):
+            text = text.replace(f"config_version: {version}", f"config_version: {number}")
+            on("pve1", put("/etc/pve/corosync.conf.new", text, "0640") + " && mv /etc/pve/corosync.conf.new /etc/pve/corosync.conf")
+            for node in ("pve1", "pve2"):
+                wait(node, f"corosync-cmapctl -g totem.config_version | grep -q '= {number}$'")
+
+        device = "quorum {\n  device {\n    model: net\n    votes: 1\n    net {\n      algorithm: ffsplit\n      host: 10.77.0.1\n    }\n  }\n"
+        change(re.sub(r"(?m)^quorum \{\n", device, conf), version + 1)
+        try:
+            found = self.found()
+        finally:
+            change(conf, version + 2)
+        self.assertIn(("error", "qdevice", "pve1", None, None), found)
+
+    def test_74_a_node_that_was_installed_anew(self):
+        lab("reset", "pve2", "--key")
+        wait_members("pve1", 1)
+        found = self.found(Inventory(2), preflight_timeout=10)
+        self.assertIn(("error", "name-listed", "pve2", "pve1", None), found)
+        self.assertEqual(self.said("name-listed"), ["the cluster lists a node named 'pve2' already"])
