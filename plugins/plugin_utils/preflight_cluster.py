@@ -128,8 +128,8 @@ def joined_findings(through, joining):
             "member-offline", ERROR, f"members of the cluster are not online ({', '.join(offline)}), and would miss the new corosync.conf",
             "start them, or remove them first", measured=offline,
         )
-    if facts.get("qdevice"):
+    if facts.get("qdevice") and not through.get("qdevice_gives_way"):
         yield finding(
             "qdevice", ERROR, "the cluster has a QDevice, with which no node may join",
-            "remove it first ('pvecm qdevice remove') and set it up again afterwards",
+            "set cluster_qdevice_readd to true to have it taken out and set up again, or remove it first ('pvecm qdevice remove')",
         )

@@ -240,9 +240,12 @@ class Joining(Lab):
         change(re.sub(r"(?m)^quorum \{\n", device, conf), version + 1)
         try:
             found = self.found()
+            # a run that may take it out does so when the nodes join
+            giving_way = self.found(cluster_qdevice_readd=True)
         finally:
             change(conf, version + 2)
         self.assertIn(("error", "qdevice", "pve1", None, None), found)
+        self.assertNotIn("qdevice", {identity for _severity, identity, *_ in giving_way})
 
     def test_74_a_node_that_was_installed_anew(self):
         lab("reset", "pve2", "--key")

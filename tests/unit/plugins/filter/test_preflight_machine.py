@@ -332,6 +332,8 @@ class Cluster(unittest.TestCase):
             self.found(through={"qdevice": {"model": "net"}}),
             ["error qdevice: the cluster has a QDevice, with which no node may join"],
         )
+        giving_way = {**host(joins=False, situation="member", membership="member", cluster_name="lab", qdevice={"model": "net"}), "qdevice_gives_way": True}
+        self.assertEqual(short([giving_way, host("pve3", 3)]), [])
         listed = [{"name": name, "nodeid": number, "votes": 1, "links": {"0": f"10.77.1.{number}"}} for number, name in enumerate(("pve1", "pve2"), 1)]
         member = host(joins=False, situation="member", membership="member", cluster_name="lab", nodelist=listed, members=[{"name": "pve1"}])
         self.assertEqual(
