@@ -192,7 +192,11 @@ fn look(host: &dyn Host, args: &Args, here: Here, asks: bool) -> Result<Seen, St
             // That there is one is all that counts without a member's to compare it with.
             None => is_there(host, authkey).map_err(words)?.then(String::new),
         },
-        strays: pmxcfs_service::strays(host).map_err(words)?,
+        strays: match here.view.mount {
+            Mount::NotMounted => pmxcfs_service::strays(host).map_err(words)?,
+            // Below a mount, also one whose process has died, nothing can be seen.
+            _ => Vec::new(),
+        },
         guests: guests
             .into_iter()
             .filter(|guest| guest.node == here.view.node)
