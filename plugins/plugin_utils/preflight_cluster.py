@@ -95,9 +95,14 @@ def _of_room(host, through):
         )
     for other in listed:
         if other["name"] == name:
+            # An interrupted join of a second node leaves the first one without quorum, and so without a way to remove it.
+            quorum = through["facts"].get("quorum") or {}
+            first = ""
+            if quorum.get("quorate") is False:
+                first = f", after 'pvecm expected {quorum['total_votes']}' there, which gives it quorum for now"
             yield finding(
                 "name-listed", ERROR, f"the cluster lists a node named '{name}' already",
-                f"if it is this node, reinstalled, remove it first with 'pvecm delnode {name}' on '{through['node']['name']}'",
+                f"if it is this node, reinstalled or half joined, remove it first with 'pvecm delnode {name}' on '{through['node']['name']}'{first}",
                 peer=through["node"]["name"],
             )
             continue

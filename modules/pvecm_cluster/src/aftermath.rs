@@ -194,6 +194,12 @@ fn differs(running: &Running) -> bool {
 
 /// A node that does not see enough others.
 fn alone(view: &View, peer: Option<&Peer>) -> String {
+    if let Some(peer) = peer.filter(|peer| peer.view.is_mounted() && peer.view.corosync.is_none()) {
+        return format!(
+            "corosync is not running on '{}': run 'systemctl start corosync' there, then this task again",
+            peer.view.node
+        );
+    }
     let mut text =
         "the nodes do not reach each other over the links: check the addresses and UDP ports 5405-5412 \
                     between them; corosync joins by itself once they do, then run this task again"
@@ -218,6 +224,13 @@ mod tests {
     use testkit::{Answer, FakeHost, Machine};
 
     const THREE: &[(u32, &str)] = &[(1, "pve1"), (2, "pve2"), (3, "pve3")];
+
+    /// What a cluster node says whose corosync does not run: its tools print nothing.
+    fn without_corosync(text: &str) -> String {
+        let (before, rest) = text.split_once("@@ cmap\n").unwrap();
+        let (_, after) = rest.split_once("@@ lock\n").unwrap();
+        format!("{before}@@ cmap\n\n@@ quorum\n\n@@ lock\n{after}")
+    }
 
     /// What is said of this node, when the cluster node answers so.
     fn said(host: FakeHost, change: fn(&mut Machine), peer: Option<String>) -> Aftermath {
@@ -318,6 +331,12 @@ mod tests {
                 format!(
                     "{network}; to give up instead, run 'pvecm expected 1' and 'pvecm delnode pve2' on 'pve1'"
                 ),
+            ),
+            (
+                fake::member(),
+                |machine| fake::become_member(machine, 2, PAIR, &[(2, 2)]),
+                Some(without_corosync(&fake::peer(2, PAIR, &[(1, 2)]))),
+                "corosync is not running on 'pve1': run 'systemctl start corosync' there, then this task again".into(),
             ),
             (
                 fake::member(),

@@ -36,6 +36,7 @@ use crate::plan::spread;
 use crate::probe;
 use crate::reason::Reason;
 use crate::seen::{Here, Joining};
+use crate::verify;
 
 /// The pause between two looks: a look takes about 0.1 s itself.
 const PAUSE: Duration = Duration::from_millis(250);
@@ -225,20 +226,24 @@ fn delete(
         format!("pvecm said: {}", explain::failure("", &stderr))
     };
     // The file is the cluster's word, and pvecm has given up on it when it still lists the node.
+    // What is missing, and whether the cluster has changed all the same.
     let waited = wait_until(host, deadline, PAUSE, || match crate::observe::here(host) {
-        Ok(here) if lists(&here, node) => Ok(Some(vec![format!("the cluster still lists it ({said})")])),
+        Ok(here) if lists(&here, node) => Ok((vec![format!("the cluster still lists it ({said})")], false)),
         Ok(here) => match missing(&here, node, nodeid) {
-            missing if missing.is_empty() => Ok(None),
+            // A corosync that has given up is started by a person, not by waiting.
+            missing if missing.is_empty() || verify::is_hopeless(&here) => Ok((missing, true)),
             missing => Err(missing),
         },
         // Files come and go while corosync.conf is renamed.
         Err(error) => Err(vec![error.to_string()]),
     });
     let (missing, changed) = match waited {
-        Waited::Done(None) => return Ok(pvecm),
-        Waited::Done(Some(missing)) => (missing, false),
+        Waited::Done(done) => done,
         Waited::Pending(missing) => (missing, true),
     };
+    if missing.is_empty() {
+        return Ok(pvecm);
+    }
     let left = plan::plan(wanted, before).map(|plan| what_is_left(wanted, &plan)).unwrap_or_default();
     let why = if changed {
         format!(

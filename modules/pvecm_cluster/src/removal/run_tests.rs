@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use testkit::{Answer, FakeHost, at_every_effect};
 
 use super::fake::*;
-use crate::fake::{become_member, standalone};
+use crate::fake::{become_member, set_services, standalone};
 use crate::probe::{LOCK, owner};
 
 const KEYS_LOCK: &str = "/etc/pve/priv/lock/file-priv_authorized_keys";
@@ -195,6 +195,29 @@ fn a_cluster_that_does_not_take_the_new_configuration_is_told() {
     );
     assert_eq!((&answer["failed"], &answer["changed"]), (&json!(true), &json!(true)));
     assert!(host.exists("/etc/pve/nodes/pve3/lrm_status"));
+}
+
+#[test]
+fn a_corosync_that_has_given_up_is_not_waited_for() {
+    let journal = "journalctl --unit=corosync.service --boot --lines=60 --output=cat --no-pager --quiet";
+    let host = removable().action(
+        DELNODE,
+        Answer::ok("Killing node 3\n").taking(Duration::from_secs(1)).doing(move |machine| {
+            become_member(machine, 4, crate::fake::PAIR, &[]);
+            set_services(machine, "failed");
+            machine.query(journal, "");
+        }),
+    );
+    let answer = answer(&host, &remove());
+    assert_eq!(
+        msg(&answer),
+        "cannot remove node 'pve3' from cluster 'prod': the cluster no longer lists it, but after 1 s corosync is not \
+         running on this node (failed); '/etc/pve' takes no writes on this node. what is left of it (/etc/pve/nodes/pve3, \
+         /etc/pve/priv/authorized_keys, /etc/pve/priv/known_hosts) is still there: run this task again, which goes on \
+         where this one stopped"
+    );
+    assert_eq!((&answer["failed"], &answer["changed"]), (&json!(true), &json!(true)));
+    assert!(host.elapsed() < Duration::from_secs(5), "{:?}", host.elapsed());
 }
 
 #[test]

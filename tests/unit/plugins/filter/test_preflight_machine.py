@@ -327,6 +327,20 @@ class Cluster(unittest.TestCase):
             self.found({"name": "pve2"}, nodename="pve2"), ["error name-listed: the cluster lists a node named 'pve2' already"]
         )
 
+    def test_the_entry_of_an_interrupted_join_goes_with_quorum_or_after_it(self):
+        remedy = "if it is this node, reinstalled or half joined, remove it first with 'pvecm delnode pve2' on 'pve1'"
+        for quorum, ending in (
+            ({"quorate": True, "total_votes": 2}, ""),
+            ({"quorate": None, "total_votes": None}, ""),
+            ({"quorate": False, "total_votes": 1}, ", after 'pvecm expected 1' there, which gives it quorum for now"),
+        ):
+            listed = [{"name": f"pve{number}", "nodeid": number, "votes": 1, "links": {"0": f"10.77.1.{number}"}} for number in (1, 2)]
+            member = host(
+                joins=False, situation="member", membership="member", cluster_name="lab", nodelist=listed, members=[{"name": "pve1"}], quorum=quorum,
+            )
+            found = preflight_findings([member, host("pve2", 2)], "lab")
+            self.assertEqual([one["remedy"] for one in found if one["id"] == "name-listed"], [remedy + ending])
+
     def test_a_cluster_that_takes_no_node_now(self):
         self.assertEqual(
             self.found(through={"qdevice": {"model": "net"}}),
