@@ -176,7 +176,8 @@ ansible_facts:
               sample: ["Quorate"]
         qdevice:
           description:
-            - The QDevice that the cluster's C(corosync.conf) names, by C(model), C(host) (the QNetd host's address), C(algorithm) and C(votes), each null when the
+            - The QDevice that the cluster's C(corosync.conf) names, by C(model), C(host) (the QNetd host's address), C(algorithm)
+              and C(votes), each null when the
               file does not say. Null without a QDevice. Whether it is connected is in RV(ansible_facts.pve_cluster.health.qdevice).
           returned: always
           type: dict

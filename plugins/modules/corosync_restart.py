@@ -45,7 +45,7 @@ attributes:
     platforms: posix
     support: full
 author:
-  - The pve.cluster founders
+  - The pve.cluster contributors (@pve-cluster)
 seealso:
   - module: pve.cluster.corosync_conf
 """

@@ -50,7 +50,8 @@ options:
       - V(present) creates the cluster on this node, or confirms that this node is a member of it.
       - V(joined) joins the cluster that O(cluster_node) is a member of, or confirms that this node is a member of it.
       - V(removed) removes O(node) from the cluster that this node is a member of. It is refused for this node itself, for a node
-        that is online or that answers over ssh with the cluster's files although corosync does not see it, when the members are not quorate or would not be afterwards, while the cluster has a QDevice, and while
+        that is online or that answers over ssh with the cluster's files although corosync does not see it,
+        when the members are not quorate or would not be afterwards, while the cluster has a QDevice, and while
         anything still needs the node. That is a guest's configuration in its directory, a group, rule or fence device of high
         availability, a replication job, a Ceph daemon in C(/etc/pve/ceph.conf) or an OSD that C(ceph) lists. The refusal
         names each with its remedy.
@@ -111,7 +112,8 @@ options:
     description:
       - Host name, full name or address of any online member of the cluster.
       - Required with O(state=joined).
-      - With O(method=ssh) root on this node must be able to log in to it. The ssh host key of exactly this name or address must be known to root on this node, and the cluster must accept
+      - With O(method=ssh) root on this node must be able to log in to it. The ssh host key of exactly this name or address
+        must be known to root on this node, and the cluster must accept
         C(/root/.ssh/id_rsa) of this node.
     type: str
   method:
@@ -196,7 +198,8 @@ options:
 notes:
   - Nodes join one at a time. A joining node locks the cluster with the directory
     C(/etc/pve/priv/lock/pvecm_cluster-join), and others wait for it, because two joins at the same moment can strand
-    one of the nodes. A join that may take longer than the two minutes that Proxmox VE gives a lock has it renewed. A task with C(throttle) 1 keeps the others from waiting within their O(timeout).
+    one of the nodes. A join that may take longer than the two minutes that Proxmox VE gives a lock has it renewed.
+    A task with C(throttle) 1 keeps the others from waiting within their O(timeout).
   - A joining node's C(/root/.ssh/authorized_keys) is replaced by the cluster's, and key logins to it fail for some seconds.
     Put the controller's key into the cluster's file and into a local file of the node beforehand.
   - The database of a joining node is replaced. C(pvecm) keeps a copy, named in RV(backup).

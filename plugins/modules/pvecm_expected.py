@@ -53,7 +53,7 @@ seealso:
   - module: pve.cluster.pvecm_cluster
   - module: pve.cluster.pvecm_qdevice
 author:
-  - The pve.cluster founders
+  - The pve.cluster contributors (@pve-cluster)
 """
 
 EXAMPLES = r"""

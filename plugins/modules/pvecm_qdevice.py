@@ -67,7 +67,8 @@ options:
   offline:
     description:
       - What nodes that are off mean for a removal. C(pvecm) needs all nodes; V(refuse) does too.
-      - V(ignore) takes the QDevice out of C(corosync.conf) without C(pvecm), as long as the nodes that are there are quorate without it. Nodes that are off miss
+      - V(ignore) takes the QDevice out of C(corosync.conf) without C(pvecm), as long as the nodes that are there are quorate without it.
+        Nodes that are off miss
         the change, and their corosync does not start with the older file; this is for nodes that are removed next.
       - V(ignore) only with O(state=absent).
     type: str
@@ -82,7 +83,7 @@ seealso:
   - module: pve.cluster.cluster_facts
   - module: pve.cluster.pvecm_cluster
 author:
-  - The pve.cluster founders
+  - The pve.cluster contributors (@pve-cluster)
 """
 
 EXAMPLES = r"""

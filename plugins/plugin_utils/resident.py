@@ -4,7 +4,8 @@
 
 Ansible copies a binary module to the node for every task and removes it afterwards: four commands and two transfers. Here
 the one binary that holds all modules is kept on the node, in a folder of the login user's own under its SHA-256, and each
-task is one command that names the module and gets its arguments on stdin. Where that cannot work (async, become, a connection without stdin) the task runs as any other does.
+task is one command that names the module and gets its arguments on stdin.
+Where that cannot work (async, become, a connection without stdin) the task runs as any other does.
 """
 
 from __future__ import annotations
