@@ -122,7 +122,8 @@ class Changes(Story):
             begun = time.monotonic()
             task("pve1", **wish)
             task("pve1", totem={"merge": int(wish["totem"]["token"]) // 10})
-            self.assertLess(time.monotonic() - begun, 10)
+            # far less than the 120 s that the dead run's lock would stand
+            self.assertLess(time.monotonic() - begun, 60)
             self.assertEqual(running("pve2", "totem.token"), str(wish["totem"]["token"]))
 
     def test_90_a_node_that_is_off_is_a_refusal(self):
