@@ -63,7 +63,7 @@ def is_pvecm(words, command):
 
 def is_daemon(words, name):
     """corosync or pmxcfs, which may be run by an interpreter."""
-    return os.path.basename(words[0]) == name or any(os.path.basename(word) == name for word in words[1:2])
+    return os.path.basename(words[0]) == name or any(os.path.basename(word) == name for word in words[1:3])
 
 
 class Agent:

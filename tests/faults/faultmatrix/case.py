@@ -94,7 +94,7 @@ def _ready(world, action, on):
 
 READY = """
 [ -f /etc/pve/user.cfg ] && [ $(( 0$(stat -c %a /etc/pve/local) & 0200 )) != 0 ] &&
-systemctl is-system-running | grep -qE 'running|degraded'
+systemctl is-active --quiet pve-cluster pvedaemon pveproxy ssh
 """
 
 

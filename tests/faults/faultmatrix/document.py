@@ -13,15 +13,16 @@ HEAD = """\
 # What interruptions come to
 
 A run of a task can be cut short at any moment. This is what happens then: each action was begun on lab nodes over real ssh,
-broken by each fault at each step boundary, and the same task was run again. Nothing is skipped: a fault that could not be
-brought about at its point would count as failed.
+broken by each fault at each step boundary of the tables, and the same task was run again. Nothing is skipped: a fault that could
+not be brought about at its point would count as failed. The nodes are those of `tests/lab`: real systemd, sshd and corosync, with
+stand-ins for `pvecm` and pmxcfs that imitate recordings of the real ones.
 
 | Result | Meaning |
 |---|---|
 | held | The task itself went on to the end and said done. One more run changed nothing. |
 | again | The same task, run again, ended well. |
 | [1], [2].. | The task run again refused, with the reason and the remedy listed below the table; after exactly that remedy it ended well. |
-| **FAILED** | None of these. |
+| **FAILED** | None of these; the number says why. |
 
 "Ended well" is seen from all nodes, not from the task's answer: the nodelist and the membership are what the task wants,
 `config_version` is the same in `/etc/pve`, in `/etc/corosync` and in the running corosync of every member, all are quorate, `/etc/pve`
@@ -60,7 +61,9 @@ def _cell(result, notes):
     kind = result["result"]
     note = f" ({result['note']})" if result.get("note") else ""
     if kind == "FAILED":
-        return f"**FAILED**{note}"
+        return f"**FAILED** [{notes.number(_summary({'reason': result['why']}))}]{note}"
+    if "failed_before" in result:
+        note += f", but **FAILED** in an earlier run [{notes.number(_summary({'reason': result['failed_before']}))}]"
     if kind != "refused":
         return kind + note
     return " ".join(f"[{notes.number(_summary(one))}]" for one in result["followed"]) + note

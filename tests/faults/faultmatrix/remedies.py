@@ -24,7 +24,10 @@ def _expected(world, action, text):
     """What a remedy that needs quorum tells first."""
     match = re.search(r"'(pvecm expected \d+)'", text)
     if match:
-        world.run(_where(action, text, match), match[1])
+        where = _where(action, text, match)
+        world.run(where, match[1])
+        # Which pmxcfs hears of a moment later.
+        world.holds(where, "[ $(( 0$(stat -c %a /etc/pve/local) & 0200 )) != 0 ]")
     return bool(match)
 
 
@@ -34,6 +37,18 @@ def _commands(world, action, text, _extra):
     for match in found:
         world.run(_where(action, text, match), match[1], check=False, seconds=180)
     return bool(found)
+
+
+def _delnode(world, action, text, _extra):
+    """What the pre-flight checks say of an entry that an interrupted join left, and of the files beside it."""
+    match = re.search(r"'(pvecm delnode \w+)' on '(\w+)'", text)
+    if not match:
+        return False
+    _expected(world, action, text)
+    world.run(match[2], match[1])
+    for name, paths in re.findall(r"^- (\w+): files of an earlier cluster are left \(([^)]*)\): remove them", text, re.M):
+        world.run(name, "rm " + paths.replace(",", ""))
+    return True
 
 
 def _copy(world, action, text, _extra):
@@ -72,6 +87,7 @@ REMEDIES = (
     ("repair: true", _option("repair")),
     ("force: true", _option("force")),
     ("copy corosync.conf", _copy),
+    ("pvecm delnode", _delnode),
     ("remove what is left over", _left_over),
     ("pvecm expected", lambda world, action, text, _extra: _expected(world, action, text)),
     ("run the command", _commands),
