@@ -126,8 +126,8 @@ fn plan_cluster(edit: Edit, cluster: &Cluster, plan: &mut Plan, refusals: &mut V
 }
 
 /// What to say when a write needs quorum.
-pub(crate) const NOT_QUORATE: &str =
-    "this node is not quorate, so /etc/pve is read-only; scope 'local' works without quorum";
+pub(crate) const NOT_QUORATE: &str = "this node is not quorate, so /etc/pve is read-only: run 'systemctl start corosync' where it is stopped \
+     ('pvecm status' tells who is missing); scope 'local' works without quorum";
 
 /// The refusal of a file that pmxcfs would not take.
 pub(crate) fn too_large(bytes: usize) -> Option<String> {

@@ -21,7 +21,8 @@ fn without_quorum() {
     assert_eq!(
         refused(&host, json!({"key": MINE})),
         format!(
-            "cannot change '{CLUSTER}': this node is not quorate, so /etc/pve is read-only; scope 'local' works \
+            "cannot change '{CLUSTER}': this node is not quorate, so /etc/pve is read-only: run 'systemctl start \
+             corosync' where it is stopped ('pvecm status' tells who is missing); scope 'local' works \
              without quorum"
         )
     );

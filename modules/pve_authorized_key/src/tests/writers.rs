@@ -164,7 +164,8 @@ fn quorum_lost_while_waiting_is_said_in_words() {
     assert_eq!(
         msg(&answer),
         format!(
-            "cannot change '{CLUSTER}': this node is not quorate, so /etc/pve is read-only; scope 'local' works \
+            "cannot change '{CLUSTER}': this node is not quorate, so /etc/pve is read-only: run 'systemctl start \
+             corosync' where it is stopped ('pvecm status' tells who is missing); scope 'local' works \
              without quorum"
         )
     );
