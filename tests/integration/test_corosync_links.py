@@ -6,7 +6,7 @@ import re
 import unittest
 
 from corosync import NODES, Story, addresses, paths, running, task
-from harness import Inventory, on, play, state, wait
+from harness import Inventory, lab, on, play, state, wait
 
 
 class Links(Story):
@@ -135,6 +135,31 @@ class Links(Story):
         self.assertEqual((done.rc != 0, changed), (True, 0), done.output)
         self.assertIn("'10.77.6.113' for link 0 is no address of this node, 'pve3'", done.output)
         self.assertEqual({node: state(node) for node in NODES}, before)
+
+    def test_79_a_node_that_is_off_is_named_and_brought_back(self):
+        inventory = Inventory(3)
+
+        def run(**variables):
+            done = play(inventory, "cluster-corosync.yml", "-e", json.dumps({f"corosync_{name}": value for name, value in variables.items()}))
+            return done, {node: count for node, count in done.changed().items() if count}
+
+        lab("stop", "pve3")
+        wait("pve1", "corosync-cmapctl | grep -c 'status.*= joined' | grep -qx 2")
+        done, changed = run(totem={"merge": 270})
+        self.assertEqual((done.rc != 0, changed), (True, {}), done.output)
+        self.assertEqual(done.recap["pve3"]["unreachable"], 1)
+        done, changed = run(totem={"merge": 270}, allow_offline=["pve3"])
+        self.assertEqual((done.rc, changed), (0, {"pve1": 1}), done.output)
+        self.assertEqual(running("pve1", "totem.merge"), "270")
+        lab("start", "pve3")
+        # the addresses that were added by hand are gone with the restart
+        on("pve3", "ip addr add 10.77.5.13/24 dev eth0; ip addr add 10.77.6.13/24 dev eth1; systemctl restart corosync; true")
+        wait("pve3", "systemctl is-failed --quiet corosync")
+        done, changed = run(totem={"merge": 270})
+        self.assertEqual((done.rc, changed), (0, {"pve3": 1}), done.output)
+        self.assertEqual(running("pve3", "totem.merge"), "270")
+        wait("pve1", "corosync-cmapctl | grep -c 'status.*= joined' | grep -qx 3")
+        self.ring = self.membership()
 
     def test_80_a_link_is_removed(self):
         type(self).links = 1
