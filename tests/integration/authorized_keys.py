@@ -17,7 +17,7 @@ def run(node, *tasks):
     script = ["cd $(mktemp -d)"]
     for number, task in enumerate(tasks):
         script += [f"cat > {number}.json <<'END'", json.dumps(task), "END"]
-    script += [f"/root/module {number}.json > {number}.out &" for number in range(len(tasks))]
+    script += [f"/root/module pve_authorized_key {number}.json > {number}.out &" for number in range(len(tasks))]
     script += ["wait", "cat $(ls *.out | sort -n)"]
     return [json.loads(line) for line in on(node, "\n".join(script)).splitlines()]
 
