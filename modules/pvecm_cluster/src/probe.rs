@@ -15,6 +15,7 @@ use cluster_state::{cmap, members, quorumtool, versions};
 use corosync_document::Document;
 use host::{Command, Ending, Host, Output};
 
+use crate::login;
 use crate::seen::{ConfFile, Joining, NoAnswer, Peer, Running, There, Tools, View};
 
 /// Seconds that the network and sshd may take.
@@ -114,7 +115,7 @@ pub(crate) fn ask(host: &dyn Host, target: &str, errand: Errand, node: &str) -> 
 
 /// Asks this node itself, for another one that is to join; gives its whole answer too.
 pub(crate) fn ask_here(host: &dyn Host, errand: Errand, node: &str) -> Result<(String, Peer), String> {
-    let command = Command::new("/bin/sh").args(words(errand, node)).stdin(SCRIPT).timeout(PATIENCE);
+    let command = Command::new("/bin/sh").arg("-s").args(words(errand, node)).stdin(SCRIPT).timeout(PATIENCE);
     let output = host.run(&command).map_err(|error| error.to_string())?;
     match output.ending {
         Ending::Exited(0) => peer(&output.stdout).map(|peer| (output.stdout, peer)),
@@ -129,24 +130,7 @@ pub(crate) fn ask_here(host: &dyn Host, errand: Errand, node: &str) -> Result<(S
 
 /// The login that pvecm will use: root's own keys, no questions, only known hosts. `node` is this node's name.
 pub(crate) fn command(target: &str, errand: Errand, node: &str) -> Command {
-    Command::new("ssh")
-        // A look is to leave known_hosts as it is.
-        .args([
-            "-T",
-            "-o",
-            "BatchMode=yes",
-            "-o",
-            "StrictHostKeyChecking=yes",
-            "-o",
-            "UpdateHostKeys=no",
-            "-o",
-        ])
-        .arg(format!("ConnectTimeout={CONNECT}"))
-        .arg(format!("root@{target}"))
-        .arg("/bin/sh")
-        .args(words(errand, node))
-        .stdin(SCRIPT)
-        .timeout(PATIENCE)
+    login::shell(target, CONNECT, PATIENCE, words(errand, node), SCRIPT)
 }
 
 /// The shell's arguments for the script.
@@ -156,7 +140,7 @@ fn words(errand: Errand, node: &str) -> Vec<String> {
         Errand::Claim { keep } => ("claim", keep),
         Errand::Release => ("release", 0),
     };
-    let mut words = vec!["-s".to_owned(), word.to_owned(), node.to_owned()];
+    let mut words = vec![word.to_owned(), node.to_owned()];
     if keep > 0 {
         words.push(keep.to_string());
     }

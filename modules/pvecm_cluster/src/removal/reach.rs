@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use host::{Command, Ending, Host, Output};
 
+use crate::login;
+
 const CONNECT: u64 = 4;
 const PATIENCE: Duration = Duration::from_secs(12);
 /// Says whether there is a cluster's configuration, and nothing else.
@@ -26,23 +28,7 @@ pub(crate) enum There {
 
 /// The login of this cluster's nodes to each other.
 pub(crate) fn command(address: &str) -> Command {
-    Command::new("ssh")
-        // A look is to leave known_hosts as it is.
-        .args([
-            "-T",
-            "-o",
-            "BatchMode=yes",
-            "-o",
-            "StrictHostKeyChecking=yes",
-            "-o",
-            "UpdateHostKeys=no",
-            "-o",
-        ])
-        .arg(format!("ConnectTimeout={CONNECT}"))
-        .arg(format!("root@{address}"))
-        .args(["/bin/sh", "-s", "removal-look"])
-        .stdin(LOOK)
-        .timeout(PATIENCE)
+    login::shell(address, CONNECT, PATIENCE, ["removal-look"], LOOK)
 }
 
 /// Asks the node at this address. It may be off: then it costs some seconds.

@@ -7,6 +7,7 @@ use cluster_state::quorumtool;
 use corosync_document::Document;
 use host::{Command, Host};
 
+use crate::login;
 use crate::probe::part;
 use crate::seen::Conf;
 
@@ -41,23 +42,7 @@ pub(crate) struct Member {
 }
 
 fn ssh(target: &str, word: &str, script: &str) -> Command {
-    Command::new("ssh")
-        // A look is to leave known_hosts as it is.
-        .args([
-            "-T",
-            "-o",
-            "BatchMode=yes",
-            "-o",
-            "StrictHostKeyChecking=yes",
-            "-o",
-            "UpdateHostKeys=no",
-            "-o",
-        ])
-        .arg(format!("ConnectTimeout={CONNECT}"))
-        .arg(format!("root@{target}"))
-        .args(["/bin/sh", "-s", word])
-        .stdin(script)
-        .timeout(PATIENCE)
+    login::shell(target, CONNECT, PATIENCE, [word], script)
 }
 
 /// The command that asks a member.
