@@ -9,8 +9,8 @@ use host::{Host, HostError};
 
 use crate::cluster_file::LOCK;
 use crate::observe::CLUSTER_FILE;
-use crate::plan::{NOT_QUORATE, Plan, too_large};
-use crate::{cluster_file, drop_in, local_file};
+use crate::plan::{Plan, too_large};
+use crate::{cluster_file, drop_in, local_file, read_only};
 
 /// Does it. The plan then holds what really was before and after, which others may have changed since it was made.
 pub(crate) fn apply(plan: &mut Plan, host: &dyn Host, timeout: Duration) -> Result<(), Failure> {
@@ -33,7 +33,7 @@ fn steps(plan: &mut Plan, host: &dyn Host, timeout: Duration, done: &mut Vec<Str
             if not.written {
                 done.push(CLUSTER_FILE.to_owned());
             }
-            Failure::new(of_cluster(not.why, timeout))
+            Failure::new(of_cluster(not.why, timeout, host))
         })?;
         // nothing when another run of this module has done it meanwhile
         if let Some(changed) = changed {
@@ -57,7 +57,7 @@ fn steps(plan: &mut Plan, host: &dyn Host, timeout: Duration, done: &mut Vec<Str
     Ok(())
 }
 
-fn of_cluster(why: cluster_file::Why, timeout: Duration) -> String {
+fn of_cluster(why: cluster_file::Why, timeout: Duration, host: &dyn Host) -> String {
     use cluster_file::Why;
     let cause = match why {
         Why::NoLock(NoLock::Held) => format!(
@@ -65,8 +65,8 @@ fn of_cluster(why: cluster_file::Why, timeout: Duration) -> String {
             cfs_lock::path(LOCK).display(),
             timeout.as_secs()
         ),
-        Why::NoLock(NoLock::ReadOnly) => NOT_QUORATE.to_owned(),
-        Why::NoLock(NoLock::Host(error)) | Why::Host(error) => of_pmxcfs(&error),
+        Why::NoLock(NoLock::ReadOnly) => read_only::why(host),
+        Why::NoLock(NoLock::Host(error)) | Why::Host(error) => of_pmxcfs(&error, host),
         Why::TooLarge(bytes) => return too_large(bytes).unwrap_or_default(),
         Why::Undone => {
             "another program has undone it each time; find out which one writes this file".to_owned()
@@ -77,8 +77,8 @@ fn of_cluster(why: cluster_file::Why, timeout: Duration) -> String {
 }
 
 /// pmxcfs says "permission denied" for having no quorum, to root too.
-fn of_pmxcfs(error: &HostError) -> String {
-    if error.is_denied() { NOT_QUORATE.to_owned() } else { error.to_string() }
+fn of_pmxcfs(error: &HostError, host: &dyn Host) -> String {
+    if error.is_denied() { read_only::why(host) } else { error.to_string() }
 }
 
 fn of_local(path: &str, why: local_file::Why) -> String {

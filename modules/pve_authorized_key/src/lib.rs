@@ -11,6 +11,7 @@ mod module;
 mod observe;
 mod place;
 mod plan;
+mod read_only;
 mod report;
 mod request;
 mod sshd;

@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use ansible_module::Failure;
 use authorized_keys_document::{PublicKey, given_keys};
-use cluster_state::pmxcfs::{self, Pmxcfs};
+use cluster_state::pmxcfs::{self, Mount, Pmxcfs};
 use host::{Host, HostError, Stat, User, Waited, if_there, is_there, wait_until};
 
 use crate::args::Args;
 use crate::edit::Nodes;
 use crate::place::{self, Place};
+use crate::read_only;
 use crate::request::Request;
 use crate::sshd::{self, Effective};
 
@@ -42,6 +43,8 @@ pub(crate) struct Observed {
 #[derive(Debug, Clone)]
 pub(crate) struct Cluster {
     pub(crate) pmxcfs: Pmxcfs,
+    /// Why it takes no writes, where it can be read all the same.
+    pub(crate) read_only: Option<String>,
     /// Its content; nothing when there is none or it cannot be reached.
     pub(crate) content: Option<Vec<u8>>,
     /// Whether a file that sshd reads for root leads to it; nothing when sshd could not be asked.
@@ -145,7 +148,8 @@ fn cluster(sshd: Option<&Effective>, files: &[LocalFile], host: &dyn Host) -> Re
     let content = if pmxcfs.is_mounted() { read_settled(host, Path::new(CLUSTER_FILE))? } else { None };
     let leads_there = |file: &LocalFile| file.listed && file.path == Path::new(CLUSTER_FILE);
     let read_by_sshd = sshd.map(|_| files.iter().any(leads_there));
-    Ok(Cluster { pmxcfs, content, read_by_sshd })
+    let read_only = (pmxcfs.mount == Mount::ReadOnly).then(|| read_only::why(host));
+    Ok(Cluster { pmxcfs, read_only, content, read_by_sshd })
 }
 
 fn local_files(effective: &Effective, user: &User, host: &dyn Host) -> Result<Vec<LocalFile>, Failure> {

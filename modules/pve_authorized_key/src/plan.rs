@@ -109,8 +109,8 @@ fn plan_cluster(edit: Edit, cluster: &Cluster, plan: &mut Plan, refusals: &mut V
         plan.settled.push(("cluster", CLUSTER_FILE.into()));
         return;
     }
-    if cluster.pmxcfs.mount == Mount::ReadOnly {
-        refusals.push(format!("cannot change '{CLUSTER_FILE}': {NOT_QUORATE}"));
+    if let Some(why) = &cluster.read_only {
+        refusals.push(format!("cannot change '{CLUSTER_FILE}': {why}"));
     }
     if let Some(refusal) = too_large(after.len()) {
         refusals.push(refusal);
@@ -124,10 +124,6 @@ fn plan_cluster(edit: Edit, cluster: &Cluster, plan: &mut Plan, refusals: &mut V
     }
     plan.cluster = Some(ClusterChange { edit, before, after });
 }
-
-/// What to say when a write needs quorum.
-pub(crate) const NOT_QUORATE: &str = "this node is not quorate, so /etc/pve is read-only: run 'systemctl start corosync' where it is stopped \
-     ('pvecm status' tells who is missing); scope 'local' works without quorum";
 
 /// The refusal of a file that pmxcfs would not take.
 pub(crate) fn too_large(bytes: usize) -> Option<String> {
@@ -144,11 +140,11 @@ fn unreachable(mount: &Mount) -> Option<String> {
         }
         Mount::NotMounted => Some(
             "pmxcfs is not mounted on /etc/pve, and a file in the empty directory would keep it from being mounted; \
-             start pve-cluster, or use scope 'local'"
+             run 'systemctl start pve-cluster' on this node, or use scope 'local'"
                 .to_owned(),
         ),
         Mount::Dead { reason } => {
-            Some(format!("pmxcfs has died ({reason}); restart pve-cluster, or use scope 'local'"))
+            Some(format!("pmxcfs has died ({reason}): run 'systemctl restart pve-cluster' on this node, or use scope 'local'"))
         }
         Mount::ReadOnly | Mount::Writable => None,
     }

@@ -2,9 +2,9 @@
 //! What is refused before anything is changed, in which words.
 
 use serde_json::{Value, json};
-use testkit::FakeHost;
+use testkit::{Answer, FakeHost};
 
-use super::world::{CLUSTER, MINE, OTHER, debian, msg, node, run_twice_as_said};
+use super::world::{CLUSTER, MINE, OTHER, corosync, debian, msg, node, run_twice_as_said};
 
 /// The refusal, after which nothing may have happened.
 fn refused(host: &FakeHost, args: Value) -> String {
@@ -28,6 +28,26 @@ fn without_quorum() {
     );
 }
 
+/// A member whose corosync has died says so itself, and where; one on its way up is waited for elsewhere.
+#[test]
+fn without_its_own_corosync() {
+    let stopped = format!(
+        "cannot change '{CLUSTER}': /etc/pve is read-only because corosync is not running on 'pve1': run 'systemctl start \
+         corosync' there; scope 'local' works without quorum"
+    );
+    for state in ["failed", "inactive"] {
+        let host = node().query_prefix("systemctl show", Answer::ok(corosync(state)));
+        host.change(|machine| machine.set_quorate(false));
+        assert_eq!(refused(&host, json!({"key": MINE})), stopped, "{state}");
+    }
+    let host = node().query_prefix("systemctl show", Answer::ok(corosync("activating")));
+    host.change(|machine| machine.set_quorate(false));
+    assert!(refused(&host, json!({"key": MINE})).contains("this node is not quorate"));
+    let host = node().query_prefix("systemctl show", Answer::exit(1, "", "Failed to connect to bus\n"));
+    host.change(|machine| machine.set_quorate(false));
+    assert!(refused(&host, json!({"key": MINE})).contains("this node is not quorate"));
+}
+
 #[test]
 fn without_pmxcfs() {
     let host = node();
@@ -36,7 +56,7 @@ fn without_pmxcfs() {
         refused(&host, json!({"key": MINE})),
         format!(
             "cannot change '{CLUSTER}': pmxcfs is not mounted on /etc/pve, and a file in the empty directory would \
-             keep it from being mounted; start pve-cluster, or use scope 'local'"
+             keep it from being mounted; run 'systemctl start pve-cluster' on this node, or use scope 'local'"
         )
     );
     assert_eq!(

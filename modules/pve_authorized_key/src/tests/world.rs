@@ -52,6 +52,15 @@ pub(crate) fn node() -> FakeHost {
         .file("/root/.ssh/id_rsa.pub", format!("{PVE1}\n"))
         .dir("/etc/ssh/sshd_config.d")
         .query(&ask("root"), Answer::ok(BOTH_FILES))
+        .query_prefix("systemctl show", Answer::ok(corosync("active")))
+}
+
+/// What systemd says of a node's corosync.
+pub(crate) fn corosync(state: &str) -> String {
+    format!(
+        "Result=success\nExecMainStatus=0\nId=corosync.service\nLoadState=loaded\nActiveState={state}\n\
+         UnitFileState=enabled\n"
+    )
 }
 
 /// A Debian machine without Proxmox VE, with the user alice.
