@@ -51,9 +51,7 @@ pub(crate) fn reload(host: &dyn Host) -> Result<(), String> {
     if output.exited_zero() {
         return Ok(());
     }
-    let said =
-        output.stderr.lines().chain(output.stdout.lines()).map(str::trim).find(|line| !line.is_empty());
-    Err(format!("'{}' says: {}", command.line(), said.unwrap_or("nothing")))
+    Err(format!("'{}' says: {}", command.line(), output.first_words().unwrap_or("nothing")))
 }
 
 fn current(host: &dyn Host) -> Result<Vec<u8>, String> {

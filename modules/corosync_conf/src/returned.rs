@@ -178,8 +178,7 @@ fn restart(host: &dyn Host) -> Result<(), String> {
         let output = host.run(&command).map_err(|error| error.to_string())?;
         // what has not failed has nothing to reset
         if !output.exited_zero() && words.first() == Some(&"restart") {
-            let said =
-                output.stderr.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("nothing");
+            let said = output.first_words().unwrap_or("nothing");
             return Err(format!("'{}' says: {said}", command.line()));
         }
     }

@@ -124,11 +124,36 @@ impl Output {
             Ending::TimedOut => 124,
         }
     }
+
+    /// The first line that says something, of standard error before standard output.
+    #[must_use]
+    pub fn first_words(&self) -> Option<&str> {
+        first_line(&self.stderr).or_else(|| first_line(&self.stdout))
+    }
+}
+
+/// The first line of what a program printed that says something, without the blanks around it.
+#[must_use]
+pub fn first_line(text: &str) -> Option<&str> {
+    text.lines().map(str::trim).find(|line| !line.is_empty())
+}
+
+/// The last such line.
+#[must_use]
+pub fn last_line(text: &str) -> Option<&str> {
+    text.lines().map(str::trim).rfind(|line| !line.is_empty())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lines_that_say_something() {
+        let text = "\n first \r\n\nlast\n \n";
+        assert_eq!((first_line(text), last_line(text)), (Some("first"), Some("last")));
+        assert_eq!((first_line("\n \n"), last_line("")), (None, None));
+    }
 
     #[test]
     fn line_quotes_what_a_shell_would_split() {

@@ -17,7 +17,7 @@ mod session;
 mod there;
 mod wait;
 
-pub use command::{Command, Ending, Output};
+pub use command::{Command, Ending, Output, first_line, last_line};
 pub use error::HostError;
 pub use files::{FileKind, Stat};
 pub use mount::is_mount_point;

@@ -2,6 +2,8 @@
 //! What pvecm's words mean. It exits 0 whether it worked or not, prints some errors on stdout and some on stderr, and
 //! hides the cause of several.
 
+use host::last_line;
+
 /// Finds the reason in what pvecm printed, both streams; none when it says nothing that is known.
 pub(crate) fn explain(stdout: &str, stderr: &str) -> Option<String> {
     let lines = || stdout.lines().chain(stderr.lines()).map(str::trim);
@@ -169,12 +171,9 @@ fn local_side(line: &str) -> Option<String> {
 
 /// What to say of a pvecm that failed: the reason it gave, or its last words.
 pub(crate) fn failure(stdout: &str, stderr: &str) -> String {
-    let last =
-        |text: &str| text.lines().rev().map(str::trim).find(|line| !line.is_empty()).map(str::to_owned);
-    explain(stdout, stderr)
-        .or_else(|| last(stderr))
-        .or_else(|| last(stdout))
-        .unwrap_or_else(|| "pvecm printed nothing".to_owned())
+    explain(stdout, stderr).unwrap_or_else(|| {
+        last_line(stderr).or_else(|| last_line(stdout)).unwrap_or("pvecm printed nothing").to_owned()
+    })
 }
 
 /// The copy of the old database that pvecm made before it replaced it.

@@ -10,7 +10,6 @@ mod explain;
 mod explain_recorded;
 #[cfg(test)]
 mod fake;
-mod login;
 mod module;
 #[cfg(test)]
 mod module_tests;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use cluster_state::members::{Members, MembersCluster, MembersNode};
 use cluster_state::pmxcfs::Mount;
 use corosync_document::Node;
+use ssh_login::NoLogin;
 
 use crate::args::{self, Args, State};
 use crate::plan::*;
@@ -346,30 +347,13 @@ fn each_reason_on_this_node_not_to_join() {
 fn each_way_the_cluster_node_fails_to_answer() {
     let table = [
         (
-            NoAnswer::HostKeyUnknown,
-            "the ssh host key of '10.77.0.11' is not known to root on this node under exactly this name: add it to \
-             '/root/.ssh/known_hosts'",
-        ),
-        (
-            NoAnswer::HostKeyChanged,
-            "the ssh host key of '10.77.0.11' is another one than root on this node knows: make sure that it is the \
-             right host and replace it in '/root/.ssh/known_hosts'",
-        ),
-        (
-            NoAnswer::KeyRefused,
+            NoAnswer::Login(NoLogin::KeyRefused),
             "'10.77.0.11' does not accept the ssh key of root on this node: add '/root/.ssh/id_rsa.pub' to \
              '/etc/pve/priv/authorized_keys' of the cluster",
         ),
-        (NoAnswer::NameUnknown, "the name '10.77.0.11' cannot be resolved on this node"),
         (
-            NoAnswer::Closed,
-            "'10.77.0.11' closed the ssh connection before the login: after failed logins sshd shuts a host out for \
-             a while",
-        ),
-        (NoAnswer::Silent { seconds: 10 }, "'10.77.0.11' does not answer over ssh within 10 s"),
-        (
-            NoAnswer::Other("connect to host 10.77.0.11 port 22: No route to host".into()),
-            "cannot reach '10.77.0.11' over ssh: connect to host 10.77.0.11 port 22: No route to host",
+            NoAnswer::Login(NoLogin::Silent { seconds: 10 }),
+            "'10.77.0.11' does not answer over ssh within 10 s",
         ),
         (
             NoAnswer::Garbled("it is incomplete".into()),
@@ -615,7 +599,7 @@ fn each_difference_of_a_member() {
                 &format!("token_coefficient of the cluster is not set, not 200: {EDIT}"),
             ),
             (
-                |c| c.there = There::NoAnswer(NoAnswer::NameUnknown),
+                |c| c.there = There::NoAnswer(NoAnswer::Login(NoLogin::NameUnknown)),
                 "the name '10.77.0.11' cannot be resolved on this node",
             ),
             (

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use cluster_state::pmxcfs::{self, MOUNT_POINT, Mount};
-use host::{Command, FileKind, Host, HostError, Output, Waited, if_there, is_there, wait_until};
+use host::{Command, FileKind, Host, HostError, Output, Waited, if_there, is_there, last_line, wait_until};
 
 const PAUSE: Duration = Duration::from_millis(100);
 /// What systemd may take to stop or start a service: it kills pmxcfs itself after 10 s.
@@ -25,8 +25,7 @@ pub(crate) fn exits_zero(command: &Command, output: &Output) -> Result<(), Strin
     if output.exited_zero() {
         return Ok(());
     }
-    let last =
-        output.stderr.lines().rev().map(str::trim).find(|line| !line.is_empty()).unwrap_or("no message");
+    let last = last_line(&output.stderr).unwrap_or("no message");
     Err(format!("'{}' ended with exit code {}: {last}", command.line(), output.rc()))
 }
 

@@ -14,8 +14,8 @@ use cluster_state::pmxcfs::Mount;
 use cluster_state::{cmap, members, quorumtool, versions};
 use corosync_document::Document;
 use host::{Command, Ending, Host, Output};
+use ssh_login::{Login, NoLogin, part};
 
-use crate::login;
 use crate::seen::{ConfFile, Joining, NoAnswer, Peer, Running, There, Tools, View};
 
 /// Seconds that the network and sshd may take.
@@ -108,8 +108,8 @@ pub(crate) fn owner(node: &str) -> String {
 pub(crate) fn ask(host: &dyn Host, target: &str, errand: Errand, node: &str) -> There {
     let command = command(target, errand, node);
     match host.run(&command) {
-        Ok(output) => read(&output),
-        Err(error) => There::NoAnswer(NoAnswer::Other(error.to_string())),
+        Ok(output) => read(target, &output),
+        Err(error) => There::NoAnswer(NoAnswer::Login(NoLogin::Other(error.to_string()))),
     }
 }
 
@@ -130,7 +130,11 @@ pub(crate) fn ask_here(host: &dyn Host, errand: Errand, node: &str) -> Result<(S
 
 /// The login that pvecm will use: root's own keys, no questions, only known hosts. `node` is this node's name.
 pub(crate) fn command(target: &str, errand: Errand, node: &str) -> Command {
-    login::shell(target, CONNECT, PATIENCE, words(errand, node), SCRIPT)
+    login(target).shell(words(errand, node), SCRIPT)
+}
+
+fn login(target: &str) -> Login<'_> {
+    Login { target, key_only: false, connect: CONNECT, patience: PATIENCE }
 }
 
 /// The shell's arguments for the script.
@@ -148,43 +152,14 @@ fn words(errand: Errand, node: &str) -> Vec<String> {
 }
 
 /// Understands what ssh gave.
-fn read(output: &Output) -> There {
-    match output.ending {
-        Ending::TimedOut => There::NoAnswer(NoAnswer::Silent { seconds: PATIENCE.as_secs() }),
-        Ending::Exited(0) => match peer(&output.stdout) {
-            Ok(peer) => There::Answered(Box::new(peer)),
-            Err(what) => There::NoAnswer(NoAnswer::Garbled(what)),
-        },
-        Ending::Exited(_) | Ending::Signaled(_) => There::NoAnswer(refused(&output.stderr, output.rc())),
+fn read(target: &str, output: &Output) -> There {
+    if !output.exited_zero() {
+        return There::NoAnswer(NoAnswer::Login(NoLogin::of(&login(target), output)));
     }
-}
-
-/// Why the login failed, from ssh's words.
-fn refused(stderr: &str, rc: i32) -> NoAnswer {
-    let says = |words: &str| stderr.contains(words);
-    if says("REMOTE HOST IDENTIFICATION HAS CHANGED") {
-        NoAnswer::HostKeyChanged
-    } else if says("Host key verification failed") || says("host key is known for") {
-        NoAnswer::HostKeyUnknown
-    } else if says("Permission denied") || says("Too many authentication failures") {
-        NoAnswer::KeyRefused
-    } else if says("Could not resolve hostname") {
-        NoAnswer::NameUnknown
-    } else if says("Connection timed out") || says("timed out during banner exchange") {
-        NoAnswer::Silent { seconds: CONNECT }
-    } else if says("kex_exchange_identification") || says("Connection reset by") {
-        NoAnswer::Closed
-    } else {
-        let last = stderr.lines().rev().map(str::trim).find(|line| !line.is_empty());
-        NoAnswer::Other(last.map_or_else(|| format!("ssh ended with exit code {rc}"), str::to_owned))
+    match peer(&output.stdout) {
+        Ok(peer) => There::Answered(Box::new(peer)),
+        Err(what) => There::NoAnswer(NoAnswer::Garbled(what)),
     }
-}
-
-/// The text of a part; empty when its program printed nothing.
-pub(crate) fn part<'a>(text: &'a str, name: &str) -> Option<&'a str> {
-    let heading = format!("\n@@ {name}\n");
-    let (_, rest) = text.split_once(&heading)?;
-    Some(rest.split_once("\n@@ ").map_or(rest, |(part, _)| part))
 }
 
 /// Understands the script's output.
@@ -256,58 +231,16 @@ mod tests {
     use crate::fake;
 
     fn said(code: i32, stdout: &str, stderr: &str) -> There {
-        read(&Output { ending: Ending::Exited(code), stdout: stdout.into(), stderr: stderr.into() })
-    }
-
-    fn refusal(stderr: &str) -> NoAnswer {
-        match said(255, "", stderr) {
-            There::NoAnswer(why) => why,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    /// What OpenSSH 10 says, with BatchMode and StrictHostKeyChecking on.
-    #[test]
-    fn each_refused_login_has_its_cause() {
-        let table = [
-            (
-                "No ED25519 host key is known for 10.77.0.11 and you have requested strict checking.\r\nHost key \
-                 verification failed.\r\n",
-                NoAnswer::HostKeyUnknown,
-            ),
-            (
-                "@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @\r\nHost key for 10.77.0.11 has changed and \
-                 you have requested strict checking.\r\nHost key verification failed.\r\n",
-                NoAnswer::HostKeyChanged,
-            ),
-            ("root@10.77.0.11: Permission denied (publickey,password).\r\n", NoAnswer::KeyRefused),
-            (
-                "Received disconnect from 10.77.0.11 port 22:2: Too many authentication failures\r\n",
-                NoAnswer::KeyRefused,
-            ),
-            ("ssh: Could not resolve hostname pve9: Name or service not known\r\n", NoAnswer::NameUnknown),
-            (
-                "ssh: connect to host 10.77.0.99 port 22: Connection timed out\r\n",
-                NoAnswer::Silent { seconds: 10 },
-            ),
-            // captures/timeline--ssh_polling_of_the_joining_node
-            ("kex_exchange_identification: Connection closed by remote host\r\n", NoAnswer::Closed),
-            ("kex_exchange_identification: read: Connection reset by peer\r\n", NoAnswer::Closed),
-            (
-                "ssh: connect to host 10.77.0.99 port 22: No route to host\r\n",
-                NoAnswer::Other("ssh: connect to host 10.77.0.99 port 22: No route to host".into()),
-            ),
-            ("", NoAnswer::Other("ssh ended with exit code 255".into())),
-        ];
-        for (stderr, expected) in table {
-            assert_eq!(refusal(stderr), expected, "{stderr}");
-        }
+        read(
+            "10.77.0.11",
+            &Output { ending: Ending::Exited(code), stdout: stdout.into(), stderr: stderr.into() },
+        )
     }
 
     #[test]
-    fn a_login_that_hangs_is_silence() {
-        let output = Output { ending: Ending::TimedOut, stdout: String::new(), stderr: String::new() };
-        assert_eq!(read(&output), There::NoAnswer(NoAnswer::Silent { seconds: 20 }));
+    fn a_login_that_failed_has_its_cause() {
+        let refused = said(255, "", "root@10.77.0.11: Permission denied (publickey,password).\r\n");
+        assert_eq!(refused, There::NoAnswer(NoAnswer::Login(NoLogin::KeyRefused)));
     }
 
     #[test]

@@ -134,25 +134,7 @@ pub(crate) fn another_coefficient(running: Option<u64>, declared: u64) -> Reason
 /// Why the cluster node did not answer.
 pub(crate) fn no_answer(target: &str, why: &NoAnswer) -> Reason {
     lasting(match why {
-        NoAnswer::HostKeyUnknown => format!(
-            "the ssh host key of '{target}' is not known to root on this node under exactly this name: add it to \
-             '/root/.ssh/known_hosts'"
-        ),
-        NoAnswer::HostKeyChanged => format!(
-            "the ssh host key of '{target}' is another one than root on this node knows: make sure that it is the \
-             right host and replace it in '/root/.ssh/known_hosts'"
-        ),
-        NoAnswer::KeyRefused => format!(
-            "'{target}' does not accept the ssh key of root on this node: add '/root/.ssh/id_rsa.pub' to \
-             '/etc/pve/priv/authorized_keys' of the cluster"
-        ),
-        NoAnswer::NameUnknown => format!("the name '{target}' cannot be resolved on this node"),
-        NoAnswer::Closed => format!(
-            "'{target}' closed the ssh connection before the login: after failed logins sshd shuts a host out for a \
-             while"
-        ),
-        NoAnswer::Silent { seconds } => format!("'{target}' does not answer over ssh within {seconds} s"),
-        NoAnswer::Other(words) => format!("cannot reach '{target}' over ssh: {words}"),
+        NoAnswer::Login(why) => why.sentence(target, "'/etc/pve/priv/authorized_keys' of the cluster"),
         NoAnswer::Garbled(what) => format!("the answer of '{target}' cannot be understood: {what}"),
         NoAnswer::NotReserved => format!(
             "a join by password needs the cluster reserved for it: run this module with 'state: reserved' on '{target}' and \

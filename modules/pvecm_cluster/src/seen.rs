@@ -8,6 +8,7 @@ use cluster_state::journal::LastWords;
 use cluster_state::members::Members;
 use cluster_state::pmxcfs::Mount;
 use corosync_document::{Document, Node};
+use ssh_login::NoLogin;
 
 use crate::reservation::ApiDoor;
 
@@ -211,17 +212,8 @@ impl There {
 /// Why the cluster node could not be asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum NoAnswer {
-    HostKeyUnknown,
-    HostKeyChanged,
-    KeyRefused,
-    NameUnknown,
-    /// The connection was closed before the login.
-    Closed,
-    Silent {
-        seconds: u64,
-    },
-    /// ssh's own words.
-    Other(String),
+    /// The login failed.
+    Login(NoLogin),
     /// The login worked, the answer was not understood.
     Garbled(String),
     /// A join by password without a reservation, or with one that locked nothing.

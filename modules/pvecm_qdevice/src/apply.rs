@@ -7,7 +7,7 @@ use std::time::Duration;
 use cfs_lock::{CfsLock, NoLock};
 use cluster_state::corosync_conf::{self, CLUSTER};
 use corosync_document::{Document, Place};
-use host::{Command, Host, HostError, Output};
+use host::{Command, Host, HostError, Output, last_line};
 use serde::Serialize;
 
 use crate::args::{Goal, Wanted};
@@ -40,10 +40,6 @@ impl Pvecm {
     pub(crate) fn words(&self) -> &str {
         last_line(&self.stderr).or_else(|| last_line(&self.stdout)).unwrap_or("nothing")
     }
-}
-
-fn last_line(text: &str) -> Option<&str> {
-    text.lines().map(str::trim).rfind(|line| !line.is_empty())
 }
 
 /// `pvecm qdevice setup`

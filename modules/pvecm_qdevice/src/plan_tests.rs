@@ -99,7 +99,7 @@ fn what_keeps_a_qnetd_host_from_being_one() {
         ),
         (
             world((255, String::new(), "root@10.77.0.31: Permission denied (publickey).\r\n".to_owned())),
-            "'10.77.0.31' does not let root of this node in by its key: add '/root/.ssh/id_rsa.pub' to \
+            "'10.77.0.31' does not accept the ssh key of root on this node: add '/root/.ssh/id_rsa.pub' to \
              '/root/.ssh/authorized_keys' there",
         ),
         (

@@ -8,13 +8,12 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use host::{Command, Ending, HostError, Output};
+use ssh_login::{NoLogin, part};
 
-use crate::seen::{Host, Login, NoLogin, Qnetd};
+use crate::seen::{Host, Login, Qnetd};
 
 /// The port of corosync-qnetd.
 pub(crate) const PORT: u16 = 5403;
-/// The key that pvecm gives to ssh-copy-id.
-pub(crate) const KEY: &str = "/root/.ssh/id_rsa";
 /// Seconds that the network may take.
 const CONNECT: u64 = 10;
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -33,8 +32,9 @@ part end
 /// Looks at it.
 pub(crate) fn look(host: &dyn host::Host, address: IpAddr, cluster_name: &str) -> Result<Qnetd, HostError> {
     let port = host.run(&knock(address))?;
-    let login = host.run(&login(address, cluster_name))?;
-    Ok(Qnetd { port: closed(&port), login: read(&login) })
+    let address = address.to_string();
+    let said = host.run(&login(&address).shell([cluster_name], SCRIPT))?;
+    Ok(Qnetd { port: closed(&port), login: read(&address, &said) })
 }
 
 /// bash itself connects, so that nothing but a PVE node's own programs is needed.
@@ -45,16 +45,9 @@ fn knock(address: IpAddr) -> Command {
         .timeout(Duration::from_secs(CONNECT))
 }
 
-fn login(address: IpAddr, cluster_name: &str) -> Command {
-    let mut command = Command::new("ssh").arg("-T");
-    for option in ["BatchMode=yes", "StrictHostKeyChecking=yes", "IdentitiesOnly=yes"] {
-        command = command.args(["-o", option]);
-    }
-    command
-        .args(["-o".to_owned(), format!("ConnectTimeout={CONNECT}"), "-i".to_owned(), KEY.to_owned()])
-        .args([format!("root@{address}"), format!("/bin/sh -s {cluster_name}")])
-        .stdin(SCRIPT)
-        .timeout(PATIENCE)
+/// With the key that pvecm gives to ssh-copy-id.
+fn login(address: &str) -> ssh_login::Login<'_> {
+    ssh_login::Login { target: address, key_only: true, connect: CONNECT, patience: PATIENCE }
 }
 
 /// Why the port did not open; none when it did.
@@ -70,37 +63,17 @@ fn closed(output: &Output) -> Option<String> {
     }
 }
 
-/// What came of the login, by ssh's words.
-fn read(output: &Output) -> Login {
-    if output.ending == Ending::TimedOut {
-        return Login::Refused(NoLogin::Other(format!("no answer within {} s", PATIENCE.as_secs())));
+/// What came of the login.
+fn read(address: &str, output: &Output) -> Login {
+    match answer(&output.stdout) {
+        Some(answer) => Login::Answered(answer),
+        None => Login::Refused(NoLogin::of(&login(address), output)),
     }
-    if let Some(answer) = answer(&output.stdout) {
-        return Login::Answered(answer);
-    }
-    let says = |words: &str| output.stderr.contains(words);
-    Login::Refused(if says("REMOTE HOST IDENTIFICATION HAS CHANGED") {
-        NoLogin::HostKeyChanged
-    } else if says("Host key verification failed") || says("host key is known for") {
-        NoLogin::HostKeyUnknown
-    } else if says("id_rsa not accessible") {
-        NoLogin::NoKey
-    } else if says("Permission denied") || says("Too many authentication failures") {
-        NoLogin::KeyRefused
-    } else {
-        let last = output.stderr.lines().rev().map(str::trim).find(|line| !line.is_empty());
-        NoLogin::Other(
-            last.map_or_else(|| format!("ssh ended with exit code {}", output.rc()), str::to_owned),
-        )
-    })
 }
 
 /// Understands the script's output; none when it is not whole.
 fn answer(text: &str) -> Option<Host> {
-    let part = |name: &str| {
-        let (_, rest) = text.split_once(&format!("\n@@ {name}\n"))?;
-        Some(rest.split_once("\n@@ ").map_or(rest, |(part, _)| part).trim())
-    };
+    let part = |name: &str| part(text, name).map(str::trim);
     part("end")?;
     let clients = part("clients")?.lines().filter_map(|line| line.trim().strip_prefix("Client address:"));
     Some(Host {
@@ -138,9 +111,9 @@ mod tests {
             cluster: None,
             clients: vec!["10.77.0.11".to_owned()],
         };
-        assert_eq!(read(&said(0, WHOLE, "")), Login::Answered(expected));
+        assert_eq!(read("10.77.0.31", &said(0, WHOLE, "")), Login::Answered(expected));
         let half = WHOLE.split("\n@@ end").next().unwrap();
-        assert!(matches!(read(&said(0, half, "")), Login::Refused(NoLogin::Other(_))));
+        assert!(matches!(read("10.77.0.31", &said(0, half, "")), Login::Refused(NoLogin::Other(_))));
     }
 
     #[test]
@@ -156,36 +129,6 @@ mod tests {
         }
     }
 
-    /// What OpenSSH 10 says, with BatchMode.
-    #[test]
-    fn each_refused_login_has_its_cause() {
-        let table = [
-            (
-                "No ED25519 host key is known for 10.77.0.31 and you have requested strict checking.\r\nHost key \
-                 verification failed.\r\n",
-                NoLogin::HostKeyUnknown,
-            ),
-            (
-                "@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @\r\nHost key verification failed.\r\n",
-                NoLogin::HostKeyChanged,
-            ),
-            ("root@10.77.0.31: Permission denied (publickey,password).\r\n", NoLogin::KeyRefused),
-            (
-                "Warning: Identity file /root/.ssh/id_rsa not accessible: No such file or directory.\nroot@10.77.0.31: \
-                 Permission denied (publickey,password).\r\n",
-                NoLogin::NoKey,
-            ),
-            (
-                "ssh: connect to host 10.77.0.31 port 22: No route to host\r\n",
-                NoLogin::Other("ssh: connect to host 10.77.0.31 port 22: No route to host".into()),
-            ),
-            ("", NoLogin::Other("ssh ended with exit code 255".into())),
-        ];
-        for (stderr, expected) in table {
-            assert_eq!(read(&said(255, "", stderr)), Login::Refused(expected), "{stderr}");
-        }
-    }
-
     #[test]
     fn a_port_opens_or_says_why_not() {
         assert_eq!(closed(&said(0, "", "")), None);
@@ -197,13 +140,8 @@ mod tests {
     }
 
     #[test]
-    fn the_login_is_made_with_the_key_that_pvecm_uses() {
+    fn bash_knocks_at_the_port() {
         let address = "10.77.0.31".parse().unwrap();
-        assert_eq!(
-            login(address, "prod").line(),
-            "ssh -T -o BatchMode=yes -o StrictHostKeyChecking=yes -o IdentitiesOnly=yes -o ConnectTimeout=10 -i \
-             /root/.ssh/id_rsa root@10.77.0.31 '/bin/sh -s prod'"
-        );
         assert_eq!(knock(address).line(), "bash -c 'exec 3<>\"/dev/tcp/$0/5403\"' 10.77.0.31");
     }
 

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Every reason not to do what the task asks, in words, with its remedy.
 
-use crate::seen::{NoLogin, Terms, quoted};
+use ssh_login::NoLogin;
+
+use crate::seen::{Terms, quoted};
 
 /// A reason not to do something.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -150,24 +152,7 @@ pub(crate) fn port_closed(address: &str, why: &str) -> Reason {
 }
 
 pub(crate) fn no_login(address: &str, why: &NoLogin) -> Reason {
-    lasting(match why {
-        NoLogin::HostKeyUnknown => format!(
-            "the ssh host key of '{address}' is not known to root on this node under exactly this name: add it to \
-             '/root/.ssh/known_hosts'"
-        ),
-        NoLogin::HostKeyChanged => format!(
-            "the ssh host key of '{address}' is another one than root on this node knows: make sure that it is the right host \
-             and replace it in '/root/.ssh/known_hosts'"
-        ),
-        NoLogin::KeyRefused => format!(
-            "'{address}' does not let root of this node in by its key: add '/root/.ssh/id_rsa.pub' to \
-             '/root/.ssh/authorized_keys' there"
-        ),
-        NoLogin::NoKey => {
-            "'/root/.ssh/id_rsa' is missing on this node: it is the key that pvecm logs in with".to_owned()
-        }
-        NoLogin::Other(words) => format!("cannot reach '{address}' over ssh: {words}"),
-    })
+    lasting(why.sentence(address, "'/root/.ssh/authorized_keys' there"))
 }
 
 pub(crate) fn qnetd_not_installed(address: &str) -> Reason {

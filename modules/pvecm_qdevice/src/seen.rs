@@ -8,6 +8,7 @@ use cluster_state::pmxcfs::Mount;
 use cluster_state::qdevice::Qdevice;
 use cluster_state::quorumtool::Quorum;
 use corosync_document::{Device, Document, Node};
+use ssh_login::NoLogin;
 
 /// All that is looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,16 +96,6 @@ pub(crate) enum Login {
     Refused(NoLogin),
     /// What the host says of itself.
     Answered(Host),
-}
-
-/// Why there was no login.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum NoLogin {
-    HostKeyUnknown,
-    HostKeyChanged,
-    KeyRefused,
-    NoKey,
-    Other(String),
 }
 
 /// What the QNetd host says of itself.

@@ -207,12 +207,10 @@ pub(crate) fn run(host: &dyn Host, command: Command) -> Result<String, NotArmed>
     if output.exited_zero() {
         return Ok(output.stdout);
     }
-    let said =
-        output.stderr.lines().chain(output.stdout.lines()).map(str::trim).find(|line| !line.is_empty());
     Err(NotArmed::Failed(format!(
         "'{}' ended with {}: {}",
         command.line(),
         output.rc(),
-        said.unwrap_or("it said nothing")
+        output.first_words().unwrap_or("it said nothing")
     )))
 }

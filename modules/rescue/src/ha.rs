@@ -39,9 +39,7 @@ fn tell(host: &dyn Host, words: &[&str]) -> Result<(), String> {
     if output.exited_zero() {
         return Ok(());
     }
-    let said =
-        output.stderr.lines().chain(output.stdout.lines()).map(str::trim).find(|line| !line.is_empty());
-    Err(format!("'{}' says: {}", command.line(), said.unwrap_or("nothing")))
+    Err(format!("'{}' says: {}", command.line(), output.first_words().unwrap_or("nothing")))
 }
 
 fn until(host: &dyn Host, deadline: Duration, wanted: &str, is: fn(&Arming) -> bool) -> Result<(), String> {

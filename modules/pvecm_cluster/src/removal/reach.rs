@@ -4,9 +4,8 @@
 
 use std::time::Duration;
 
-use host::{Command, Ending, Host, Output};
-
-use crate::login;
+use host::{Command, Ending, Host, Output, last_line};
+use ssh_login::Login;
 
 const CONNECT: u64 = 4;
 const PATIENCE: Duration = Duration::from_secs(12);
@@ -28,7 +27,8 @@ pub(crate) enum There {
 
 /// The login of this cluster's nodes to each other.
 pub(crate) fn command(address: &str) -> Command {
-    login::shell(address, CONNECT, PATIENCE, ["removal-look"], LOOK)
+    let login = Login { target: address, key_only: false, connect: CONNECT, patience: PATIENCE };
+    login.shell(["removal-look"], LOOK)
 }
 
 /// Asks the node at this address. It may be off: then it costs some seconds.
@@ -63,9 +63,7 @@ fn read(node: &str, output: &Output) -> There {
     {
         return There::Nothing;
     }
-    let last =
-        output.stderr.lines().rev().map(str::trim).find(|line| !line.is_empty()).unwrap_or("no answer");
-    There::Unclear { said: last.to_owned() }
+    There::Unclear { said: last_line(&output.stderr).unwrap_or("no answer").to_owned() }
 }
 
 #[cfg(test)]

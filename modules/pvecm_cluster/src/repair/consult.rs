@@ -6,9 +6,8 @@ use std::time::Duration;
 use cluster_state::quorumtool;
 use corosync_document::Document;
 use host::{Command, Host};
+use ssh_login::{Login, part};
 
-use crate::login;
-use crate::probe::part;
 use crate::seen::Conf;
 
 const CONNECT: u64 = 5;
@@ -42,7 +41,7 @@ pub(crate) struct Member {
 }
 
 fn ssh(target: &str, word: &str, script: &str) -> Command {
-    login::shell(target, CONNECT, PATIENCE, [word], script)
+    Login { target, key_only: false, connect: CONNECT, patience: PATIENCE }.shell([word], script)
 }
 
 /// The command that asks a member.

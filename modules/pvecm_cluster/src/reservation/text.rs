@@ -4,7 +4,7 @@
 //! It goes from one task to another through the controller. It holds no secret, and nobody needs to trust it: a wrong
 //! one leads to a refusal or to a pvecm that finds another certificate.
 
-use crate::probe::part;
+use ssh_login::part;
 
 use super::door::Door;
 
