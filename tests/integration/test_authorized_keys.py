@@ -82,7 +82,8 @@ class AuthorizedKeys(unittest.TestCase):
         self.assertEqual(
             refused["msg"],
             f"cannot change '{CLUSTER_FILE}': this node is not quorate, so /etc/pve is read-only: "
-            "run 'systemctl start corosync' where it is stopped ('pvecm status' tells who is missing); scope 'local' works without quorum",
+            "'pve2' is not seen: run 'systemctl start corosync' on 'pve2' if it is stopped there, else mend the network between; "
+            "scope 'local' works without quorum",
         )
         self.assertEqual(before, on("pve1", f"cat {CLUSTER_FILE}"))
         self.assertEqual(on("pve1", f"grep -c old {LOCAL_FILE} || true").strip(), "0", "nothing at all is changed")

@@ -2,7 +2,7 @@
 //! What is refused before anything is changed, in which words.
 
 use serde_json::{Value, json};
-use testkit::{Answer, FakeHost};
+use testkit::{Answer, FakeHost, corosync_conf};
 
 use super::world::{CLUSTER, MINE, OTHER, corosync, debian, msg, node, run_twice_as_said};
 
@@ -46,6 +46,47 @@ fn without_its_own_corosync() {
     let host = node().query_prefix("systemctl show", Answer::exit(1, "", "Failed to connect to bus\n"));
     host.change(|machine| machine.set_quorate(false));
     assert!(refused(&host, json!({"key": MINE})).contains("this node is not quorate"));
+}
+
+/// Who is missing is named: what to do is to be done there.
+#[test]
+fn without_other_members() {
+    const THREE: &[(u32, &str)] = &[(1, "pve1"), (2, "pve2"), (3, "pve3")];
+    let table = [
+        (
+            &THREE[..2],
+            "'pve2' is not seen: run 'systemctl start corosync' on 'pve2' if it is stopped there, else mend the network between",
+        ),
+        (
+            THREE,
+            "'pve2', 'pve3' are not seen: run 'systemctl start corosync' on those where it is stopped, else mend the network \
+             between",
+        ),
+    ];
+    for (nodes, expected) in table {
+        let host = node()
+            .file("/etc/pve/corosync.conf", corosync_conf(2, nodes))
+            .query("corosync-quorumtool -siH", Answer::exit(2, alone(nodes.len()), ""));
+        host.change(|machine| machine.set_quorate(false));
+        assert_eq!(
+            refused(&host, json!({"key": MINE})),
+            format!(
+                "cannot change '{CLUSTER}': this node is not quorate, so /etc/pve is read-only: {expected}; scope 'local' works \
+                 without quorum"
+            )
+        );
+    }
+}
+
+/// `corosync-quorumtool -siH` on pve1 when no other node is seen.
+fn alone(expected: usize) -> String {
+    format!(
+        "Quorum information\n------------------\nDate:             Fri Nov 20 18:05:21 2026\nQuorum provider:  \
+         corosync_votequorum\nNodes:            1\nNode ID:          0x00000001\nRing ID:          1.d\nQuorate:          \
+         No\n\nVotequorum information\n----------------------\nExpected votes:   {expected}\nHighest expected: {expected}\n\
+         Total votes:      1\nQuorum:           2 Activity blocked\nFlags:            \n\nMembership \
+         information\n----------------------\n    Nodeid      Votes Name\n0x00000001          1 10.77.1.11 (local)\n"
+    )
 }
 
 #[test]

@@ -53,6 +53,7 @@ pub(crate) fn node() -> FakeHost {
         .dir("/etc/ssh/sshd_config.d")
         .query(&ask("root"), Answer::ok(BOTH_FILES))
         .query_prefix("systemctl show", Answer::ok(corosync("active")))
+        .query("corosync-quorumtool -siH", Answer::exit(1, "", "Cannot initialize QUORUM service\n"))
 }
 
 /// What systemd says of a node's corosync.
