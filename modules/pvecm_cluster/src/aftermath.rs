@@ -8,6 +8,7 @@ use crate::observe::certificate_path;
 use crate::plan::spread;
 use crate::reason;
 use crate::seen::{Conf, ConfFile, Here, Peer, Running, There, View, quoted};
+use crate::verify;
 use crate::wanted::Wanted;
 
 /// The state after a failure, in words.
@@ -178,6 +179,11 @@ fn remedy(here: &Here, there: &There) -> String {
              pve-cluster' starts it anew"
                 .to_owned()
         }
+        (Some(_), _) if verify::unmet(view).is_some() => format!(
+            "pmxcfs synchronises by itself as soon as that of another member runs: run 'systemctl start pve-cluster' on {}, then \
+             this task again",
+            quoted(verify::unmet(view).unwrap_or_default())
+        ),
         (Some(_), _) if !here.certificate => format!(
             "the join stopped before its last steps: run 'pvecm updatecerts' on this node, which makes '{}', and \
              'systemctl restart pveproxy pvedaemon'",
@@ -358,6 +364,17 @@ mod tests {
                 None,
                 "pmxcfs has not synchronised, 'journalctl -u pve-cluster' on this node says why; 'systemctl restart \
                  pve-cluster' starts it anew"
+                    .into(),
+            ),
+            (
+                fake::member(),
+                |machine| {
+                    machine.remove(fake::CERTIFICATE);
+                    machine.write("/etc/pve/.members", fake::alone_in_pmxcfs(2, PAIR));
+                },
+                None,
+                "pmxcfs synchronises by itself as soon as that of another member runs: run 'systemctl start pve-cluster' on \
+                 'pve1', then this task again"
                     .into(),
             ),
             (

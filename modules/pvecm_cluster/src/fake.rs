@@ -67,6 +67,16 @@ pub(crate) fn members(own: &str, version: u64, nodes: &[(u32, &str)], quorate: b
     )
 }
 
+/// The same of pve2 while no other node's pmxcfs is in its group.
+pub(crate) fn alone_in_pmxcfs(version: u64, nodes: &[(u32, &str)]) -> String {
+    let text = members("pve2", version, nodes, true);
+    let lines = text.lines().map(|line| match line.contains("\"pve2\"") {
+        true => line.to_owned(),
+        false => line.replace("\"online\": 1", "\"online\": 0"),
+    });
+    lines.map(|line| line + "\n").collect()
+}
+
 fn services(corosync: &str) -> String {
     let (result, status) = if corosync == "failed" { ("exit-code", 1) } else { ("success", 0) };
     format!(

@@ -4,6 +4,7 @@
 mod absence;
 mod aftermath;
 mod args;
+mod authority;
 mod database_copy;
 mod explain;
 #[cfg(test)]

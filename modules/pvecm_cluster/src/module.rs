@@ -11,6 +11,7 @@ use serde::Serialize;
 use crate::absence;
 use crate::aftermath::{self, Aftermath};
 use crate::args::{Args, Given, State, Task};
+use crate::authority;
 use crate::explain;
 use crate::observe;
 use crate::plan::{self, Deed, Forecast, Plan, Refusal};
@@ -89,7 +90,8 @@ fn become_member(
     }
     let (outcome, done) = match &plan {
         Plan::Confirm => {
-            let mut done = finish(host, &wanted, deadline)?;
+            let done = finish(host, &wanted, deadline)?;
+            let mut done = as_declared(host, &wanted, Deed::Confirm, done)?;
             done.warnings.extend(unlock(host, &seen.here.view.node));
             (outcome, done)
         }
@@ -409,13 +411,18 @@ fn carry_out(
     let claims = claims_success(deed, &output);
     // What pvecm says is not what counts; but once it has given up there is nothing to wait for.
     let until = if claims { deadline } else { Duration::ZERO };
-    let unconfirmed = match verify::wait(host, &wanted.cluster_name, until, true, |_| false) {
-        Ok(membership) if output.ending != Ending::TimedOut => {
-            return as_declared(wanted, deed, Done { membership, pvecm, warnings: Vec::new() });
-        }
-        Ok(_) => Unconfirmed { missing: Vec::new(), here: None },
-        Err(unconfirmed) => unconfirmed,
-    };
+    let unconfirmed =
+        match verify::wait(host, &wanted.cluster_name, until, true, |left| claims && left.is_unfinished()) {
+            Ok(membership) if output.ending != Ending::TimedOut => {
+                return as_declared(host, wanted, deed, Done { membership, pvecm, warnings: Vec::new() });
+            }
+            Ok(_) => Unconfirmed { missing: Vec::new(), here: None },
+            // Its pmxcfs met another only when pvecm had made all, and took what that one had.
+            Err(unconfirmed) if claims && unconfirmed.is_unfinished() => {
+                return finish(host, wanted, deadline).and_then(|done| as_declared(host, wanted, deed, done));
+            }
+            Err(unconfirmed) => unconfirmed,
+        };
     let why = cause(&output, patience, claims.then(|| (host.elapsed(), unconfirmed.words())));
     let left = Left::see(host, wanted, unconfirmed.here);
     let changed = explain::progress(&output.stdout).is_some() || left.changed_since(seen);
@@ -427,14 +434,19 @@ fn carry_out(
     Err(if changed { failure.after_change() } else { failure })
 }
 
-/// A confirmed membership is a success only with the links, nodeid and votes that were declared.
-fn as_declared(wanted: &Wanted, deed: Deed, done: Done) -> Result<Done, Failure> {
-    let reasons = plan::undeclared(wanted, &done.membership.conf, done.membership.nodeid);
-    if reasons.is_empty() {
-        return Ok(done);
-    }
+/// A confirmed membership is a success only with the links, nodeid and votes that were declared, and with the authority that the
+/// other members' certificates are of.
+fn as_declared(host: &dyn Host, wanted: &Wanted, deed: Deed, done: Done) -> Result<Done, Failure> {
+    let Membership { conf, nodeid, .. } = &done.membership;
+    let reasons = plan::undeclared(wanted, conf, *nodeid);
     let reasons: Vec<&str> = reasons.iter().map(|reason| reason.text.as_str()).collect();
-    let why = format!("this node is a member now, but not as declared: {}", reasons.join("; "));
+    let why = match authority::lost(host, conf, &conf.name_of(*nodeid)) {
+        _ if !reasons.is_empty() => {
+            format!("this node is a member now, but not as declared: {}", reasons.join("; "))
+        }
+        Some(lost) => format!("this node is a member now, but {lost}"),
+        None => return Ok(done),
+    };
     Err(Failure::new(sentence(deed, &wanted.cluster_name, &why)).with("pvecm", &done.pvecm).after_change())
 }
 

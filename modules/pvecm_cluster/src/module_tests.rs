@@ -579,3 +579,89 @@ fn a_run_that_dies_anywhere_is_taken_up_by_the_next() {
 fn the_documentation_matches() {
     testkit::assert_docs_match(&args::spec());
 }
+
+/// The join of `joinable`, after which pmxcfs on pve2 is alone for 4 s, and loses what pvecm made when pve1's comes.
+fn meets_later() -> FakeHost {
+    let before = peer(1, ALONE, &[(1, 1)]);
+    joinable()
+        .query(&ssh(Errand::Look), before)
+        .action(
+            ADD,
+            Answer::ok(JOINED).taking(Duration::from_secs(14)).doing(|machine| {
+                become_member(machine, 2, PAIR, &[(1, 2), (2, 2)]);
+                machine.write("/etc/pve/.members", alone_in_pmxcfs(2, PAIR));
+                machine.after(Duration::from_secs(4), |machine| {
+                    machine.write("/etc/pve/.members", members("pve2", 2, PAIR, true));
+                    machine.remove(CERTIFICATE);
+                });
+            }),
+        )
+        .action(
+            "pvecm updatecerts",
+            Answer::ok("").doing(|machine| machine.write(CERTIFICATE, "-----BEGIN CERTIFICATE-----\n")),
+        )
+        .action("systemctl restart pveproxy pvedaemon", "")
+}
+
+#[test]
+fn what_a_join_made_before_pmxcfs_met_another_is_made_again() {
+    let host = meets_later();
+    let answer = answer(&host, &join());
+    assert_eq!(msg(&answer), "this node joins cluster 'prod' as nodeid 2", "{answer}");
+    assert_eq!(answer["pvecm"]["cmd"], "pvecm updatecerts");
+    let effects = host.effects();
+    let made = effects.iter().position(|effect| effect == "run pvecm updatecerts");
+    assert!(made.is_some() && host.elapsed() >= Duration::from_secs(18), "{effects:?}");
+}
+
+#[test]
+fn a_certificate_is_not_made_before_pmxcfs_has_met_another() {
+    let host = unfinished();
+    host.change(|machine| {
+        machine.write("/etc/pve/.members", alone_in_pmxcfs(2, PAIR));
+        machine.after(Duration::from_secs(6), |machine| {
+            machine.write("/etc/pve/.members", members("pve2", 2, PAIR, true));
+        });
+    });
+    let answer = answer(&host, &join());
+    assert_eq!(answer["changed"], true, "{answer}");
+    assert!(host.elapsed() >= Duration::from_secs(6));
+}
+
+/// What openssl says of pve1's certificate after pve2 has made an authority anew.
+const STRANGE: &str = "OU=PVE Cluster Node, O=Proxmox Virtual Environment, CN=pve1.lab.local\nerror 20 at 0 depth lookup: \
+    unable to get local issuer certificate\nerror /etc/pve/nodes/pve1/pve-ssl.pem: verification failed\n";
+const VERIFY: &str =
+    "openssl verify -no_check_time -CAfile /etc/pve/pve-root-ca.pem /etc/pve/nodes/pve1/pve-ssl.pem";
+
+#[test]
+fn a_join_that_cost_the_cluster_its_authority_says_what_mends_it() {
+    let host = joinable().file("/etc/pve/nodes/pve1/pve-ssl.pem", "-----BEGIN CERTIFICATE-----\n");
+    host.change(|machine| machine.query(VERIFY, Answer::exit(2, "", STRANGE)));
+    let broken = answer(&host, &join());
+    assert_eq!(
+        msg(&broken),
+        "cannot join cluster 'prod': this node is a member now, but '/etc/pve/pve-root-ca.pem' is not what the certificate \
+         of 'pve1' was made by: an authority was made anew while nodes were cut off. Run 'pvecm updatecerts --force' and \
+         'systemctl restart pveproxy pvedaemon' on 'pve1'"
+    );
+    assert_eq!((&broken["failed"], &broken["changed"]), (&json!(true), &json!(true)));
+}
+
+#[test]
+fn a_certificate_that_somebody_put_there_himself_is_his_own_affair() {
+    for said in [
+        Answer::ok("/etc/pve/nodes/pve1/pve-ssl.pem: OK\n"),
+        Answer::exit(2, "", STRANGE.replace("PVE Cluster Node", "Example Ltd")),
+        Answer::exit(
+            1,
+            "",
+            "Could not open file or uri for loading certificate file from /etc/pve/pve-root-ca.pem\n",
+        ),
+    ] {
+        let host = joinable().file("/etc/pve/nodes/pve1/pve-ssl.pem", "-----BEGIN CERTIFICATE-----\n");
+        host.change(|machine| machine.query(VERIFY, said));
+        let answer = answer(&host, &join());
+        assert_eq!(answer.get("failed"), None, "{answer}");
+    }
+}

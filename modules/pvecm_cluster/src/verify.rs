@@ -10,7 +10,7 @@ use host::{Host, HostError, Waited, wait_until};
 
 use crate::observe;
 use crate::plan::spread;
-use crate::seen::{Conf, ConfFile, Here};
+use crate::seen::{Conf, ConfFile, Here, View, quoted};
 
 /// The pause between two looks: a look takes about 0.1 s itself.
 const PAUSE: Duration = Duration::from_millis(250);
@@ -38,6 +38,8 @@ pub(crate) struct Unconfirmed {
 pub(crate) enum Missing {
     /// The node certificate, at this path: the last steps of a join make it.
     Certificate(String),
+    /// pmxcfs is alone although corosync sees these members: what is in /etc/pve may not be the cluster's.
+    Company(Vec<String>),
     /// Anything else, in words.
     Other(String),
 }
@@ -46,6 +48,9 @@ impl fmt::Display for Missing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Certificate(path) => write!(f, "the node certificate '{path}' is missing"),
+            Self::Company(names) => {
+                write!(f, "pmxcfs on this node has not met that of {} yet", quoted(names))
+            }
             Self::Other(words) => f.write_str(words),
         }
     }
@@ -113,6 +118,9 @@ pub(crate) fn membership(cluster_name: &str, here: &Here) -> Result<Membership, 
     if view.mount == Mount::ReadOnly {
         missing.push(other("'/etc/pve' takes no writes on this node".to_owned()));
     }
+    if let Some(names) = unmet(view) {
+        missing.push(Missing::Company(names));
+    }
     if !here.certificate {
         missing.push(Missing::Certificate(observe::certificate_path(&view.node)));
     }
@@ -124,6 +132,21 @@ pub(crate) fn membership(cluster_name: &str, here: &Here) -> Result<Membership, 
         }),
         _ => Err(missing),
     }
+}
+
+/// The members that corosync sees, when pmxcfs on this node sees none of theirs; nothing where it sees one, or where there
+/// are no others.
+///
+/// Quorum is corosync's: a member whose pmxcfs starts later than its corosync gives it before there is anybody to synchronise
+/// with, for some seconds. A node that has just joined then shows an /etc/pve of its own that takes writes, and loses it
+/// when the other comes. pmxcfs counts a node as `online` while that node's pmxcfs is in its group (`dfsm_confchg` in
+/// `pmxcfs/status.c`).
+pub(crate) fn unmet(view: &View) -> Option<Vec<String>> {
+    let (running, conf, table) = (view.corosync.as_ref()?, view.conf.conf()?, view.members.as_ref()?);
+    let others: Vec<u32> = running.versions.keys().copied().filter(|id| *id != running.nodeid).collect();
+    let met = |id: &u32| table.nodelist.values().any(|node| node.id == *id && node.online);
+    let alone = running.quorate && !others.is_empty() && !others.iter().any(met);
+    alone.then(|| others.iter().map(|id| conf.name_of(*id)).collect())
 }
 
 /// The membership that a node has as soon as it has its certificate; none when more is missing.
@@ -217,7 +240,7 @@ mod tests {
     fn each_thing_that_is_missing_has_its_words() {
         type Change = fn(&mut testkit::Machine);
         const READ_ONLY: &str = "'/etc/pve' takes no writes on this node";
-        let table: [(Change, &[&str]); 9] = [
+        let table: [(Change, &[&str]); 10] = [
             (|m| m.unmount("/etc/pve"), &["'/etc/pve' is not mounted"]),
             (|m| m.remove("/etc/pve/corosync.conf"), &["'/etc/pve/corosync.conf' is missing"]),
             (
@@ -240,6 +263,10 @@ mod tests {
             (
                 |m| fake::become_member(m, 2, fake::PAIR, &[(2, 2)]),
                 &["this node is not quorate (1 of 2 votes)", READ_ONLY],
+            ),
+            (
+                |m| m.write("/etc/pve/.members", fake::alone_in_pmxcfs(2, fake::PAIR)),
+                &["pmxcfs on this node has not met that of 'pve1' yet"],
             ),
             (
                 |m| m.remove(fake::CERTIFICATE),
