@@ -55,17 +55,19 @@ def make_www_key():
 
 
 def make_authority():
-    if not files.exists(paths.CA_KEY):
-        files.replace(paths.CA_KEY, _genrsa(4096), 0o600)
-    if files.exists(paths.CA_CERTIFICATE):
+    """Nothing when both files are there; otherwise the certificate is made of the key, whatever was there of it.
+
+    openssl opens the key file before it begins, and writes it under its name some seconds later: whatever has come to stand
+    there meanwhile is overwritten. So a node whose files are not yet the cluster's can cost the cluster its authority.
+    """
+    if files.exists(paths.CA_KEY) and files.exists(paths.CA_CERTIFICATE):
         return
+    if not files.exists(paths.CA_KEY):
+        run.output(["openssl", "genrsa", "-out", paths.CA_KEY, "4096"])
     subject = f"/CN=Proxmox Virtual Environment/OU={uuid.uuid4()}/O=PVE Cluster Manager CA"
-    files.replace(
-        paths.CA_CERTIFICATE,
-        run.output(
-            ["openssl", "req", "-batch", "-days", "3650", "-new", "-x509", "-nodes"]
-            + ["-key", paths.CA_KEY, "-subj", subject]
-        ),
+    run.output(
+        ["openssl", "req", "-batch", "-days", "3650", "-new", "-x509", "-nodes"]
+        + ["-key", paths.CA_KEY, "-out", paths.CA_CERTIFICATE, "-subj", subject]
     )
 
 
