@@ -44,6 +44,7 @@ class Action:
     listed: tuple = ()
     prepare: object = None
     play: object = None
+    remark: str = ""
 
     def task(self, extra):
         """The playbook and its further words; `extra` are options that a remedy asked for."""
@@ -91,6 +92,9 @@ def _create():
     )
 
 
+ONE_MOMENT = "corosync.conf is written right after the authkey. The lock falls when all is done, and nothing comes after it."
+
+
 def _join():
     there = lambda name, when: Point(name, "pve1", when)
     here = lambda name, when: Point(name, "pve2", when)
@@ -101,12 +105,41 @@ def _join():
             there("the join's lock is there", "exists('/etc/pve/priv/lock/pvecm_cluster-join')"),
             here("pvecm has started", "pvecm('add')"),
             there("the cluster lists the node", "holds('/etc/pve/corosync.conf', 'pve2')"),
-            here("/etc/pve takes writes", "started('corosync') and started('pmxcfs') and writable()"),
-            here("pvecm has ended", "ended('add')"),
+            *_inside(here),
         ],
-        members=("pve1", "pve2"),
-        options={"state": "joined", "cluster_node": management_address("pve1"), "links": _links("pve2"), "nodeid": 2},
-        guests=(("pve1", 100),), hosts=2, local_user="pve2",
+        members=("pve1", "pve2"), options=_joined("pve2"), guests=(("pve1", 100),), hosts=2, local_user="pve2", remark=ONE_MOMENT,
+    )
+
+
+def _joined(name):
+    number = int(name.removeprefix("pve"))
+    return {"state": "joined", "cluster_node": management_address("pve1"), "links": _links(name), "nodeid": number}
+
+
+def _inside(here):
+    """What pvecm does on a joining node, once the cluster lists it."""
+    return [
+        here("authkey is there", "exists('/etc/corosync/authkey')"),
+        here("the database is copied", "stopped('pmxcfs') and new('/var/lib/pve-cluster/backup/*.sql.gz')"),
+        here("pmxcfs has started anew", "started('pmxcfs')"),
+        here("corosync has started", "started('corosync')"),
+        here("/etc/pve takes writes", "started('corosync') and started('pmxcfs') and writable()"),
+        here("the certificate is made", "started('pmxcfs') and exists('/etc/pve/local/pve-ssl.pem')"),
+        here("pvecm has ended", "ended('add')"),
+    ]
+
+
+def _third():
+    there = lambda name, when: Point(name, "pve1", when)
+    here = lambda name, when: Point(name, "pve3", when)
+    return Action(
+        "join-third", "Join by ssh, the third node of a cluster of two", "trio", "pve3", "pve1", ("pve1", "pve2", "pve3"),
+        [
+            there("the cluster lists the node", "holds('/etc/pve/corosync.conf', 'pve3')"),
+            here("corosync has started", "started('corosync')"),
+        ],
+        members=("pve1", "pve2", "pve3"), options=_joined("pve3"), guests=(("pve1", 100), ("pve2", 200)), local_user="pve3",
+        remark="The cluster has quorum without the joining node, but not without two of the three.",
     )
 
 
@@ -115,41 +148,65 @@ def _remove():
     return Action(
         "remove", "Remove a node that is off (`state: removed`)", "three", "pve2", "pve1", ("pve1", "pve2", "pve3"),
         [
+            here("the module has started", "module()"),
+            here("the cluster is locked", "exists('/etc/pve/priv/lock/pvecm_cluster-join')"),
+            here("pvecm has started", "pvecm('delnode')"),
             here("the cluster no longer lists the node", "lacks('/etc/pve/corosync.conf', 'pve3')"),
+            here("what is left of it is copied", "new('/var/backups/pve-cluster-collection/removed-pve3-*')"),
             here("the node's key is gone", "lacks('/etc/pve/priv/authorized_keys', 'root@pve3')"),
+            here("the node's directory is gone", "writable() and not exists('/etc/pve/nodes/pve3')"),
         ],
         members=("pve1", "pve2"), off=("pve3",), options={"state": "removed", "node": "pve3"},
         guests=(("pve1", 100), ("pve2", 200)),
     )
 
 
-def _join_api():
-    there = lambda name, when: Point(name, "pve1", when)
-    here = lambda name, when: Point(name, "pve2", when)
+def _join_api(name, title, begin, nodes, guests, points, remark):
+    number = int(name.removeprefix("pve"))
     role = {
-        "cluster_inventory_members": "{{ ['pve2'] if (ansible_facts.pve_cluster.cluster_name or '') == cluster_name else [] }}",
-        "cluster_inventory_node": {"name": "pve2", "address": management_address("pve2"), "links": _links("pve2"), "nodeid": 2, "votes": ""},
+        "cluster_inventory_members": "{{ ['NAME'] if (ansible_facts.pve_cluster.cluster_name or '') == cluster_name else [] }}".replace("NAME", name),
+        "cluster_inventory_node": {
+            "name": name, "address": management_address(name), "links": _links(name), "nodeid": number, "votes": "",
+        },
         "cluster_inventory_seed": "pve1", "cluster_join_through": "pve1", "cluster_join_target": management_address("pve1"),
         "cluster_join_method": "api", "cluster_join_password": PASSWORD,
     }
 
     def play(extra):
-        options = {f"cluster_join_{name}": value for name, value in extra.items()}
+        options = {f"cluster_join_{option}": value for option, value in extra.items()}
         tasks = [
             {"pve.cluster.cluster_facts": {}},
             {"ansible.builtin.include_role": {"name": "pve.cluster.cluster_join"}, "vars": role | options},
         ]
-        return [{"hosts": "pve2", "gather_facts": False, "tasks": tasks}]
+        return [{"hosts": name, "gather_facts": False, "tasks": tasks}]
 
     return Action(
-        "join-api", "Join by password on the API (`method: api`, role cluster_join), the second node of a cluster", "pair", "pve2", "pve1",
-        ("pve1", "pve2"),
+        "join-api" if number == 2 else "join-api-third", title, begin, name, "pve1", nodes, points,
+        members=nodes, play=play, guests=guests, hosts=number, local_user=name, remark=remark,
+    )
+
+
+def _second_by_api():
+    there = lambda name, when: Point(name, "pve1", when)
+    here = lambda name, when: Point(name, "pve2", when)
+    return _join_api(
+        "pve2", "Join by password on the API (`method: api`, role cluster_join), the second node of a cluster", "pair",
+        ("pve1", "pve2"), (("pve1", 100),),
         [
             there("the cluster is reserved", "exists('/etc/pve/priv/lock/pvecm_cluster-join')"),
+            here("pvecm has started", "pvecm('add')"),
             there("the cluster lists the node", "holds('/etc/pve/corosync.conf', 'pve2')"),
-            here("pvecm has ended", "ended('add')"),
+            *_inside(here),
         ],
-        members=("pve1", "pve2"), play=play, guests=(("pve1", 100),), hosts=2, local_user="pve2",
+        "The call to the API is the moment at which the cluster lists the node. " + ONE_MOMENT,
+    )
+
+
+def _third_by_api():
+    there = lambda name, when: Point(name, "pve1", when)
+    return _join_api(
+        "pve3", "Join by password on the API, the third node of a cluster of two", "trio", ("pve1", "pve2", "pve3"),
+        (("pve1", 100), ("pve2", 200)), [there("the cluster lists the node", "holds('/etc/pve/corosync.conf', 'pve3')")], "",
     )
 
 
@@ -158,14 +215,21 @@ def _guest_on_pve3(world):
     world.run("pve3", f"mkdir -p /etc/pve/nodes/pve3/qemu-server && cat > {path} <<'END'\n{content}END")
 
 
+RECORDED = "exists('/var/backups/pve-cluster-collection/leaving.json')"
+SEPARATED = "stopped('pmxcfs') and exists('/etc/pve/local') and not exists('/etc/pve/corosync.conf')"
+
+
 def _leave():
     here = lambda name, when: Point(name, "pve3", when)
     return Action(
         "leave", "Leave a cluster and stay usable (`state: absent`)", "three", "pve3", "pve1", ("pve1", "pve2", "pve3"),
         [
-            here("the leaving is recorded", "exists('/var/backups/pve-cluster-collection/leaving.json')"),
+            here("the module has started", "module()"),
+            here("the leaving is recorded", RECORDED),
             here("corosync is stopped", "stopped('corosync')"),
-            here("corosync.conf is gone from /etc/pve", "stopped('pmxcfs') and exists('/etc/pve/local') and not exists('/etc/pve/corosync.conf')"),
+            here("corosync.conf is gone from /etc/pve", SEPARATED),
+            here("corosync's files are gone", "not exists('/etc/corosync/authkey') and not exists('/etc/corosync/corosync.conf')"),
+            here("the other nodes' directories are gone", "writable() and not exists('/etc/pve/nodes/pve1') and not exists('/etc/pve/nodes/pve2')"),
         ],
         members=("pve1", "pve2"), listed=("pve1", "pve2", "pve3"), standalone=("pve3",), options={"state": "absent"},
         guests=(("pve1", 100), ("pve2", 200), ("pve3", 300)), prepare=_guest_on_pve3,
@@ -177,8 +241,11 @@ def _destroy():
     return Action(
         "destroy", "Take a cluster apart (`playbooks/cluster-destroy.yml`)", "three", "pve2", "pve1", ("pve1", "pve2", "pve3"),
         [
-            here("the leaving is recorded", "exists('/var/backups/pve-cluster-collection/leaving.json')"),
+            here("the leaving is recorded", RECORDED),
+            here("corosync is stopped", "stopped('corosync')"),
+            here("corosync.conf is gone from /etc/pve", SEPARATED),
         ],
+        remark="All nodes leave at the same time, so the other two are then between their first step and their last one.",
         members=(), standalone=("pve1", "pve2", "pve3"), playbook=("cluster-destroy.yml", "-e", "confirm=destroy"),
         guests=(("pve1", 100), ("pve2", 200), ("pve3", 300)), prepare=_guest_on_pve3,
     )
@@ -186,13 +253,20 @@ def _destroy():
 
 def _init():
     return Action(
-        "init", "Form a cluster of two (`playbooks/cluster-init.yml`), broken while the second node joins", "two", "pve2", "pve1",
-        ("pve1", "pve2"), [Point("the cluster lists the node", "pve1", "holds('/etc/pve/corosync.conf', 'pve2')")],
+        "init", "Form a cluster of two (`playbooks/cluster-init.yml`)", "two", "pve2", "pve1", ("pve1", "pve2"),
+        [
+            Point("phase 1: the controller's key is on the node", "pve2", "exists('/root/.ssh/authorized_keys2')"),
+            Point("phase 3: the cluster is created", "pve1", "exists('/etc/pve/corosync.conf')"),
+            Point("phase 4: the cluster lists the node", "pve1", "holds('/etc/pve/corosync.conf', 'pve2')"),
+        ],
         members=("pve1", "pve2"), playbook=("cluster-init.yml",), guests=(("pve1", 100),), hosts=2, local_user="pve2",
+        remark="Phases 2, 5 and 6 look and measure. The steps inside phases 3 and 4 are those of the tables for creating and joining.",
     )
 
 
-ACTIONS = {action.name: action for action in (_init(), _create(), _join(), _join_api(), _remove(), _leave(), _destroy())}
+ACTIONS = {action.name: action for action in (
+    _init(), _create(), _join(), _third(), _second_by_api(), _third_by_api(), _remove(), _leave(), _destroy(),
+)}
 
 
 
@@ -203,9 +277,9 @@ def _formed(run):
 
 def make(world, begin):
     """Make and keep a state to begin from: `alone`, `two` (both standalone), `pair` (a cluster of one and a node prepared to
-    join), `three`."""
+    join), `trio` (a cluster of two and such a node), `three`."""
     world.fresh()
-    count = {"alone": 1, "two": 2, "pair": 2, "three": 3}[begin]
+    count = {"alone": 1, "two": 2, "pair": 2, "trio": 3, "three": 3}[begin]
     names = [f"pve{number}" for number in range(1, count + 1)]
     kept.put(world, "pve1", guests=[100])
     inventory = Inventory(count)
@@ -217,6 +291,11 @@ def make(world, begin):
             world.keep(begin, names)
             return
         _formed(play(inventory, "cluster-init.yml", "--tags", "phase1,phase3"))
+    elif begin == "trio":
+        _formed(play(Inventory(2)))
+        kept.put(world, "pve2", guests=[200])
+        world.run("pve3", f"echo '{kept.LOCAL_USER}' >> /etc/pve/user.cfg")
+        _formed(play(inventory, "cluster-init.yml", "--tags", "phase1"))
     else:
         _formed(play(inventory))
         kept.put(world, "pve2", guests=[200])

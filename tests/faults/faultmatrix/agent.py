@@ -52,8 +52,8 @@ class Processes:
 
 
 def is_module(words):
-    """The module itself, not the shell that starts it."""
-    return os.path.basename(words[0]).startswith("pve-cluster-") and words[1:2] == ["pvecm_cluster"]
+    """A module of the collection itself, not the shell that starts it."""
+    return os.path.basename(words[0]).startswith("pve-cluster-") and len(words) > 1
 
 
 def is_pvecm(words, command):
@@ -173,7 +173,7 @@ class Agent:
                 say(killed=name, pids=self.end(found), t=time.monotonic(), armed=True)
                 self.armed.discard(name)
         names = {name: getattr(self, name) for name in dir(self) if not name.startswith("_")}
-        for command in ("create", "add"):
+        for command in ("create", "add", "delnode"):
             self.pvecm(command)
         # The points come in their order: the next two are enough, and files of pmxcfs are not read for nothing.
         for point, expression in list(self.points.items())[:2]:

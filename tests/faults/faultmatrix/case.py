@@ -21,7 +21,7 @@ class TooLate(Exception):
 
 
 def run(world, action, fault, point):
-    """The result of a case as a dictionary; `result` is `held`, `again`, `refused` or `FAILED`."""
+    """The result of a case as a dictionary; `result` is `held`, `again`, `refused`, `nothing` or `FAILED`."""
     begun = time.monotonic()
     late = []
     for attempt in range(1, ATTEMPTS + 1):
@@ -62,7 +62,7 @@ def _attempt(world, action, fault, point):
         reached = _collect(world, seen, lambda: _time(seen, point) or task.ended(), TASK_SECONDS)
         if not reached or not _time(seen, point):
             raise TooLate(f"the point was never reached: {_words(task)}")
-        hit = faults.strike(world, action, point, fault, seen)
+        hit = faults.strike(world, action, point, fault, seen, task)
         if not hit.done:
             raise TooLate("there was nothing left to kill")
         for agent in list(world.agents.values()):
@@ -78,9 +78,12 @@ def _attempt(world, action, fault, point):
     finally:
         task.interrupt()
         task.close()
-    result = {"first": first[1], "note": hit.note,
+    result = {"first": first[1], "note": "" if hit.nothing else hit.note,
               "times": {"ready": ready - begun, "hit": hit.time - ready, "ended": ended - hit.time}}
-    return result | _to_the_end(world, action, inventory, local_keys, first)
+    result |= _to_the_end(world, action, inventory, local_keys, first)
+    if hit.nothing and result["result"] == "held":
+        result["result"] = "nothing"
+    return result
 
 
 def _ready(world, action, on):

@@ -22,6 +22,7 @@ stand-ins for `pvecm` and pmxcfs that imitate recordings of the real ones.
 | held | The task itself went on to the end and said done. One more run changed nothing. |
 | again | The same task, run again, ended well. |
 | [1], [2].. | The task run again refused, with the reason and the remedy listed below the table; after exactly that remedy it ended well. |
+| nothing | The daemon no longer ran on any node, and did not start again: there was nothing to kill, and the task ended well. |
 | **FAILED** | None of these; the number says why. |
 
 "Ended well" is seen from all nodes, not from the task's answer: the nodelist and the membership are what the task wants,
@@ -94,13 +95,15 @@ def write(actions, faults, results, key, partly=False):
                 totals[result["result"]] = totals.get(result["result"], 0) + 1
                 cells.append(_cell(result, notes))
             rows.append((number, point, cells))
-        body += ["", f"## {action.title}", "", f"The task runs on {action.actor}; the primary is {action.primary}.", ""]
+        body += ["", f"## {action.title}", "", 
+                 f"The task runs on {action.actor}; the primary is {action.primary}. {action.remark}".strip(), ""]
         body += ["| | When, on | " + " | ".join(faults) + " |", "|---|---|" + "---|" * len(faults)]
         body += [f"| {number} | {point.name}, {point.node} | " + " | ".join(cells) + " |" for number, point, cells in rows]
         if notes.texts:
             body += ["", *(f"{number}. {text}" for number, text in enumerate(notes.texts, 1))]
     total = sum(totals.values())
-    words = {"held": "held", "again": "ended well when run again", "refused": "refused with a remedy that led to the end", "FAILED": "failed"}
+    words = {"held": "held", "again": "ended well when run again", "refused": "refused with a remedy that led to the end",
+             "nothing": "had nothing to kill", "FAILED": "failed"}
     lines += [f"**{total} cases: " + ", ".join(f"{totals.get(kind, 0)} {text}" for kind, text in words.items()) + ".**"]
     if missing:
         print(f"{missing} cases have no result yet: '{TARGET}' is not written")

@@ -10,8 +10,8 @@ FAULTS = {
     "ssh": "the login that the task runs in is killed, on the node",
     "node": "power cut of the node that the task runs on",
     "primary": "power cut of the first node of the cluster (create: of the node itself)",
-    "corosync": "corosync is killed (SIGKILL) on that node; where it does not run there, on the primary; where it runs nowhere, "
-                "on that node as soon as it does",
+    "corosync": "corosync is killed (SIGKILL) on that node; where it does not run there, on the primary or another one; where it runs "
+                "nowhere, on that node as soon as it does",
     "pmxcfs": "pmxcfs is killed (SIGKILL) on that node; where it does not run there, on the primary",
     "network": "both wires of that node are pulled until corosync has noticed, for 10 s at least",
 }
@@ -28,6 +28,8 @@ class Hit:
         self.time = None
         self.note = ""
         self.done = False
+        # The daemon ran nowhere any more, up to the end of the task.
+        self.nothing = False
 
 
 def kills(action, point, fault):
@@ -36,21 +38,23 @@ def kills(action, point, fault):
     return {point.name: what} if what and point.node == action.actor else {}
 
 
-def _killed(world, what, seen, seconds=REPORT):
-    """The report of a kill: when and how many. None when none comes."""
+def _killed(world, what, seen, seconds=REPORT, ended=lambda: False):
+    """The report of a kill: when and how many. None when none comes in this time, or before `ended`."""
     deadline = time.monotonic() + seconds
     while True:
         for _name, event in seen:
             if event.get("killed") == what and not event.get("counted"):
                 event["counted"] = True
                 return event
+        over = ended()
         try:
-            seen.append(world.events.get(timeout=max(0.01, deadline - time.monotonic())))
+            seen.append(world.events.get(timeout=max(0.01, min(0.25, deadline - time.monotonic()))))
         except queue.Empty:
-            return None
+            if over or time.monotonic() > deadline:
+                return None
 
 
-def strike(world, action, point, fault, seen):
+def strike(world, action, point, fault, seen, task):
     """Do the fault; answers what was hit. `seen` collects the agents' reports."""
     hit = Hit()
     if fault in ("node", "primary"):
@@ -75,25 +79,28 @@ def strike(world, action, point, fault, seen):
         hit.done = bool(event and event["pids"])
         hit.time = event and event["t"]
     else:
-        _daemon(world, action, point, fault, seen, hit)
+        _daemon(world, action, point, fault, seen, hit, task)
     return hit
 
 
-def _daemon(world, action, point, name, seen, hit):
+def _daemon(world, action, point, name, seen, hit, task):
     """Kill a daemon where it runs."""
     if point.node != action.actor:
         world.agent(action.actor).order(do="kill", what=name)
     event = _killed(world, name, seen)
-    if event and not event["pids"] and action.primary != action.actor:
-        world.agent(action.primary).order(do="kill", what=name)
-        event = _killed(world, name, seen)
-        hit.note = "on the primary"
+    others = [other for other in dict.fromkeys((action.primary, *action.nodes)) if other not in (action.actor, *action.off)]
+    for other in others:
+        if event and not event["pids"]:
+            world.agent(other).order(do="kill", what=name)
+            event = _killed(world, name, seen)
+            hit.note = "on the primary" if other == action.primary else f"on {other}"
     if event and not event["pids"]:
         world.agent(action.actor).order(do="arm", what=name)
         hit.time = event["t"]
-        event = _killed(world, name, seen, 60)
+        event = _killed(world, name, seen, 90, task.ended)
         hit.note = "as it started"
-        hit.done = bool(event and event["pids"])
+        hit.nothing = not event and task.ended()
+        hit.done = hit.nothing or bool(event and event["pids"])
         return
     hit.done = bool(event and event["pids"])
     hit.time = event and event["t"]

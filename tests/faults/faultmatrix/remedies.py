@@ -12,6 +12,10 @@ _HERE = re.compile(r"'((?:systemctl (?:reset-failed|start|restart|stop)|pvecm up
 def _where(action, text, match):
     """The node on which a command is to be run: `here`, `on 'pve1'`, or `there`, which is the node named last."""
     after = text[match.end():]
+    # Of several commands in a row the last one says where.
+    following = re.match(r" and (?=')", after) and _HERE.match(text, match.end() + len(" and "))
+    if following:
+        return _where(action, text, following)
     named = re.match(r" on '(\w+)'", after)
     if named:
         return named[1]

@@ -13,6 +13,8 @@ echo @@cmap; corosync-cmapctl
 echo @@quorum; corosync-quorumtool -siH
 echo @@locks; ls /etc/pve/priv/lock
 echo @@certificates; for node in /etc/pve/nodes/*; do [ -s $node/pve-ssl.pem ] && [ -s $node/pve-ssl.key ] && basename $node; done
+echo @@signed; for file in /etc/pve/nodes/*/pve-ssl.pem; do
+  openssl verify -no_check_time -CAfile /etc/pve/pve-root-ca.pem $file > /dev/null && basename $(dirname $file); done
 echo @@nodes; ls /etc/pve/nodes
 echo @@writes; mkdir /etc/pve/fault-matrix-probe && rmdir /etc/pve/fault-matrix-probe && echo yes
 echo @@authkey; sha256sum < /etc/corosync/authkey
@@ -64,6 +66,8 @@ def of_member(name, seen, members, listed):
         wrong.append(f"'/etc/pve' on '{name}' takes no writes")
     if not set(listed) <= set(seen["certificates"].split()):
         wrong.append(f"certificates on '{name}' are of {seen['certificates'].split()} only")
+    if set(seen["certificates"].split()) != set(seen["signed"].split()):
+        wrong.append(f"the cluster's authority signed only the certificates of {seen['signed'].split()}")
     if own_locks(seen):
         wrong.append(f"locks are left on '{name}': {seen['locks'].split()}")
     if seen["units"].split() != ["active"] * 5:
@@ -85,6 +89,8 @@ def of_standalone(name, seen):
         wrong.append(f"'/etc/pve/nodes' on '{name}' has {seen['nodes'].split()}")
     if name not in seen["certificates"].split():
         wrong.append(f"'{name}' has no certificate")
+    elif name not in seen["signed"].split():
+        wrong.append(f"the authority on '{name}' did not sign its certificate")
     if own_locks(seen):
         wrong.append(f"locks are left on '{name}': {seen['locks'].split()}")
     return wrong
