@@ -107,7 +107,8 @@ _MAJORS = ("8", "9")
 def preflight_findings(hosts, cluster_name, environment="development", limits=None, bridges=(), waive=(), names_follow=False):
     """All findings over all nodes, errors first."""
     limits = {**LIMITS, **(limits or {})}
-    through = next((host for host in hosts if host.get("through")), None)
+    # nobody is to join through a member of another cluster
+    through = next((host for host in hosts if host.get("through") and not _foreign(host["facts"], cluster_name)), None)
     joins = any(host["joins"] for host in hosts)
     nodes = [host["node"] for host in hosts]
     keys = [line.split()[1] for host in hosts for line in (host["facts"].get("ssh") or {}).get("root_public_keys") or []]
@@ -128,6 +129,11 @@ def preflight_findings(hosts, cluster_name, environment="development", limits=No
     found.extend(cluster_findings(hosts, environment))
     counted, _waived = split_waived(found, waive)
     return in_order(counted)
+
+
+def _foreign(facts, cluster_name):
+    """Whether a node is a member of another cluster."""
+    return facts["membership"] == "member" and facts["cluster_name"] != cluster_name
 
 
 def _of_node(host, cluster_name):
@@ -153,7 +159,7 @@ def _of_membership(host, cluster_name):
     facts = host["facts"]
     situation, member = facts["situation"], facts["membership"] == "member"
     why = "; ".join(facts.get("reasons") or [])
-    if member and facts["cluster_name"] != cluster_name:
+    if _foreign(facts, cluster_name):
         yield finding(
             "other-cluster", ERROR, f"it is a member of cluster '{facts['cluster_name']}'",
             f"take it out of that cluster first, or set cluster_name; it cannot be in '{cluster_name}' too",
