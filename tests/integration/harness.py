@@ -9,6 +9,8 @@ import shutil
 import subprocess
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -210,6 +212,33 @@ def state(node):
     files = f"find {_TREES} ! -type d -printf '%p %m %u %g %l\\n' 2>/dev/null"
     digests = f"find {_TREES} -type f -print0 2>/dev/null | xargs -0 sha256sum"
     return [line for line in on(node, f"{files}; {digests}; {services}").splitlines() if not re.search(_LEFT_OUT, line)]
+
+
+# What a node writes by itself while it runs, and where the modules stay (the README says so).
+_BY_ITSELF = r"^/(proc|sys|dev|run|tmp|var/tmp|var/log|var/lib/(chrony|systemd|rrdcached))/|^/root/\.ansible/(tmp|pve\.cluster)(/|$)"
+
+
+def everything(node):
+    """A line for every file of a node, wherever it is, with its owner, mode, size and time; its firewall, sockets, interfaces and units."""
+    files = "find / /etc/pve -xdev ! -type d -printf '%p %m %u %g %l %s %T@\\n' 2>/dev/null | sort -u"
+    rules = "nft list ruleset | sed 's/^/nft /'; ip -o address | awk '{ print \"ip\", $2, $4 }'; tc qdisc | sed 's/^/tc /'"
+    sockets = "ss -Hulnt | awk '{ print \"socket\", $1, $5 }' | sort"
+    units = "systemctl list-units --all --plain --no-legend '*.timer' 'pve*' 'corosync*' 'ssh*' | awk '{ print \"unit\", $1, $2, $3, $4 }'"
+    lines = on(node, f"{files}; {rules}; {sockets}; {units}").splitlines()
+    return [line for line in lines if not re.search(_BY_ITSELF, line) and not re.search(_LEFT_OUT, line)]
+
+
+@contextmanager
+def untouched(case, names):
+    """Nothing is different on any of these nodes afterwards: files anywhere with contents and times, services, firewall, sockets, timers."""
+    def look():
+        with ThreadPoolExecutor() as pool:
+            return list(pool.map(lambda name: {*state(name), *everything(name)}, names))
+
+    before = look()
+    yield
+    for name, old, new in zip(names, before, look()):
+        case.assertEqual(sorted(old ^ new), [], f"{name} was touched")
 
 
 def nodes_agree(names):

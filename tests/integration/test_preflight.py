@@ -26,6 +26,25 @@ class Preflight(Lab):
             "ssh_preparation_public_key_file, or give the key itself in ssh_preparation_public_key (that of an agent is what 'ssh-add -L' prints), "
             "or make a pair with 'ssh-keygen -t ed25519'", run.output,
         )
+        # phase 5 alone, and a rotation, need it too
+        for words, said in (
+            (
+                ("cluster-init.yml", "--tags", "phase5", "-e", "ssh_verification_public_key_file=/nowhere.pub"),
+                "cannot verify ssh of node 'pve1': the controller's public key '/nowhere.pub' cannot be read: name its file in "
+                "ssh_verification_public_key_file, or give the key itself in ssh_verification_public_key (that of an agent is what 'ssh-add -L' "
+                "prints), or make a pair with 'ssh-keygen -t ed25519'",
+            ),
+            (
+                ("cluster-rotate-key.yml", "-e", "key_rotation_new_private_key_file=/nowhere", "-e", "key_rotation_old_public_key_file=/old.pub"),
+                "cannot replace the controller's key: the new public key '/nowhere.pub' cannot be read: name the file of a new pair in "
+                "key_rotation_new_private_key_file, as 'ssh-keygen -t ed25519' makes one; the old public key '/old.pub' cannot be read: name its "
+                "file in key_rotation_old_public_key_file, or give the key itself in key_rotation_old_public_key",
+            ),
+        ):
+            with self.subTest(words=words):
+                run = play(Inventory(3), *words)
+                self.assertEqual((run.rc, set(run.changed().values())), (2, {0}), run.output)
+                self.assertIn(said, run.output)
         # Ansible knows more than one way to say which key it is to use
         inventory = Inventory(3)
         hosts = json.loads((inventory.folder / "hosts.yml").read_text())
@@ -126,6 +145,12 @@ class Preflight(Lab):
                 "'pve1' resolves to 10.77.0.12, but its management address is 10.77.0.11", "it cannot look up 'pve3.lab.local'",
                 "10.77.0.12 is looked up as 'pve1.lab.local', not as 'pve2'",
                 preflight_names_follow=False,
+            )
+        # an address of the node all the same
+        with edited("pve3", "/etc/hosts", "'s/^10.77.0.11/10.77.1.11/'"):
+            self.finds(
+                [("warning", "lookup-address", "pve3", "pve1", None)] * 2 + [("warning", "reverse-lookup", "pve3", "pve1", None)],
+                "'pve1' resolves to 10.77.1.11, but its management address is 10.77.0.11",
             )
 
     def test_25_versions(self):
@@ -247,7 +272,27 @@ class Joining(Lab):
         self.assertIn(("error", "qdevice", "pve1", None, None), found)
         self.assertNotIn("qdevice", {identity for _severity, identity, *_ in giving_way})
 
-    def test_74_a_node_that_was_installed_anew(self):
+    def test_75_members_of_another_cluster(self):
+        # whose name begins alike
+        self.finds(
+            [("error", "other-cluster", name, None, None) for name in ("pve1", "pve2")], "it is a member of cluster 'lab'",
+            inventory=Inventory(3, name="lab-2"),
+        )
+
+    def test_76_a_join_by_password(self):
+        self.finds(
+            [("error", "no-password", "pve3", None, None)], "it is to join by password, and there is none",
+            inventory=Inventory(3, cluster_join_method="api"),
+        )
+        factor = '{"users":{"root@pam":{"totp":[{"info":{"id":"x"}}]}}}'
+        with wrong("pve1", f"echo '{factor}' > /etc/pve/priv/tfa.cfg", "rm /etc/pve/priv/tfa.cfg"):
+            self.finds(
+                [("error", "second-factor", "pve1", None, None)], "root@pam has a second factor, which a join by password cannot give",
+                inventory=Inventory(3, cluster_join_method="api", cluster_join_password="labpass1"),
+            )
+        self.assertNotIn("labpass1", self.output)
+
+    def test_79_a_node_that_was_installed_anew(self):
         lab("reset", "pve2", "--key")
         wait_members("pve1", 1)
         found = self.found(Inventory(2), preflight_timeout=10)

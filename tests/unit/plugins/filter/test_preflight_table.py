@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import unittest
 from pathlib import Path
@@ -35,6 +36,23 @@ def in_table():
     return {row[0].strip("`"): row for row in rows}
 
 
+def in_lab():
+    """The severities with which the lab cases expect each id: the pairs at the beginning of tuples like ("error", "mtu", "pve1", ..)."""
+    found = {}
+    for function in (node for file in LAB for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.FunctionDef)):
+        words = {node.value for node in ast.walk(function) if isinstance(node, ast.Constant)} & {"error", "warning"}
+        for pair in (node.elts for node in ast.walk(function) if isinstance(node, ast.Tuple) and len(node.elts) > 1):
+            severity, identity = pair[0], getattr(pair[1], "value", None)
+            if not isinstance(identity, str):
+                continue
+            if isinstance(severity, ast.Constant) and severity.value in words:
+                found.setdefault(identity, set()).add(severity.value)
+            elif isinstance(severity, ast.Name) and severity.id == "severity":
+                # one case for each of several severities
+                found.setdefault(identity, set()).update(words)
+    return found
+
+
 class Table(unittest.TestCase):
     """Code, table and cases say the same."""
 
@@ -49,15 +67,20 @@ class Table(unittest.TestCase):
             {identity: row[1] for identity, row in in_table().items()},
         )
 
-    def test_every_row_has_a_case(self):
-        lab, unit = ("".join(file.read_text() for file in files) for files in (LAB, UNIT))
+    def test_every_row_has_a_case_on_real_nodes_in_each_severity(self):
+        unit, lab = "".join(file.read_text() for file in UNIT), in_lab()
+        severities = {"error": {"error"}, "warning": {"warning"}, "both": {"error", "warning"}}
         for identity, row in in_table().items():
             with self.subTest(identity=identity):
                 self.assertEqual(len(row), 6)
-                self.assertIn(row[5], ("lab", "unit"))
-                if row[5] == "lab":
-                    self.assertIn(f'"{identity}"', lab)
+                self.assertIn(row[5], ("lab", "faked"))
+                self.assertLessEqual(severities[row[1]], lab.get(identity, set()))
                 self.assertRegex(unit, rf"(?<![\w-]){identity}(?![\w-])")
+
+    def test_what_a_lab_cannot_have_has_a_reason(self):
+        text = (ROOT / "roles/preflight/README.md").read_text()
+        reasons = set(re.findall(r"`([a-z-]+)`", re.search(r"What a lab node cannot have.*?\n\n", text, re.S)[0]))
+        self.assertEqual({identity for identity, row in in_table().items() if row[5] == "faked"}, reasons & set(in_table()))
 
     def test_limits_are_the_defaults(self):
         defaults = (ROOT / "roles/preflight/defaults/main.yml").read_text()
