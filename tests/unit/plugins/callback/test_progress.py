@@ -5,7 +5,9 @@
 from __future__ import annotations
 
 import unittest
+from pathlib import Path
 
+import yaml
 from ansible_collections.pve.cluster.plugins.callback.progress import Running
 
 
@@ -30,6 +32,44 @@ class Progress(unittest.TestCase):
         self.assertEqual(running.lines(20.2), ["pve2: 20 s so far: Wait", "pve3: 12 s so far: Join"])
         self.assertEqual(running.end("pve3", "b", 21), "pve3: after 13 s: Join")
         self.assertEqual(running.end("pve3", "c", 21), None)
+
+# These look, or mend what is left: they wait for nothing, or only for what a program takes.
+_SHORT = {
+    "Ask every node what would be done",
+    "Clear what an earlier one left",
+    "Clear what a setup that failed left on the nodes",
+    "Clear what is left of it on the others",
+    "Confirm that every node uses it",
+    "Have every node judge the change",
+    "Have every node confirm the change",
+    "Look for it as a check run does",
+    "Reserve the cluster for this node, on the member that it joins through",
+}
+
+
+class Names(unittest.TestCase):
+    """A module cannot speak before it ends: the name of its task says what is waited for, and for how long at most."""
+
+    def test_tasks_that_take_long(self):
+        named = set()
+        for file in sorted((Path(__file__).resolve().parents[4] / "roles").glob("*/tasks/*.yml")):
+            for task in _tasks(yaml.safe_load(file.read_text()) or []):
+                given = next((value for key, value in task.items() if key.startswith("pve.cluster.")), None)
+                if not isinstance(given, dict) or "timeout" not in given:
+                    continue
+                named.add(task["name"])
+                with self.subTest(task=task["name"], file=file.name):
+                    self.assertTrue(task["name"] in _SHORT or "econds" in task["name"] and task["name"].endswith("}}"))
+        self.assertGreater(len(named - _SHORT), 10)
+        self.assertEqual(_SHORT - named, set())
+
+
+def _tasks(tasks):
+    """These tasks and those of their blocks."""
+    for task in tasks:
+        yield task
+        for part in ("block", "rescue", "always"):
+            yield from _tasks(task.get(part, []))
 
 
 if __name__ == "__main__":
