@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What is exported is an inventory that finds nothing to do on the cluster it came from."""
 
+import base64
 import json
 import os
 import shutil
@@ -8,9 +9,19 @@ import subprocess
 import unittest
 from unittest import mock
 
-from harness import LAB, ROOT, Inventory, form, fresh, nodes_agree, play, two_links
+from harness import LAB, ROOT, Inventory, form, fresh, nodes_agree, on, play, two_links, untouched
 
 AWS = ROOT / ".ansible/aws"
+
+
+def authkey():
+    """Parts of the cluster's authkey, as text of any kind may hold them."""
+    written = on("pve1", "base64 -w 0 /etc/corosync/authkey")
+    key = base64.b64decode(written)
+    assert len(key) >= 128, "there is no authkey to look for"
+    forms = [key.hex(), written.strip(), str(key)[2:-1], key.decode("latin-1")]
+    # what is in the middle of a line may be there without its beginning and end
+    return [text[len(text) // 4 :][:20] for text in forms]
 
 
 class Export(unittest.TestCase):
@@ -22,12 +33,14 @@ class Export(unittest.TestCase):
         run = play(inventory)
         self.assertEqual(run.rc, 0, run.output)
         file = inventory.folder / "exported.yml"
-        run = play(inventory, "cluster-export.yml", "-e", f"cluster_export_file={file}")
+        with untouched(self, ["pve1", "pve2"]):
+            run = play(inventory, "cluster-export.yml", "-e", f"cluster_export_file={file}")
         self.assertEqual(run.rc, 0, run.output)
         text = file.read_text()
         self.assertIn("cluster_name: lab", text)
         self.assertIn("corosync_conf_sha256", text)
         self.assertNotIn("PRIVATE", text)
+        self.assertEqual([part for part in authkey() if part in text + run.output], [], "the authkey was exported")
 
         # the same nodes and logins, described by the export alone
         exported = Inventory(2)
@@ -95,7 +108,8 @@ class Ssm(unittest.TestCase):
         self.assertEqual(self.stored(), {})
 
     def test_20_what_the_cluster_is(self):
-        run = self.export(cluster_export_ssm_secure=["corosync_conf"])
+        with untouched(self, ["pve1", "pve2"]):
+            run = self.export(cluster_export_ssm_secure=["corosync_conf"])
         self.assertEqual(run.rc, 0, run.output)
         stored = self.stored()
         self.assertEqual(
@@ -110,6 +124,7 @@ class Ssm(unittest.TestCase):
         )
         self.assertIn("cluster_name: lab", stored[f"{self.prefix}/corosync_conf"][1])
         self.assertNotIn("PRIVATE", str(stored))
+        self.assertEqual([part for part in authkey() if part in str(stored) + run.output], [], "the authkey was exported")
 
         # what was exported describes the same cluster: nothing is to be done
         again = play(Inventory(2, cluster_nodes=nodes, corosync_link0_address=""), "cluster-init.yml", "--tags", "phase3,phase4,phase6")

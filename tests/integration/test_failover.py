@@ -2,11 +2,14 @@
 """The failover test on real nodes: what it cuts, that it says the truth, and that nothing stays cut whatever becomes of the controller."""
 
 import json
+import os
+import signal
+import subprocess
 import tempfile
 import unittest
 from pathlib import Path
 
-from harness import HEALTH_LIMITS, ROOT, fresh, on, play, two_links, wait_members
+from harness import HEALTH_LIMITS, LAB, PLAYBOOKS, ROOT, fresh, on, play, two_links, untouched, wait, wait_members
 
 THREE = ["pve1", "pve2", "pve3"]
 
@@ -24,10 +27,10 @@ class Failover(unittest.TestCase):
         run = play(cls.inventory)
         assert run.rc == 0, run.output
 
-    def failover(self, **variables):
+    def failover(self, words=(), **variables):
         """A run, and the results in its report."""
         given = {**HEALTH_LIMITS, "cluster_report_dir": str(self.folder), **variables}
-        run = play(self.inventory, "cluster-failover-test.yml", "-e", json.dumps(given))
+        run = play(self.inventory, "cluster-failover-test.yml", "-e", json.dumps(given), *words)
         file = self.folder / "lab.json"
         return run, json.loads(file.read_text()).get("failover", []) if file.exists() else []
 
@@ -48,6 +51,16 @@ class Failover(unittest.TestCase):
         self.assertNotEqual(run.rc, 0)
         self.assertIn("it has guests (100); failover_test_allow_guests allows that", run.output)
         self.assertEqual(results, [])
+        on("pve3", "mkdir -p /etc/pve/ha; printf 'vm: 100\\n\\tstate started\\n' > /etc/pve/ha/resources.cfg")
+        run, results = self.failover(failover_test_confirmed="lab")
+        self.assertNotEqual(run.rc, 0)
+        self.assertIn("it has HA resources (vm:100), whose nodes reset themselves without quorum; failover_test_allow_guests allows that", run.output)
+        self.assertEqual(results, [])
+        # told so, it goes on; a check run cuts nothing
+        with untouched(self, THREE):
+            run, results = self.failover(failover_test_confirmed="lab", failover_test_allow_guests=True, words=["--check"])
+        self.assertEqual((run.rc, results, set(run.changed().values())), (0, [], {0}), run.output)
+        on("pve3", "rm /etc/pve/ha/resources.cfg")
         self.whole()
 
     def test_20_links_and_a_node_are_cut_and_mended(self):
@@ -84,10 +97,38 @@ class Failover(unittest.TestCase):
         self.whole()
 
     def test_30_a_cut_ends_by_itself_when_the_controller_is_gone(self):
+        given = {
+            **HEALTH_LIMITS, "cluster_report_dir": str(self.folder), "failover_test_confirmed": "lab", "failover_test_kinds": ["network"],
+            "failover_test_nodes": ["pve3"], "failover_test_limit": 20,
+        }
+        controller = subprocess.Popen(
+            [LAB, "run", "--", ROOT / ".venv/bin/ansible-playbook", "-i", self.inventory.folder, PLAYBOOKS / "cluster-failover-test.yml",
+             "-e", json.dumps(given)],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT, start_new_session=True,
+        )
+        try:
+            wait("pve3", "nft list tables | grep -q pve_cluster_failover", 120)
+        finally:
+            os.killpg(controller.pid, signal.SIGKILL)
+            controller.wait()
+        # nobody mends it but the node itself
+        self.assertIn("1 timers", on("pve3", "systemctl list-timers --no-pager 'pve-cluster-failover*'"))
+        wait_members("pve3", 1)
+        wait("pve3", "! nft list tables | grep -q pve_cluster_failover", 60)
+        for name in THREE:
+            wait_members(name, 3)
+        self.whole()
+
+    def test_40_each_kind_of_cut_is_undone_by_the_node(self):
         script = (ROOT / "roles/failover_test/files/failover").read_text()
-        on("pve3", f"cat > /root/failover <<'SCRIPT'\n{script}SCRIPT\nsh /root/failover cut network 12")
-        self.assertIn("pve_cluster_failover", on("pve3", "nft list tables"))
-        self.assertTrue(on("pve3", "sh /root/failover wait 11 1").startswith("1 no"))
-        wait_members("pve3", 3)
+        on("pve3", f"cat > /root/failover <<'SCRIPT'\n{script}SCRIPT")
+        for words, sign in (("link 8 10.77.1.13", "nft list tables | grep -q pve_cluster_failover"), ("corosync 8", "! systemctl is-active -q corosync")):
+            with self.subTest(words=words):
+                kind, seconds, *address = words.split()
+                on("pve3", f"sh /root/failover cut {kind} {seconds} {' '.join(address)}")
+                wait("pve3", sign)
+                wait("pve3", "! nft list tables | grep -q pve_cluster_failover && systemctl is-active -q corosync", 60)
+                for name in THREE:
+                    wait_members(name, 3)
         on("pve3", "rm /root/failover")
         self.whole()
