@@ -148,7 +148,7 @@ def _matrix_cell(cell, own):
         text = state
     else:
         text = f'{cell["latency_ms"]:g}<span class="unit"> ms</span>'
-    extra = [f"max {cell['latency_max_ms']:g} ms"] if cell["latency_max_ms"] is not None else []
+    extra = [f"max {cell['latency_max_ms']:g} ms"] if cell["latency_max_ms"] is not None and state != "down" else []
     extra += [f"{cell['loss_percent']:g} % lost"] if cell["loss_percent"] else []
     extra += [f"{cell['flaps']} flaps"] if cell["flaps"] else []
     small = f"<small>{', '.join(extra)}</small>" if extra else ""

@@ -40,7 +40,7 @@ def topology(report):
     # trouble is drawn last, over what is well
     pairs = sorted(_pairs(report).items(), key=lambda pair: (-_WORST.index(_worst(pair[1])), pair[0]))
     parts.extend(_line(places, pair, cells, len(report["links"])) for pair, cells in pairs)
-    parts.extend(_node(node, *places[node["name"]]) for node in report["nodes"])
+    parts.extend(_node(node, _worst_of(node, report["findings"]), *places[node["name"]]) for node in report["nodes"])
     parts.append("</svg>")
     return "\n".join(parts)
 
@@ -77,8 +77,14 @@ def _line(places, pair, cells, links):
     )
 
 
-def _node(node, x, y):
+def _worst_of(node, findings):
+    """How a node is drawn: as it is, and no better than what was found of itself. What was found of a link is drawn there."""
     state = node_state(node)
+    found = {one["severity"] for one in findings if one["node"] == node["name"] and one["link"] is None}
+    return next((severity for severity in ("error", "warning") if severity in found), state) if state == "ok" else state
+
+
+def _node(node, state, x, y):
     said = node["situation"].replace("_", " ") if node["asked"] else "no answer"
     if node["votes"] is not None:
         said += f" · {node['votes']} vote{'' if node['votes'] == 1 else 's'}"

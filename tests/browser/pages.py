@@ -11,17 +11,17 @@ sys.path[:0] = [str(ROOT / ".ansible/collections"), str(ROOT / "tests/unit")]
 from ansible_collections.pve.cluster.plugins.filter.failover_cases import failover_cases  # noqa: E402  (needs the path)
 from ansible_collections.pve.cluster.plugins.filter.failover_result import failover_result  # noqa: E402
 from ansible_collections.pve.cluster.plugins.filter.health_html import health_html  # noqa: E402
-from plugins.filter.test_health_report import report, three  # noqa: E402
+from plugins.filter.test_health_report import NOW, report, three  # noqa: E402
 
 
 def troubled():
     """Every state a link can have, an expiring certificate, flaps."""
     hosts = three()
-    hosts[0]["facts"]["health"]["links"][0]["latency"]["average"] = 6100
-    hosts[1]["facts"]["health"]["links"][1]["latency"]["average"] = 3100
+    hosts[0]["facts"]["health"]["links"][0]["latency"].update(average=6100, max=9800)
+    hosts[1]["facts"]["health"]["links"][1]["latency"].update(average=3100, max=4400)
     hosts[0]["facts"]["health"]["links"][3].update(pings=4000, pongs=3900)
     hosts[2]["facts"]["links"][1]["peers"][0]["connected"] = False
-    hosts[2]["facts"]["health"]["certificates"][0]["days_left"] = 12
+    hosts[2]["facts"]["health"]["certificates"][0].update(days_left=12, not_after=NOW + 86400 * 12)
     hosts[2]["facts"]["health"]["events"].update(link_down=4, token_lost=1, last_said="link: host: 2 link: 1 is down")
     hosts[2]["facts"]["services"]["pveproxy"]["state"] = "failed"
     document = report(hosts, waive=["loss"])
@@ -42,17 +42,20 @@ def off():
 
 
 def large():
-    """Sixteen nodes."""
-    document = report(three())
+    """Sixteen nodes, and a link of one of them slow, another one cut."""
+    hosts = three()
+    hosts[0]["facts"]["health"]["links"][0]["latency"].update(average=3250, max=4100)
+    hosts[0]["facts"]["links"][0]["peers"][1]["connected"] = False
+    document = report(hosts)
     nodes, cells = [], {link["number"]: [] for link in document["links"]}
     names = [f"pve{number}" for number in range(1, 17)]
     for name in names:
         nodes.append({**copy.deepcopy(document["nodes"][0]), "name": name})
         for number, row in cells.items():
-            row.extend({**document["links"][number]["cells"][0], "from": name, "to": other} for other in names if other != name)
+            row.extend({**document["links"][number]["cells"][-1], "from": name, "to": other} for other in names if other != name)
     document["quorum"].update(expected_votes=16, total_votes=16, quorum=9, members=names, nodelist=names, survives=7)
     for number in (0, 1):
-        cells[0][number].update(state="down" if number else "warning", latency_ms=3.25)
+        cells[0][number].update({**document["links"][0]["cells"][number], "from": "pve1"})
     document.update(nodes=nodes, links=[{"number": number, "cells": row} for number, row in cells.items()])
     return health_html(document)
 

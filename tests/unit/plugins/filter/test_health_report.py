@@ -34,7 +34,7 @@ def health(names, own="pve1", links=(0, 1), **other):
             "last": NOW - 60, "last_said": "host: host: 2 has no active links",
         },
         "clock": {"synchronised": True, "service_enabled": True},
-        "certificates": [{"file": "/etc/pve/local/pve-ssl.pem", "not_before": 0, "not_after": NOW + 86400 * 700, "days_left": 700}],
+        "certificates": [{"file": "/etc/pve/local/pve-ssl.pem", "not_before": NOW - 86400 * 30, "not_after": NOW + 86400 * 700, "days_left": 700}],
         "qdevice": None,
         "ha": {"resources": [], "master": None, "lrm": None},
         "pmxcfs_online": list(names),

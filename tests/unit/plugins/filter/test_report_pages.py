@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 import unittest
 from html.parser import HTMLParser
 
@@ -71,6 +72,17 @@ class Pages(unittest.TestCase):
             for form in (words, text, markdown.replace("\\", "")):
                 self.assertIn(found["message"], form)
                 self.assertIn(found["remedy"], form)
+
+    def test_a_node_is_drawn_no_better_than_what_was_found_of_it(self):
+        page = health_html(troubled())
+        drawn = dict(zip(("pve1", "pve2", "pve3"), re.findall(r'<g class="node (\w+)">', page)))
+        # its clock; nothing; no answer
+        self.assertEqual(drawn, {"pve1": "warning", "pve2": "ok", "pve3": "down"})
+        hosts = three()
+        hosts[1]["facts"]["services"]["pveproxy"]["state"] = "failed"
+        # what is found of a link is drawn as the link
+        hosts[0]["facts"]["links"][0]["peers"][0]["connected"] = False
+        self.assertEqual(re.findall(r'<g class="node (\w+)">', health_html(report(hosts))), ["ok", "error", "ok"])
 
     def test_names_are_no_markup(self):
         evil = "<b>|*x*"
