@@ -50,7 +50,8 @@ td.ok span { color: var(--ok); } td.warning span { color: var(--warning); } td.e
 .topology { display: block; width: 100%; max-width: 760px; margin: 0 auto; height: auto; }
 .topology text { text-anchor: middle; fill: var(--ink); font: 13px system-ui, sans-serif; } .topology .name { font-weight: 600; font-size: 16px; }
 .topology .said { fill: var(--soft); font-size: 12px; } .topology rect { fill: var(--paper); stroke: var(--ok); stroke-width: 2; }
-.topology .node.warning rect { stroke: var(--warning); } .topology .node.error rect, .topology .node.down rect { stroke: var(--error); } .topology .node.down rect { stroke-dasharray: 6 4; }
+.topology .node.warning rect { stroke: var(--warning); }
+.topology .node.error rect, .topology .node.down rect { stroke: var(--error); } .topology .node.down rect { stroke-dasharray: 6 4; }
 .topology line { stroke: var(--ok); stroke-width: 3; } .topology .link text { font-size: 12px; paint-order: stroke; stroke: var(--paper);
   stroke-width: 6px; dominant-baseline: middle; } .topology .warning line { stroke: var(--warning); }
 .topology .error line, .topology .down line { stroke: var(--error); } .topology .down line { stroke-dasharray: 7 6; }
