@@ -235,13 +235,20 @@ def _of_knet(health, limits):
             )
 
 
+_RENEWALS = {
+    "pveproxy-ssl.pem": "renew it where it came from",
+    # it is made only where there is none (gen_pveca_cert in PVE/Cluster/Setup.pm)
+    "pve-root-ca.pem": (
+        "it is the cluster's own authority, which 'pvecm updatecerts' leaves as it is: move it and /etc/pve/priv/pve-root-ca.key away, then run "
+        "'pvecm updatecerts --force' on every node and restart pveproxy there"
+    ),
+}
+
+
 def _of_certificates(health, limits):
     for certificate in health["certificates"]:
         file, left = certificate["file"], certificate["days_left"]
-        remedy = (
-            "renew it where it came from" if file.endswith("pveproxy-ssl.pem")
-            else "run 'pvecm updatecerts --force' on the node, then restart pveproxy"
-        )
+        remedy = _RENEWALS.get(file.rpartition("/")[2], "run 'pvecm updatecerts --force' on the node, then restart pveproxy")
         if left < 0:
             yield finding("certificate-expired", ERROR, f"its certificate {file} expired {-left} days ago", remedy, measured=left, limit=0)
         elif certificate["not_before"] > health["unix_time"]:

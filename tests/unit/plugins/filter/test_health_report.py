@@ -167,6 +167,22 @@ class Findings(unittest.TestCase):
             ],
         )
 
+    def test_each_certificate_is_renewed_in_its_own_way(self):
+        hosts = three()
+        hosts[0]["facts"]["health"]["certificates"] = [
+            {"file": f"/etc/pve/{name}", "not_before": 0, "not_after": 0, "days_left": -1}
+            for name in ("local/pve-ssl.pem", "local/pveproxy-ssl.pem", "pve-root-ca.pem")
+        ]
+        self.assertEqual(
+            [one["remedy"] for one in report(hosts)["findings"]],
+            [
+                "run 'pvecm updatecerts --force' on the node, then restart pveproxy",
+                "renew it where it came from",
+                "it is the cluster's own authority, which 'pvecm updatecerts' leaves as it is: move it and /etc/pve/priv/pve-root-ca.key away, then "
+                "run 'pvecm updatecerts --force' on every node and restart pveproxy there",
+            ],
+        )
+
     def test_events_count_for_a_day(self):
         def flaps(facts):
             facts["health"]["events"].update(link_down=3, token_lost=1, last_said="link: host: 3 link: 0 is down")
@@ -226,6 +242,39 @@ class Findings(unittest.TestCase):
             [
                 "leftover-node pve1: /etc/pve/nodes has directories of nodes that are no more (pve9)",
                 "versions-pve None: the nodes have different versions of Proxmox VE (8.4.1 on pve1; 9.2.11 on pve2, pve3)",
+            ],
+        )
+
+    def test_what_a_node_is_besides_a_member(self):
+        for situation, wanted in (
+            ("synchronizing", "synchronizing pve1: it is synchronizing (no writes yet)"),
+            ("unknown", "unknown pve1: too little could be read of it (no writes yet)"),
+            ("removed", "removed pve1: its cluster has removed it (no writes yet)"),
+        ):
+            with self.subTest(situation=situation):
+                self.assertEqual(said(three(situation=situation, reasons=["no writes yet"])), [wanted])
+        self.assertEqual(
+            said(three(cluster_name="labcluster2")), ["other-cluster pve1: it is a member of cluster 'labcluster2', not of 'labcluster'"]
+        )
+
+    def test_an_address_that_corosync_does_not_run_on(self):
+        def moved(facts):
+            facts["links"][0]["running_address"] = "10.9.9.9"
+
+        self.assertEqual(self.found(moved), ["link-address pve1: its link 0 runs on 10.9.9.9, corosync.conf says 10.77.1.11"])
+
+    def test_other_events_and_another_corosync(self):
+        def change(facts):
+            facts["health"]["events"].update(retransmits=2, failures=1, last_said="Retransmit List: 1a")
+            facts["versions"]["corosync"] = "3.1.7"
+
+        last = "since it booted, the last trouble being 'Retransmit List: 1a'"
+        self.assertEqual(
+            self.found(change),
+            [
+                f"retransmits pve1: corosync had to send messages again 2 times {last}",
+                f"corosync-failed pve1: corosync failed once {last}",
+                "versions-corosync None: the nodes have different versions of corosync (3.1.7 on pve1; 3.1.9-pve1 on pve2, pve3)",
             ],
         )
 
