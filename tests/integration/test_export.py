@@ -126,6 +126,13 @@ class Ssm(unittest.TestCase):
         self.assertNotIn("PRIVATE", str(stored))
         self.assertEqual([part for part in authkey() if part in str(stored) + run.output], [], "the authkey was exported")
 
+        # an inventory may read it where it is: the lookup runs in the controller's own Python, which needs boto3 for it
+        libraries, = (AWS / "venv/lib").glob("python*/site-packages")
+        lookup = Inventory(2, cluster_nodes="{{ lookup('amazon.aws.ssm_parameter', '" + self.prefix + "/nodes') | from_json }}", corosync_link0_address="")
+        with mock.patch.dict(os.environ, PYTHONPATH=str(libraries)):
+            read = play(lookup, "cluster-init.yml", "--tags", "phase3,phase4,phase6")
+        self.assertEqual((read.rc, set(read.changed().values())), (0, {0}), read.output)
+
         # what was exported describes the same cluster: nothing is to be done
         again = play(Inventory(2, cluster_nodes=nodes, corosync_link0_address=""), "cluster-init.yml", "--tags", "phase3,phase4,phase6")
         self.assertEqual((again.rc, set(again.changed().values())), (0, {0}), again.output)
