@@ -38,7 +38,7 @@ class Repair(unittest.TestCase):
         answer = task("pve3", timeout=12, **MEMBER, **options)
         self.assertTrue(answer.get("failed"), answer)
         if words:
-            self.assertIn(words, str(answer["warnings"]))
+            self.assertIn(words, answer["msg"])
         self.assertEqual(set(before) ^ set(state("pve3")), set())
 
     def mend(self, *faults, changed=True, **options):
@@ -67,7 +67,7 @@ class Repair(unittest.TestCase):
 
     def test_10_a_pmxcfs_that_was_left_stopped_with_a_file_in_its_way(self):
         on("pve3", "systemctl stop pve-cluster && echo stray > /etc/pve/stray.txt")
-        self.hurt("'/etc/pve' was not mounted, and files lay in its way ('stray.txt'): 'repair: true' lets this task mend it")
+        self.hurt("'repair: true' lets this task mend this: '/etc/pve' was not mounted, and files lay in its way ('stray.txt')")
         answer = self.mend("'/etc/pve' was not mounted, and files lay in its way ('stray.txt')")
         self.assertEqual(on("pve3", f"cat {answer['repair_backups'][0]}/stray.txt").strip(), "stray")
         self.assert_guest()

@@ -70,7 +70,7 @@ fn absent(error: &StateError) -> bool {
 }
 
 /// Whether systemd has not finished starting this machine.
-fn booting(host: &dyn Host) -> Result<bool, StateError> {
+pub(crate) fn booting(host: &dyn Host) -> Result<bool, StateError> {
     let output =
         host.run(&Command::new("systemctl").arg("is-system-running").timeout(cluster_state::PATIENCE))?;
     Ok(matches!(output.stdout.trim(), "initializing" | "starting"))

@@ -319,7 +319,12 @@ fn health(peer: &Peer, conf: &Conf, joining: &str) -> Vec<Reason> {
     match peer.joining {
         Joining::Nobody | Joining::ThisNode => {}
         Joining::AnotherNode => reasons.push(reason::another_joins()),
-        Joining::Refused => reasons.push(reason::peer_read_only(name)),
+        // Without quorum, or without corosync, that is the reason.
+        Joining::Refused => {
+            if peer.view.corosync.as_ref().is_some_and(|running| running.quorate) {
+                reasons.push(reason::peer_read_only(name));
+            }
+        }
     }
     let Some(running) = &peer.view.corosync else {
         reasons.push(reason::peer_without_corosync(name));

@@ -152,10 +152,11 @@ pub(crate) fn reserves_for_itself(node: &str) -> Reason {
     lasting(format!("'{node}' is this node itself: name the one that is to join"))
 }
 
-pub(crate) fn no_api(peer: &str) -> Reason {
-    lasting(format!(
-        "pveproxy does not answer on port 8006 of '{peer}': start it with 'systemctl start pveproxy'"
-    ))
+pub(crate) fn no_api(peer: &str, starting: bool) -> Reason {
+    let text = format!(
+        "pveproxy does not answer on port 8006 of '{peer}': start it with 'systemctl start pveproxy' there"
+    );
+    Reason { text, passing: starting }
 }
 
 pub(crate) fn second_factor() -> Reason {

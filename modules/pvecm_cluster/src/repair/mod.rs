@@ -95,7 +95,10 @@ fn hinted(host: &dyn Host, args: &Args, failure: Failure) -> Failure {
         fault::fault(&args.cluster_name, args.state == State::Joined, &seen)
     });
     match found {
-        Ok(Some(fault)) => failure.warn(format!("{}: 'repair: true' lets this task mend it", fault.words())),
+        Ok(Some(fault)) => {
+            let msg = format!("{}. 'repair: true' lets this task mend this: {}", failure.msg, fault.words());
+            Failure { msg, ..failure }
+        }
         _ => failure,
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use cluster_state::{StateError, certificates, services, tfa};
 use host::{Command, Host};
 
+use crate::observe;
 use crate::reason::{self, Reason};
 
 /// The only user that may join nodes.
@@ -24,14 +25,19 @@ pub(crate) struct Door {
     pub(crate) next: Option<String>,
     /// Whether root has a second factor.
     pub(crate) factor: bool,
+    /// Whether pveproxy is on its way up; a reservation does not tell it.
+    pub(crate) starting: bool,
 }
 
 /// Looks at it.
 pub(crate) fn look(host: &dyn Host) -> Result<Door, StateError> {
-    let runs = services::query(host)?.get("pveproxy").is_some_and(|service| service.active == "active");
+    let services = services::query(host)?;
+    let state = services.get("pveproxy").map(|service| service.active.as_str()).unwrap_or_default();
+    // While pveproxy does not run, anybody could listen there.
+    let served = if state == "active" { served(host)? } else { None };
     Ok(Door {
-        // While pveproxy does not run, anybody could listen there.
-        served: if runs { served(host)? } else { None },
+        starting: served.is_none() && (state == "activating" || observe::booting(host)?),
+        served,
         next: certificates::query(host)?.served,
         factor: tfa::query(host, ROOT)?,
     })
@@ -57,7 +63,7 @@ impl Door {
     pub(crate) fn reasons(&self, peer: &str) -> Vec<Reason> {
         let mut reasons = Vec::new();
         if self.served.is_none() {
-            reasons.push(reason::no_api(peer));
+            reasons.push(reason::no_api(peer, self.starting));
         }
         if self.factor {
             reasons.push(reason::second_factor());

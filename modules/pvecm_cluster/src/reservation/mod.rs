@@ -105,11 +105,14 @@ fn reserve(args: &Args, timeout: u64, check_mode: bool, host: &dyn Host) -> Resu
     let began = host.elapsed();
     let deadline = Duration::from_secs(timeout);
     let short = began + (deadline / 4).min(Duration::from_secs(30));
-    let door = door::look(host).map_err(|error| args.failure(&error.to_string()))?;
-    let locks = !check_mode && door.reasons("").is_empty();
     let keep = if timeout > WITHOUT_REFRESH { timeout } else { 0 };
-    let errand = if locks { Errand::Claim { keep } } else { Errand::Look };
     let outcome = wait_until(host, began.max(deadline / 2), PAUSE, || {
+        let door = match door::look(host) {
+            Ok(door) => door,
+            Err(error) => return Ok(Err(args.failure(&error.to_string()))),
+        };
+        let locks = !check_mode && door.reasons("").is_empty();
+        let errand = if locks { Errand::Claim { keep } } else { Errand::Look };
         let (answer, peer) = match probe::ask_here(host, errand, &args.node) {
             Ok(seen) => seen,
             Err(why) => {
@@ -126,13 +129,15 @@ fn reserve(args: &Args, timeout: u64, check_mode: bool, host: &dyn Host) -> Resu
             reasons = vec![reason::reserves_for_itself(&args.node)];
         }
         if reasons.is_empty() {
-            return Ok(Ok((answer, peer)));
+            return Ok(Ok((answer, peer, door)));
         }
         if peer.joining == Joining::ThisNode && locks {
             let _ = unlock(host, &args.node);
         }
         let patient = peer.joining == Joining::AnotherNode;
-        let texts: Vec<String> = reasons.iter().map(|reason| reason.text.clone()).collect();
+        let mut texts: Vec<String> = reasons.iter().map(|reason| reason.text.clone()).collect();
+        // What would refuse the join next is told at once. Whether it has 'force: true' is not known here.
+        texts.extend(listed_offline(&peer, &args.node).map(|by| reason::name_listed(&args.node, by).text));
         if reasons.iter().all(|reason| reason.passing) && (patient || host.elapsed() < short) {
             return Err(texts);
         }
@@ -143,13 +148,23 @@ fn reserve(args: &Args, timeout: u64, check_mode: bool, host: &dyn Host) -> Resu
         };
         Ok(Err(args.refused(&texts, waited)))
     });
-    let (answer, peer) = match outcome {
+    let (answer, peer, door) = match outcome {
         Waited::Done(decided) => decided?,
         Waited::Pending(reasons) => {
             return Err(args.refused(&reasons, host.elapsed().saturating_sub(began)));
         }
     };
     Ok(reserved(args, &answer, &peer, door, host.unix_time()))
+}
+
+/// The name of the cluster node, when its cluster lists the node that is to join, which is not online.
+fn listed_offline<'a>(peer: &'a Peer, node: &str) -> Option<&'a str> {
+    if peer.view.node == node {
+        return None;
+    }
+    let (nodeid, _) = peer.view.conf.conf()?.node(node)?;
+    let online = peer.view.corosync.as_ref()?.versions.contains_key(&nodeid);
+    (!online).then_some(peer.view.node.as_str())
 }
 
 fn reserved(args: &Args, answer: &str, peer: &Peer, door: Door, now: u64) -> Outcome {

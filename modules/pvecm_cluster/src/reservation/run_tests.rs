@@ -70,6 +70,7 @@ fn cluster_node() -> FakeHost {
         .link("/etc/pve/local", "nodes/pve1")
         .file("/etc/pve/nodes/pve1/pve-ssl.pem", PEM)
         .query("openssl s_client -connect 127.0.0.1:8006", Answer::ok(PEM))
+        .query("systemctl is-system-running", "running\n")
         .with(|machine| proxy(machine, "active"))
         .query(LOOK, free.clone())
         .action(
@@ -151,7 +152,7 @@ fn each_reason_not_to_reserve() {
     let table: [(Change, &str); 6] = [
         (
             |machine| proxy(machine, "inactive"),
-            "pveproxy does not answer on port 8006 of 'pve1': start it with 'systemctl start pveproxy'",
+            "pveproxy does not answer on port 8006 of 'pve1': start it with 'systemctl start pveproxy' there",
         ),
         (
             |machine| {
@@ -159,7 +160,7 @@ fn each_reason_not_to_reserve() {
                 machine.query("openssl s_client -connect 127.0.0.1:8006", closed());
                 machine.query("openssl s_client -connect 10.77.0.11:8006", closed());
             },
-            "pveproxy does not answer on port 8006 of 'pve1': start it with 'systemctl start pveproxy'",
+            "pveproxy does not answer on port 8006 of 'pve1': start it with 'systemctl start pveproxy' there",
         ),
         (
             |machine| {
@@ -196,6 +197,32 @@ fn each_reason_not_to_reserve() {
         assert!(!host.exists(LOCK), "{expected}");
         assert_eq!(host.elapsed(), Duration::ZERO, "{expected}");
     }
+}
+
+/// A cluster node that is still booting is waited for.
+#[test]
+fn a_pveproxy_on_its_way_up_is_waited_for() {
+    let host = cluster_node();
+    host.change(|machine| {
+        proxy(machine, "activating");
+        machine.after(Duration::from_secs(6), |machine| proxy(machine, "active"));
+    });
+    let answer = answer(&host, &reserve());
+    assert_eq!((&answer["changed"], host.elapsed()), (&json!(true), Duration::from_secs(6)), "{answer}");
+}
+
+/// The entry of an interrupted join has cost the cluster its quorum: all that the next run needs is told in one refusal.
+#[test]
+fn an_entry_that_costs_quorum_is_told_with_what_takes_it_away() {
+    let host = cluster_node();
+    host.change(|machine| machine.action(CLAIM, peer(2, PAIR, &[(1, 2)])));
+    assert_eq!(
+        msg(&answer(&host, &reserve())),
+        "cannot reserve cluster 'prod' for node 'pve2': the cluster is not quorate (1 of 2 votes), because it counts 'pve2', \
+         which is not online: 'pvecm expected 1' on 'pve1' gives it quorum for now; the cluster lists a node named 'pve2' \
+         already, which is not online: if it is this node, reinstalled or half joined, use 'force: true' or remove it \
+         first with 'pvecm delnode pve2' on 'pve1'"
+    );
 }
 
 #[test]
@@ -281,7 +308,12 @@ fn join() -> Value {
 fn reservation(change: impl FnOnce(&mut String, &mut Reservation)) -> String {
     let mut said = claimed(&peer(1, ALONE, &[(1, 1)]));
     let made = FakeHost::new().machine().unix_time();
-    let door = Door { served: Some(FINGERPRINT.into()), next: Some(FINGERPRINT.into()), factor: false };
+    let door = Door {
+        served: Some(FINGERPRINT.into()),
+        next: Some(FINGERPRINT.into()),
+        factor: false,
+        starting: false,
+    };
     let mut reservation = Reservation { joining: "pve2".into(), made, door };
     change(&mut said, &mut reservation);
     text::write(&said, &reservation)

@@ -43,7 +43,12 @@ pub(crate) fn read(text: &str) -> Option<Reservation> {
     Some(Reservation {
         joining: word("reserved")?,
         made: word("made")?.parse().ok()?,
-        door: Door { served: word("served"), next: word("next"), factor: word("factor").is_some() },
+        door: Door {
+            served: word("served"),
+            next: word("next"),
+            factor: word("factor").is_some(),
+            starting: false,
+        },
     })
 }
 
@@ -53,9 +58,10 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read() {
-        for door in
-            [Door::default(), Door { served: Some("AA:BB".into()), next: Some("CC".into()), factor: true }]
-        {
+        for door in [
+            Door::default(),
+            Door { served: Some("AA:BB".into()), next: Some("CC".into()), factor: true, starting: false },
+        ] {
             let reservation = Reservation { joining: "pve2".into(), made: 1_795_197_802, door };
             let text = write("\n@@ node\npve1\n\n@@ end\n", &reservation);
             assert_eq!(read(&text), Some(reservation));
