@@ -29,7 +29,8 @@ options:
     description:
       - V(armed) arms it with what this node runs now; one that an interrupted run has left is replaced. Refused where corosync
         does not run what the cluster's file says, because that is nothing to go back to.
-      - V(disarmed) calls it off and removes it.
+      - V(disarmed) calls it off and removes it. Where an earlier run was interrupted after it had disarmed high availability, it is armed
+        again first.
     type: str
     choices: [armed, disarmed]
     default: armed

@@ -54,7 +54,11 @@ impl Guard {
             Err(error) => return Err(error.to_string()),
         }
         match rescue::arm(host, wanted.rescue, work.disarm, true) {
-            Ok(armed) => self.rescue = Some(armed.seconds),
+            Ok(armed) => {
+                self.rescue = Some(armed.seconds);
+                // an earlier run has disarmed it and ended too early
+                self.ha = armed.ha_armed && !work.disarm;
+            }
             Err(NotArmed::Unwell(reasons)) => self.warnings.push(format!(
                 "this node would not come back by itself if the change cost the quorum: {}",
                 reasons.join("; ")

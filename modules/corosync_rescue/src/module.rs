@@ -33,6 +33,13 @@ pub(crate) fn run(args: Args, context: &Context, host: &dyn Host) -> Result<Outc
         State::Disarmed if context.check_mode => (earlier.is_some(), Outcome::unchanged()),
         State::Disarmed => {
             let deadline = host.elapsed() + Duration::from_secs(timeout);
+            if earlier.as_ref().is_some_and(|earlier| earlier.ha_armed) {
+                // whoever disarmed it may have died before it was armed again
+                rescue::ha::arm(host, deadline).map_err(|reason| {
+                    let told = format!("{reason}; arm it by 'ha-manager crm-command arm-ha'");
+                    failed(verb, NotArmed::Failed(told))
+                })?;
+            }
             (rescue::call_off(host, deadline).map_err(|not| failed(verb, not))?, Outcome::unchanged())
         }
     };

@@ -71,3 +71,41 @@ fn one_at_work_is_waited_for_and_told() {
          pve-cluster-rescue.service' tells what it does"
     );
 }
+
+/// A run that ended too early has left high availability disarmed, and the rescue that knows it is called off by the next.
+#[test]
+fn high_availability_that_was_left_disarmed_is_armed_again() {
+    let current = "pvesh get /cluster/ha/status/current --output-format json";
+    let fencing =
+        |state: &str| format!(r#"[{{"armed-state": "{state}", "id": "fencing", "type": "fencing"}}]"#);
+    let record = |ha_armed: u8| format!("nodeid 1\nversion 4\nseconds 300\nha_armed {ha_armed}\nend\n");
+    let node = |ha_armed: u8, armed: String| {
+        FakeHost::new()
+            .file("/etc/systemd/system/pve-cluster-rescue.timer", "")
+            .file("/var/lib/pve-cluster-collection/rescue/record", record(ha_armed))
+            .query("systemctl is-active pve-cluster-rescue.service", Answer::exit(3, "inactive\n", ""))
+            .action_prefix("systemctl", "")
+            .query(current, fencing("disarmed"))
+            .action(
+                "ha-manager crm-command arm-ha",
+                Answer::ok("").doing(move |machine| machine.query(current, armed.clone())),
+            )
+    };
+    let armed = |host: &FakeHost| host.effects().iter().any(|effect| effect.contains("arm-ha"));
+    let host = node(1, fencing("armed"));
+    assert!(run(args(State::Disarmed), &Context::default(), &host).unwrap().changed);
+    assert!(armed(&host) && !host.exists("/etc/systemd/system/pve-cluster-rescue.timer"));
+    // disarmed by somebody else: it is not for this to arm it
+    let host = node(0, fencing("armed"));
+    assert!(run(args(State::Disarmed), &Context::default(), &host).unwrap().changed);
+    assert!(!armed(&host));
+    // where it cannot be armed the rescue stays, which tries again
+    let host = node(1, fencing("disarmed"));
+    let failure = run(args(State::Disarmed), &Context::default(), &host).unwrap_err();
+    assert_eq!(
+        failure.msg,
+        "cannot call off the rescue of '/etc/corosync/corosync.conf': high availability is not armed: it is disarmed; arm it by \
+         'ha-manager crm-command arm-ha'"
+    );
+    assert!(host.exists("/etc/systemd/system/pve-cluster-rescue.timer"));
+}

@@ -28,6 +28,8 @@ pub struct Armed {
     pub seconds: u64,
     /// How many links to other nodes were connected.
     pub links: usize,
+    /// Whether high availability has to be armed again when it is over.
+    pub ha_armed: bool,
 }
 
 /// Why it could not be armed, or called off.
@@ -66,16 +68,19 @@ fn told(record: &Record) -> Armed {
         restored_version: record.restored_version(),
         seconds: record.seconds,
         links: record.connected.len(),
+        ha_armed: record.ha_armed,
     }
 }
 
-/// Arms the rescue with what this node runs now; an earlier one is replaced. With `act` false it only says what would be.
+/// Arms the rescue with what this node runs now; an earlier one is replaced. A run that ended too early may have left high
+/// availability disarmed, which only the earlier one knows, so that it is armed again after this one. With `act` false it only says what would be.
 ///
 /// # Errors
 /// When the node is not in a state that is worth keeping, or a step fails; then nothing is armed.
 pub fn arm(host: &dyn Host, seconds: u64, ha_armed: bool, act: bool) -> Result<Armed, NotArmed> {
     let seen = look(host, &mut Asked::default());
-    let record = record(&seen, seconds, ha_armed).map_err(NotArmed::Unwell)?;
+    let left = armed(host)?.is_some_and(|earlier| earlier.ha_armed);
+    let record = record(&seen, seconds, ha_armed || left).map_err(NotArmed::Unwell)?;
     if at_work(host)? {
         return Err(NotArmed::AtWork);
     }

@@ -9,7 +9,7 @@ use testkit::{Answer, FakeHost, at_every_effect};
 
 use crate::decide_tests::conf;
 use crate::units::{COPY, DIRECTORY, PROGRAM, RECORD, SERVICE_FILE, THIS_BOOT, TIMER_FILE};
-use crate::{Came, NotArmed, against_restart, arm, armed, call_off, fire, restart};
+use crate::{Came, NotArmed, against_restart, arm, armed, call_off, fire, pending, restart};
 
 const CLUSTER: &str = "/etc/pve/corosync.conf";
 const LOCAL: &str = "/etc/corosync/corosync.conf";
@@ -269,8 +269,14 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[test]
 fn corosync_is_restarted_under_the_lock_and_waited_for() {
     let (host, _) = node();
+    let due =
+        "node pve1 since 1 runs totem.link_mode passive\nnode pve2 since 1 runs totem.link_mode passive\n";
+    let host = host.file(pending::PATH, format!("cluster prod\n{due}"));
     assert_eq!(against_restart(&host), Vec::<String>::new());
     assert_eq!(restart(&host, PATIENCE), Ok(()));
+    // this node has done what was due
+    let left_due: Vec<_> = pending::read(&host, "prod").unwrap().into_iter().map(|it| it.node).collect();
+    assert_eq!(left_due, ["pve2"]);
     let effects = host.effects();
     let place = |what: &str| effects.iter().position(|effect| effect.contains(what)).expect(what);
     assert!(place("mkdir /etc/pve/priv/lock/file-corosync_conf") < place("restart corosync"), "{effects:?}");
@@ -308,4 +314,14 @@ fn a_corosync_that_does_not_come_back_is_told() {
     });
     let (begun, told) = restart(&host, PATIENCE).unwrap_err();
     assert_eq!((begun, told), (true, vec!["this node is not quorate".to_owned()]));
+}
+
+#[test]
+fn what_an_earlier_run_left_disarmed_is_not_forgotten() {
+    let (host, _) = node();
+    assert!(!arm(&host, 300, false, true).unwrap().ha_armed);
+    assert!(arm(&host, 300, true, true).unwrap().ha_armed);
+    // the run died with high availability disarmed, and the next one finds it so
+    assert!(arm(&host, 300, false, true).unwrap().ha_armed);
+    assert!(armed(&host).unwrap().unwrap().ha_armed);
 }

@@ -21,6 +21,7 @@ mod fire;
 mod fire_tests;
 pub mod ha;
 mod look;
+pub mod pending;
 mod record;
 mod restart;
 mod units;

@@ -9,6 +9,7 @@ use host::{Host, Waited, wait_until};
 use crate::cluster_file::locked;
 use crate::fire;
 use crate::look::{Asked, Look, connected, look};
+use crate::pending;
 
 /// The pause between two looks.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -68,7 +69,11 @@ pub fn restart(host: &dyn Host, patience: Duration) -> Result<(), (bool, Vec<Str
             reasons = missing;
             return Err(String::new());
         }
-        Ok(())
+        let cluster = before.local.as_ref().and_then(Document::cluster_name).unwrap_or_default();
+        let noted = pending::own_name(host).and_then(|node| pending::started_anew(host, cluster, &node));
+        noted.map_err(|error| {
+            format!("it was restarted, and that could not be noted in '{}': {error}", pending::PATH)
+        })
     });
     match done {
         Ok(()) => Ok(()),
