@@ -18,8 +18,12 @@ description:
     of the changed options move. (PVE itself sorts the file and drops comments when the next node joins.)
   - Every option is known by its name, type and range. A misspelt one, which corosync and PVE accept without a word, is
     refused with the nearest name.
-  - Only options that corosync changes while it runs are changed. Others, such as C(transport), C(link_mode), C(secauth) or
-    C(wait_for_all), are refused with the reason, unless the file has the value already.
+  - Only options that corosync changes while it runs are changed. Others, such as C(transport), C(link_mode) or C(wait_for_all), are
+    refused with the reason, unless the file has the value already. With O(restart) those are written too that take effect when
+    corosync is started anew on one node after the other.
+  - C(crypto_model), C(keyfile), C(key) and C(knet_compression_model) are refused on purpose. corosync takes them at once, and a node that lacks
+    the library, has another key or lacks the plug-in is no longer heard, which nothing tells beforehand. Taking compression away is
+    allowed, because every node can do without.
   - Before anything is changed the module refuses, with all reasons at once, when C(/etc/pve) is not mounted, the node is
     standalone or not quorate, a node of the nodelist is offline, corosync does not run one C(config_version) on all nodes,
     a file C(corosync.conf.new) was left by someone, corosync and PVE would read the file differently, the change breaks a
@@ -31,8 +35,8 @@ description:
     then on. A link with other addresses is therefore removed and made anew, in two steps that are verified each, while
     another link carries the cluster. It is refused when no other link connects every node.
   - The file, this node's copy of it and what corosync runs are compared. Where they differ although the file has all that is asked for, a
-    new version with the same text is written, which every node loads, and links are made anew. What only a restart of corosync would
-    change is told in a warning. Without options nothing is healed, only told.
+    new version with the same text is written, which every node loads, and links are made anew. So is a version that only some nodes
+    have taken. What only a restart of corosync would change is told in a warning. Without options nothing is healed, only told.
   - When that does not come true within O(timeout), the old settings are put back under a higher C(config_version), which is
     verified in the same way. The error says whether it worked.
 attributes:
@@ -138,8 +142,8 @@ options:
   restart:
     description:
       - Whether options are written too that corosync reads only when it starts, such as C(link_mode) or C(wait_for_all). Without it they
-        are refused. The module restarts nothing; RV(restart_needed) names them, and M(pve.cluster.corosync_restart) restarts
-        one node after the other.
+        are refused, also when the file has the value already and corosync on this node does not follow it yet. The module restarts
+        nothing; RV(restart_needed) names them, and M(pve.cluster.corosync_restart) restarts one node after the other.
     type: bool
     default: false
   allow_offline:
@@ -334,6 +338,62 @@ members:
     - name: pve1
       nodeid: 1
       config_version: 7
+nodes:
+  description:
+    - How every node of the nodelist stands afterwards, as far as the node on which the module runs can tell. Of the others it sees
+      what their corosync runs and which links reach them, of itself its files and values too. The role
+      P(pve.cluster.corosync#role) has each node tell of itself.
+  returned: success, and on failure after a change
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: The node's name.
+      type: str
+    nodeid:
+      description: Its nodeid.
+      type: int
+    here:
+      description: Whether the module ran on it.
+      type: bool
+    online:
+      description: Whether it is a member. Null when corosync does not run where the module ran.
+      type: bool
+    config_version:
+      description: The version that its corosync runs. Null when that is not known.
+      type: int
+    cluster_file:
+      description: The version in C(/etc/pve). Only where the module ran, null elsewhere.
+      type: int
+    own_copy:
+      description: The version in C(/etc/corosync). Only where the module ran, null elsewhere.
+      type: int
+    links:
+      description: The links that connect it. Where the module ran, those that connect it with every other node that is online.
+      type: list
+      elements: int
+    restart_needed:
+      description: Options that its corosync follows only when it is started anew, and has not followed yet.
+      type: list
+      elements: str
+    result:
+      description:
+        - V(updated) when it runs the change, V(in_step) when it runs the file and nothing was to be changed, V(restart_needed)
+          when its corosync must be started anew for some of it, V(behind) when it runs another version, V(differs) when its copy, its
+          links or its values are not those of the file, V(offline) when it is no member, V(unverified) when corosync does not run where
+          the module ran.
+      type: str
+  sample:
+    - name: pve1
+      nodeid: 1
+      here: true
+      online: true
+      config_version: 7
+      cluster_file: 7
+      own_copy: 7
+      links: [0, 1]
+      restart_needed: []
+      result: updated
 healed:
   description:
     - What was not the same in the file, in this node's copy of it and in the corosync that runs here, and was made the same by a
@@ -368,8 +428,11 @@ config:
         addresses: {pve1: 10.77.1.11, pve2: 10.77.1.12, pve3: 10.77.1.13}
     nodes: {pve1: {quorum_votes: 1}, pve2: {quorum_votes: 1}, pve3: {quorum_votes: 1}}
 restart_needed:
-  description: Those of the changed options that corosync follows only when it is started anew. All others are in use.
-  returned: when something changed, or would
+  description:
+    - Options that corosync on this node follows only when it is started anew, those of this change and those of an earlier one. All others
+      are in use. What waits is noted in C(/etc/pve/corosync-restart-pending) before the change, because corosync tells some new
+      values as its own while it goes on with the old ones. M(pve.cluster.corosync_restart) takes a node out of it.
+  returned: success
   type: list
   elements: str
   sample: [totem.link_mode]

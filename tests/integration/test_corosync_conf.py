@@ -65,6 +65,44 @@ class Changes(Story):
         answer = task("pve2", logging={"debug": "off"})
         self.assertEqual((answer["changed"], len(answer["healed"])), (True, 1))
 
+    def test_47_a_node_that_missed_a_version_gets_the_next(self):
+        def version():
+            return int(running("pve1", "totem.config_version"))
+
+        def behind(number):
+            """Someone writes the next version by hand, and two nodes take it."""
+            on("pve1", f"sed 's/config_version: .*/config_version: {number + 1}/' /etc/pve/corosync.conf > /etc/pve/corosync.conf.new"
+               " && mv /etc/pve/corosync.conf.new /etc/pve/corosync.conf")
+            for node in ("pve1", "pve2"):
+                wait(node, f"corosync-cmapctl -g totem.config_version | grep -q '= {number + 1}$'")
+            self.assertEqual(running("pve3", "totem.config_version"), str(number))
+
+        was = version()
+        on("pve3", "mount --bind /etc/corosync /etc/corosync && mount -o remount,bind,ro /etc/corosync")
+        behind(was)
+        on("pve3", "umount /etc/corosync")
+        told = f"corosync on 'pve3' runs config_version {was}, and the file has {was + 1}: it was not loaded there"
+        answer = task("pve1")
+        self.assertIn(told, answer["warnings"][0])
+        self.assertEqual([row["result"] for row in answer["nodes"]], ["in_step", "in_step", "behind"])
+        answer = task("pve1", logging={"debug": "off"})
+        self.assertEqual((answer["changed"], answer["healed"], answer["config_version"]), (True, [told], was + 2))
+        self.assertEqual([(row["config_version"], row["result"]) for row in answer["nodes"]], [(was + 2, "updated")] * 3)
+        self.whole()
+        # where nobody copies the file, it says where to look
+        was = version()
+        on("pve3", "systemctl stop pve-cluster")
+        behind(was)
+        answer = task("pve3", check=False, logging={"debug": "off"})
+        self.assertEqual(answer["reasons"], ["/etc/pve is not mounted: start the service 'pve-cluster' on this node"])
+        answer = task("pve1", check=False, logging={"debug": "off"}, timeout=5)
+        self.assertIn("'pve3' was behind already: see that the service 'pve-cluster' runs there", answer["msg"])
+        self.assertEqual([row["result"] for row in answer["nodes"]], ["in_step", "in_step", "behind"])
+        on("pve3", "systemctl start pve-cluster")
+        wait("pve3", f"mkdir {LOCK}-probe && rmdir {LOCK}-probe")
+        task("pve1", logging={"debug": "off"})
+        self.assertEqual(running("pve3", "totem.config_version"), running("pve1", "totem.config_version"))
+
     def test_48_a_whole_file_is_compared_by_what_it_says(self):
         before = {node: state(node) for node in NODES}
         text = on("pve1", "cat /etc/pve/corosync.conf")

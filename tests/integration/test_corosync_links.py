@@ -123,8 +123,11 @@ class Links(Story):
 
         done, changed = run(totem={"token": 5000}, links=[{"number": 0, "addresses": addresses("10.77.6")}])
         self.assertEqual((done.rc, changed), (0, 1), done.output)
+        version = running("pve1", "totem.config_version")
         for node in NODES:
             self.assertEqual(running(node, "totem.token"), "5000", node)
+            self.assertIn(f"{node}: updated; config_version {version} runs, {version} in /etc/pve, {version} in /etc/corosync;"
+                          " links connected: 0, 1", done.output)
         done, changed = run(totem={"token": 5000}, links=[{"number": 0, "addresses": addresses("10.77.6")}])
         self.assertEqual((done.rc, changed), (0, 0), done.output)
         before = {node: state(node) for node in NODES}

@@ -13,7 +13,7 @@ import threading
 import unittest
 from pathlib import Path
 
-from corosync import FILES, LOCK, NODES
+from corosync import FILES, LOCK, NODES, addresses, paths
 from harness import LAB, PLAYBOOKS, ROOT, Inventory, form, fresh, lab, nodes_agree, on, play, wait
 
 RESCUE = Path(os.environ.get("RESCUE", ROOT / "libexec/corosync_rescue"))
@@ -158,6 +158,8 @@ class Rescue(unittest.TestCase):
         self.assertIn("3000", on("pve3", "corosync-cmapctl -g totem.token"))
 
 
+# ends the module wherever it runs on a node
+KILL = ("for exe in /proc/[0-9]*/exe; do case $(readlink $exe) in */.ansible/pve.cluster/*) pid=${exe#/proc/}; kill -9 ${pid%/exe};; esac; done; true")
 ARMING = "pvesh get /cluster/ha/status/current --output-format json | grep -o '\"armed-state\": *\"[a-z]*\"'"
 
 
@@ -174,9 +176,9 @@ class Playbook(unittest.TestCase):
     def arming(self, node="pve3"):
         return on(node, ARMING, check=False).strip().split('"')[-2]
 
-    def run_it(self, **variables):
+    def run_it(self, *more, **variables):
         words = {f"corosync_{name}": value for name, value in variables.items()}
-        return play(self.inventory, "cluster-corosync.yml", "-e", json.dumps(words))
+        return play(self.inventory, "cluster-corosync.yml", "-e", json.dumps(words), *more)
 
     def test_10_disarmed_changed_and_armed_again(self):
         version = well(self)
@@ -217,22 +219,31 @@ class Playbook(unittest.TestCase):
         self.assertIn("this Proxmox VE cannot disarm it", ran.output)
         well(self, version=version)
 
-    def test_30_a_controller_that_dies_leaves_a_good_change_and_armed_watchdogs(self):
-        version = well(self)
-        words = json.dumps({"corosync_totem": {"token": 5000}, "corosync_rescue_after": 45})
+    def dies(self, moment, **variables):
+        """Run it, and at a moment kill the controller, and the module on whichever node it is: nobody is left who could go on."""
+        words = json.dumps({f"corosync_{name}": value for name, value in variables.items()})
         environment = {**os.environ, "ANSIBLE_INVENTORY": str(self.inventory.folder)}
+        # the moment may be a short one: every node looks for it by itself
+        for node in NODES:
+            on(node, f"(timeout 400 sh -c 'until {moment}; do sleep 0.02; done'; {KILL}) < /dev/null > /dev/null 2>&1 & echo $! > /root/killer.pid")
         run = subprocess.Popen(
             [LAB, "run", "--", ROOT / ".venv/bin/ansible-playbook", "-i", self.inventory.folder, PLAYBOOKS / "cluster-corosync.yml", "-e", words],
             cwd=ROOT, env=environment, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )
         try:
-            wait("pve3", f"grep -q 'config_version: {version + 1}' /etc/corosync/corosync.conf", 240)
+            for node in NODES:
+                wait(node, "! kill -0 $(cat /root/killer.pid)", 420)
+            self.assertIsNone(run.poll(), "the run was over before the moment came")
         finally:
             os.killpg(run.pid, signal.SIGKILL)
             run.wait()
-        # the module too, on whichever node it is: nobody is left who could go on
         for node in NODES:
-            on(node, "for exe in /proc/[0-9]*/exe; do case $(readlink $exe) in */.ansible/pve.cluster/*) pid=${exe#/proc/}; kill -9 ${pid%/exe};; esac; done; true")
+            on(node, KILL)
+
+    def test_30_a_controller_that_dies_leaves_a_good_change_and_armed_watchdogs(self):
+        version = well(self)
+        # far more than the change takes on a busy machine: the rescue must find it in use
+        self.dies(f'grep -q "config_version: {version + 1}" /etc/corosync/corosync.conf', totem={"token": 5000}, rescue_after=120)
         self.assertEqual(self.arming(), "disarmed")
         well(self, version=version + 1)
         self.assertEqual(self.arming(), "armed")
@@ -268,6 +279,66 @@ class Playbook(unittest.TestCase):
         well(self, version=version + 1)
         ran = self.run_it(totem={"link_mode": "active"}, restart=True)
         self.assertEqual((ran.rc, sum(ran.changed().values())), (0, 0), ran.output)
+
+    def test_50_restarts_that_did_not_come_are_found_by_the_next_run(self):
+        version = well(self)
+        self.dies(f'grep -q "config_version: {version + 1}" /etc/corosync/corosync.conf', totem={"link_mode": "passive"}, restart=True, rescue_after=3600)
+        for node in NODES:
+            wait(node, f"corosync-cmapctl -g totem.config_version | grep -q '= {version + 1}$'")
+            # corosync tells the new value, and goes on with the old one
+            self.assertIn("passive", on(node, "corosync-cmapctl -g totem.link_mode"))
+            self.assertIn(f"node {node} since ", on(node, "cat /etc/pve/corosync-restart-pending"))
+        self.assertEqual(self.arming(), "disarmed")
+        ran = self.run_it(totem={"link_mode": "passive"})
+        self.assertNotEqual(ran.rc, 0)
+        self.assertIn("runs 'active' until it is started anew", ran.output)
+        # one is restarted by hand meanwhile, which the others do not know
+        begun = "systemctl show -p ExecMainStartTimestampMonotonic corosync"
+        before = [on(node, begun) for node in NODES]
+        ran = self.run_it("--check", totem={"link_mode": "passive"}, restart=True)
+        self.assertEqual((ran.rc, sorted(ran.changed().values())), (0, [1, 1, 1]), ran.output)
+        self.assertEqual([on(node, begun) for node in NODES], before)
+        ran = self.run_it(totem={"link_mode": "passive"}, restart=True)
+        self.assertEqual((ran.rc, sorted(ran.changed().values())), (0, [1, 1, 1]), ran.output)
+        for node, was in zip(NODES, before):
+            self.assertNotEqual(on(node, begun), was, node)
+            self.assertIn(f"{node}: in_step; config_version {version + 1} runs, {version + 1} in /etc/pve, {version + 1} in /etc/corosync", ran.output)
+        self.assertEqual(on("pve1", "ls /etc/pve | grep restart-pending; true"), "")
+        # what the dead run had disarmed, too
+        self.assertEqual(self.arming(), "armed")
+        well(self, version=version + 1)
+        ran = self.run_it(totem={"link_mode": "passive"})
+        self.assertEqual((ran.rc, sum(ran.changed().values())), (0, 0), ran.output)
+
+    def test_60_a_controller_that_dies_in_a_change_that_costs_the_quorum(self):
+        for number, node in enumerate(NODES, 11):
+            on(node, f"ip addr add 10.77.5.{number}/24 dev eth0; ip addr add 10.77.6.{number}/24 dev eth1")
+        ran = self.run_it(links=[{"number": 1, "addresses": addresses("10.77.5")}])
+        self.assertEqual((ran.rc, sum(ran.changed().values())), (0, 1), ran.output)
+        version = well(self, links=2)
+        before = {node: paths(node) for node in NODES}
+        # link 0 is away on its way to another network, and link 1, which carries meanwhile, is lost at that moment
+        self.dies('grep -q "link 0 is being moved" /etc/corosync/corosync.conf', links=[{"number": 0, "addresses": addresses("10.77.6")}], rescue_after=120)
+        for node in NODES:
+            lab("partition", node, "mgmt")
+        try:
+            for node in NODES:
+                wait(node, "corosync-quorumtool -s | grep -q 'Quorate: *No'")
+                self.assertNotIn("ring0_addr", on(node, "cat /etc/corosync/corosync.conf"), node)
+            self.assertIn("disarmed", self.arming())
+            for node in NODES:
+                wait(node, "corosync-quorumtool -s | grep -q 'Quorate: *Yes'", 300)
+                self.assertIn("putting the copy back on this node: this node is not quorate", journal(node))
+        finally:
+            for node in NODES:
+                lab("heal", node)
+        well(self, links=2, version=version + 100)
+        self.assertEqual({node: paths(node) for node in NODES}, before)
+        self.assertEqual(self.arming(), "armed")
+        # and the change can be made all the same
+        ran = self.run_it(links=[{"number": 0, "addresses": addresses("10.77.6")}])
+        self.assertEqual((ran.rc, sum(ran.changed().values())), (0, 1), ran.output)
+        well(self, links=2, version=version + 102)
 
 
 if __name__ == "__main__":

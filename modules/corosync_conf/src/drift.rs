@@ -12,7 +12,7 @@ use corosync_document::{Document, Effect, Place, Problem, disagreements, effect_
 
 use crate::links::{self, links, same_address};
 use crate::observe::Seen;
-use crate::plan::{Changed, Member, name, quoted, running_key};
+use crate::plan::{Changed, Member, name, quoted, running_key, waits_for_restart};
 use crate::settings::{SECTIONS, Wanted, is_settable};
 
 /// What is not the same, and whether it can be healed.
@@ -24,6 +24,10 @@ pub(crate) struct Drift {
     pub(crate) changes: Vec<Changed>,
     /// Links that must be made anew for it.
     pub(crate) links: BTreeSet<u8>,
+    /// Nodes that did not take a version that others took.
+    pub(crate) behind: Vec<String>,
+    /// Keys that corosync follows only when it is started anew, and what is to be said of each.
+    pub(crate) waiting: Vec<(String, String)>,
     /// What stays as it is, with its remedy.
     pub(crate) left: Vec<String>,
     /// What is against any change.
@@ -50,6 +54,17 @@ pub(crate) fn find(wanted: &Wanted, seen: &Seen, file: &Document, version: u64, 
             0,
             format!("corosync runs config_version {lowest} on every node, and the file has {version}: it was not loaded, or was refused"),
         );
+    } else {
+        let behind = members.iter().filter_map(|member| Some((member, *runs.get(&member.nodeid)?)));
+        let behind: Vec<_> = behind.filter(|(_, runs)| *runs < version).collect();
+        drift.behind.extend(behind.iter().map(|(member, _)| member.name.clone()));
+        let told = behind.into_iter().map(|(member, runs)| {
+            format!(
+                "corosync on '{}' runs config_version {runs}, and the file has {version}: it was not loaded there",
+                member.name
+            )
+        });
+        drift.healable.splice(0..0, told);
     }
     // the values of another version say nothing
     if running.config_version() != Some(version) {
@@ -69,10 +84,30 @@ pub(crate) fn find(wanted: &Wanted, seen: &Seen, file: &Document, version: u64, 
     // a key that is wanted to be gone, is gone from the file and still runs
     let removed =
         wanted.settings.iter().filter(|setting| setting.value.is_none()).map(|setting| setting.path());
-    keys.extend(removed.filter(|path| file.get(path).is_none()).map(|path| (path, None)));
+    let pending = seen.pending.iter().map(|pending| pending.key.clone());
+    for path in removed.chain(pending).filter(|path| file.get(path).is_none()) {
+        if !keys.iter().any(|(known, _)| *known == path) {
+            keys.push((path, None));
+        }
+    }
     for (key, value) in keys {
-        let runs = running.text(&running_key(&key));
+        let waits = waits_for_restart(&key);
+        // of such a key corosync may tell the new value, and go on with the old one
+        let runs = match seen.pending.iter().find(|pending| waits && pending.key == key) {
+            Some(pending) => pending.runs.as_deref(),
+            None => running.text(&running_key(&key)),
+        };
         if same(runs, value.as_deref()) {
+            continue;
+        }
+        if waits {
+            let told = format!(
+                "'{key}' is {} in the file, and corosync on this node runs {} until it is started anew: set 'restart', and \
+                 have it restarted on one node after the other",
+                quoted(value.as_deref()),
+                quoted(runs)
+            );
+            drift.waiting.push((key, told));
             continue;
         }
         let differs = format!(

@@ -134,18 +134,109 @@ fn the_only_link_is_told_with_its_remedy() {
     );
 }
 
+const LINK_MODE: &str = "'totem.link_mode' is 'active' in the file, and corosync on this node runs 'passive' until it is started anew: \
+                         set 'restart', and have it restarted on one node after the other";
+
+fn active(version: u64) -> String {
+    conf(version).replace("link_mode: passive", "link_mode: active")
+}
+
 #[test]
-fn what_needs_a_restart_is_told_without_a_wait() {
-    let file = conf(6).replace("link_mode: passive", "link_mode: active");
-    let host = drifted(&conf(6), &file, &file);
+fn what_needs_a_restart_is_no_success_without_it() {
+    let host = drifted(&conf(6), &active(6), &active(6));
     let answer = run(&host, &json!({"totem": {"link_mode": "active"}}));
-    assert_eq!(answer["changed"], false);
+    assert_eq!((&answer["failed"], &answer["reasons"]), (&json!(true), &json!([LINK_MODE])), "{answer}");
+    let answer = run(&host, &json!({"totem": {"link_mode": "active"}, "restart": true}));
+    assert_eq!((&answer["failed"], &answer["changed"]), (&Value::Null, &json!(false)), "{answer}");
     assert_eq!(
-        answer["warnings"],
-        json!([
-            "'totem.link_mode' is 'active' in the file, but corosync on this node runs 'passive': it was changed in a way that \
-             corosync does not follow before it is restarted"
-        ])
+        (&answer["warnings"], &answer["restart_needed"]),
+        (&json!([LINK_MODE]), &json!(["totem.link_mode"]))
     );
+    // no other task fails of it
+    let answer = run(&host, &json!({"logging": {"debug": "off"}}));
+    assert_eq!((&answer["failed"], &answer["warnings"]), (&Value::Null, &json!([LINK_MODE])), "{answer}");
     assert_eq!(host::Host::elapsed(&host), std::time::Duration::ZERO);
+}
+
+/// corosync tells the new value as its own after the reload; only the record knows better.
+#[test]
+fn what_corosync_tells_and_does_not_do_is_known_from_the_record() {
+    let record = |line: &str| format!("cluster prod\n{line}\n");
+    let since = 1_767_225_600_u64 - 10;
+    let with = |text: &str| node(&active(6), Trouble::default()).file(rescue::pending::PATH, text);
+    let pending = with(&record(&format!("node pve1 since {since} runs totem.link_mode passive")));
+    let read = run(&pending, &json!({}));
+    assert_eq!(
+        (&read["warnings"], &read["restart_needed"], &read["nodes"][0]["result"]),
+        (&json!([LINK_MODE]), &json!(["totem.link_mode"]), &json!("restart_needed")),
+        "{read}"
+    );
+    assert_eq!(read["nodes"][1]["result"], "in_step");
+    let answer = run(&pending, &json!({"totem": {"link_mode": "active"}}));
+    assert_eq!(answer["reasons"], json!([LINK_MODE]));
+    // of another node, of a value that the file has, and of another cluster
+    for text in [
+        record(&format!("node pve2 since {since} runs totem.link_mode passive")),
+        record(&format!("node pve1 since {since} runs totem.link_mode active")),
+        format!("cluster other\nnode pve1 since {since} runs totem.link_mode passive\n"),
+    ] {
+        let answer = run(&with(&text), &json!({"totem": {"link_mode": "active"}}));
+        assert_eq!(
+            (&answer["failed"], &answer["warnings"], &answer["restart_needed"]),
+            (&Value::Null, &Value::Null, &json!([])),
+            "{text}"
+        );
+    }
+    // a key that was taken away
+    let removed = record(&format!("node pve1 since {since} runs quorum.wait_for_all 1"));
+    let answer = run(&with(&removed), &json!({}));
+    assert_eq!(answer["restart_needed"], json!(["quorum.wait_for_all"]), "{answer}");
+    // corosync was started later than that
+    let old = record("node pve1 since 1767210000 runs totem.link_mode passive");
+    assert_eq!(run(&with(&old), &json!({}))["restart_needed"], json!([]));
+}
+
+#[test]
+fn a_version_that_one_node_did_not_take_is_written_anew() {
+    let host = node(&conf(6), Trouble { late: vec![3], ..Trouble::default() });
+    let read = run(&host, &json!({}));
+    let told = "corosync on 'pve3' runs config_version 5, and the file has 6: it was not loaded there";
+    assert_eq!(
+        read["warnings"],
+        json!([format!("{told}: run the task with any option that the file has already, and it is healed")]),
+        "{read}"
+    );
+    assert_eq!(
+        (&read["nodes"][2]["result"], &read["nodes"][2]["config_version"]),
+        (&json!("behind"), &json!(5))
+    );
+    let healed = run(&host, &json!({"logging": {"debug": "off"}, "timeout": 15}));
+    assert_eq!((&healed["changed"], &healed["healed"]), (&json!(true), &json!([told])), "{healed}");
+    assert_eq!((&healed["nodes"][2]["result"], host.text(CLUSTER)), (&json!("updated"), conf(7)));
+    // it never follows: as it was, and where to look
+    let host = node(&conf(6), Trouble { late: vec![3], deaf: vec![3], ..Trouble::default() });
+    let answer = run(&host, &json!({"logging": {"debug": "off"}, "timeout": 5}));
+    let said = answer["msg"].as_str().unwrap();
+    assert!(
+        said.ends_with(
+            "; 'pve3' was behind already: see that the service 'pve-cluster' runs there, which copies the file, and that its \
+             disk is not full, and run the task again"
+        ),
+        "{said}"
+    );
+    let rows = answer["nodes"].as_array().unwrap().iter();
+    let results: Vec<_> = rows.map(|row| (row["config_version"].as_u64(), row["result"].as_str())).collect();
+    assert_eq!(results, [(Some(8), Some("in_step")), (Some(8), Some("in_step")), (Some(5), Some("behind"))]);
+}
+
+#[test]
+fn a_node_that_is_ahead_of_the_file_is_for_a_person_to_judge() {
+    let host = drifted(&conf(9), &conf(6), &conf(6));
+    let answer = run(&host, &json!({"totem": {"token": 5000}, "timeout": 15}));
+    assert_eq!(
+        answer["reasons"][0],
+        "corosync on 'pve1' runs config_version 9, and the file has 6: the file was written with too low a version; look which \
+         of the two is meant and put it into '/etc/pve/corosync.conf' under a version above both",
+        "{answer}"
+    );
 }

@@ -14,6 +14,10 @@ pub(crate) const CLUSTER: &str = "/etc/pve/corosync.conf";
 pub(crate) const LOCAL: &str = "/etc/corosync/corosync.conf";
 pub(crate) const LOCK: &str = "/etc/pve/priv/lock/file-corosync_conf";
 
+/// When corosync on this node was started.
+pub(crate) const STARTED: &str =
+    "systemctl show --property=ExecMainStartTimestampMonotonic --value corosync.service";
+
 /// What the cluster does otherwise than a healthy one.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Trouble {
@@ -21,6 +25,10 @@ pub(crate) struct Trouble {
     pub(crate) offline: Vec<u32>,
     /// Nodes that never follow a change.
     pub(crate) deaf: Vec<u32>,
+    /// Nodes that did not follow the last change, and follow the next.
+    pub(crate) late: Vec<u32>,
+    /// corosync does not run here.
+    pub(crate) down: bool,
     /// From this version on corosync reports an error of its reload.
     pub(crate) refuses: Option<u64>,
     /// A change to this version breaks this link to node 2.
@@ -63,10 +71,17 @@ pub(crate) fn two_links(version: u64) -> String {
 pub(crate) fn node(text: &str, trouble: Trouble) -> FakeHost {
     let links = Document::parse(text.as_bytes()).links().into_iter().map(|link| (link, Duration::ZERO));
     let loaded = Rc::new(RefCell::new(Loaded { text: text.to_owned(), links: links.collect() }));
+    let down = trouble.down;
     let clock = Rc::new(Cell::new(Duration::ZERO));
     let now = Rc::clone(&clock);
     let for_votes = Rc::clone(&loaded);
-    let members = Rc::new(RefCell::new([Document::parse(text.as_bytes()).config_version().unwrap_or(0); 4]));
+    let mut versions = [Document::parse(text.as_bytes()).config_version().unwrap_or(0); 4];
+    for nodeid in &trouble.late {
+        if let Some(runs) = versions.get_mut(*nodeid as usize) {
+            *runs = runs.saturating_sub(1);
+        }
+    }
+    let members = Rc::new(RefCell::new(versions));
     let (for_cmap, members_of, in_cmap) = (Rc::clone(&loaded), Rc::clone(&members), trouble.clone());
     let (in_links, for_links) = (trouble.clone(), Rc::clone(&loaded));
     FakeHost::new()
@@ -84,7 +99,12 @@ pub(crate) fn node(text: &str, trouble: Trouble) -> FakeHost {
         .with_address("eth2", "10.77.5.11", 24)
         .at(Duration::ZERO, move |machine| watch(machine, text_of(machine), loaded, members, trouble, clock))
         .action("corosync-cfgtool -R", Answer::ok("Reloading corosync.conf...\nDone\n"))
+        .file("/proc/uptime", "9000.00 1.00\n")
         .query_with(move |command| match command.line().as_str() {
+            STARTED => Some(Answer::ok("1000000000\n")),
+            line if down && line.starts_with("corosync-") => {
+                Some(Answer::exit(1, "", "Cannot initialize CMAP service\n"))
+            }
             "corosync-cmapctl" => {
                 Some(Answer::ok(cmap(&for_cmap.borrow().text, &members_of.borrow(), &in_cmap)))
             }

@@ -21,12 +21,14 @@ mod module;
 #[cfg(test)]
 mod module_tests;
 mod network;
+mod nodes;
 mod observe;
 mod plan;
 #[cfg(test)]
 mod plan_tests;
 #[cfg(test)]
 mod property_tests;
+mod restart_record;
 mod returned;
 #[cfg(test)]
 mod returned_tests;

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use crate::args::Args;
 use crate::guard::Guard;
 use crate::plan::{self, Change, Member, Plan, Work};
+use crate::restart_record::RestartRecord;
 use crate::settings::Wanted;
 use crate::{apply, backup, export, observe, returned, verify};
 
@@ -35,7 +36,8 @@ pub(crate) fn run(args: Args, context: &Context, host: &dyn Host) -> Result<Outc
     let work = match settle(host, &wanted)? {
         Plan::Nothing(confirmed) => {
             let outcome = with_members(Outcome::unchanged(), &confirmed.members, confirmed.version);
-            let outcome = outcome.with("offline", &confirmed.away);
+            let outcome = outcome.with("offline", &confirmed.away).with("nodes", &confirmed.nodes);
+            let outcome = outcome.with("restart_needed", &confirmed.waiting);
             let outcome = outcome.with("changes", json!([])).with("config", export::config(&confirmed.file));
             return Ok(confirmed.warnings.into_iter().fold(outcome, Outcome::warn));
         }
@@ -56,8 +58,19 @@ pub(crate) fn run(args: Args, context: &Context, host: &dyn Host) -> Result<Outc
     if context.check_mode {
         return Ok(outcome);
     }
-    let left = carry_out(host, &wanted, &work, &copy)?;
+    let left = carry_out(host, &wanted, &work, &copy).map_err(|failure| with_nodes(host, failure))?;
     Ok(left.into_iter().fold(outcome, Outcome::warn))
+}
+
+/// A failure after a change, with how the nodes stand now, as far as this one can tell.
+fn with_nodes(host: &dyn Host, failure: Failure) -> Failure {
+    if !failure.changed {
+        return failure;
+    }
+    match observe::seen(host).map(|seen| plan::nodes_now(&seen)) {
+        Ok(nodes) => failure.with("nodes", nodes),
+        Err(_) => failure,
+    }
 }
 
 /// Looks and decides. While the only reason against it is a change on its way to the nodes, it looks again.
@@ -157,17 +170,27 @@ fn under_lock(
 ) -> Result<(), Failure> {
     backup::write(host, copy, &work.before.to_bytes())
         .map_err(|error| refused(vec![format!("no backup could be made: {error}")]))?;
+    let record = RestartRecord::make(host, work)
+        .map_err(|error| refused(vec![format!("what waits for a restart could not be noted: {error}")]))?;
     for (done, step) in work.steps.iter().enumerate() {
         let (written, missing) = match apply::write(host, step) {
             Ok(()) => match bring_into_use(host, wanted, step, lock) {
                 Ok(()) => continue,
                 Err(missing) => (done + 1, missing),
             },
-            Err(reason) if done == 0 => return Err(refused(vec![reason]).with("backup", copy)),
+            Err(reason) if done == 0 => {
+                let mut failure = refused(vec![reason]).with("backup", copy);
+                failure.warnings.extend(record.put_back(host));
+                return Err(failure);
+            }
             Err(reason) => (done, vec![reason]),
         };
         let steps = work.steps.get(..written).unwrap_or_default();
-        return Err(failed(wanted, steps, missing, &take_back(host, wanted, steps, lock), copy));
+        let undone = take_back(host, wanted, steps, lock);
+        let left = if undone.is_ok() { record.put_back(host) } else { None };
+        let mut failure = failed(wanted, work, steps, missing, &undone, copy);
+        failure.warnings.extend(left);
+        return Err(failure);
     }
     Ok(())
 }
@@ -175,6 +198,7 @@ fn under_lock(
 /// Tells what did not come true, and what became of what was begun.
 fn failed(
     wanted: &Wanted,
+    work: &Work,
     steps: &[Change],
     missing: Vec<String>,
     undone: &Result<u64, Stuck>,
@@ -199,7 +223,16 @@ fn failed(
             (msg, false, written.max(*version))
         }
     };
-    Failure::new(format!("cannot change '{CLUSTER}': {msg}"))
+    let remedy = if work.behind.is_empty() {
+        String::new()
+    } else {
+        format!(
+            "; '{}' was behind already: see that the service 'pve-cluster' runs there, which copies the file, and that its \
+             disk is not full, and run the task again",
+            work.behind.join("', '")
+        )
+    };
+    Failure::new(format!("cannot change '{CLUSTER}': {msg}{remedy}"))
         .after_change()
         .with("reasons", missing)
         .with("rolled_back", rolled_back)
@@ -265,17 +298,12 @@ fn planned(work: &Work, copy: &str) -> Outcome {
         .with("changes", &work.changes)
         .with("offline", &work.away)
         .with("healed", &work.healed)
-        .with("restart_needed", restart_needed(work))
+        .with("nodes", &work.nodes)
+        .with("restart_needed", &work.waiting)
         .with("ha_disarmed", work.disarm)
         .with("steps", work.steps.len())
         .with("backup", copy);
     work.warnings.iter().fold(outcome, |outcome, warning| outcome.warn(warning))
-}
-
-/// The keys that corosync follows only when it is started anew on every node.
-fn restart_needed(work: &Work) -> Vec<&str> {
-    let keys = work.changes.iter().map(|change| change.key.as_str());
-    keys.filter(|key| plan::waits_for_restart(key)).collect()
 }
 
 fn with_members(outcome: Outcome, members: &[Member], version: u64) -> Outcome {

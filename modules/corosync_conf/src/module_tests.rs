@@ -673,6 +673,53 @@ fn a_file_can_be_judged_whatever_state_the_cluster_is_in() {
     assert_eq!(host.effects(), [""; 0]);
 }
 
+/// What each node comes to: see the documentation of `nodes`.
+#[test]
+fn every_node_has_its_own_result() {
+    let row = |name: &str, nodeid: u32, version: u64, result: &str| {
+        let here = nodeid == 1;
+        let own = here.then_some(version);
+        json!({
+            "name": name, "nodeid": nodeid, "here": here, "online": true, "config_version": version, "cluster_file": own,
+            "own_copy": own, "links": [0], "restart_needed": [], "result": result,
+        })
+    };
+    let rows = |version: u64, result: &str| {
+        let nodes = [("pve1", 1), ("pve2", 2), ("pve3", 3)];
+        Value::from(nodes.map(|(name, nodeid)| row(name, nodeid, version, result)).to_vec())
+    };
+    let host = healthy();
+    assert_eq!(run(&host, json!({}))["nodes"], rows(6, "in_step"));
+    let check = run(&host, json!({"totem": {"token": 5000}, "timeout": 5, "_ansible_check_mode": true}));
+    assert_eq!(check["nodes"], rows(7, "updated"));
+    assert_eq!(token(&host)["nodes"], rows(7, "updated"));
+    assert_eq!(token(&host)["nodes"], rows(7, "in_step"));
+    // undone: all nodes run the old settings under a higher version
+    let host = in_trouble(Trouble { link_lost: Some(7), ..Trouble::default() });
+    assert_eq!(token(&host)["nodes"], rows(8, "in_step"));
+    // off, and allowed to be
+    let host = in_trouble(Trouble { offline: vec![3], ..Trouble::default() });
+    let answer = run(&host, json!({"totem": {"token": 5000}, "allow_offline": ["pve3"], "timeout": 5}));
+    assert_eq!(
+        answer["nodes"][2],
+        json!({
+            "name": "pve3", "nodeid": 3, "here": false, "online": false, "config_version": null, "cluster_file": null,
+            "own_copy": null, "links": [], "restart_needed": [], "result": "offline",
+        }),
+        "{answer}"
+    );
+    assert_eq!(
+        (&answer["nodes"][0], &answer["nodes"][1]),
+        (&row("pve1", 1, 7, "updated"), &row("pve2", 2, 7, "updated"))
+    );
+    // corosync does not run here, so nothing is known of it or the others
+    let host = in_trouble(Trouble { down: true, ..Trouble::default() });
+    let answer = run(&host, json!({}));
+    let results: Vec<_> =
+        answer["nodes"].as_array().unwrap().iter().map(|row| row["result"].as_str()).collect();
+    assert_eq!(results, [Some("unverified"); 3], "{answer}");
+}
+
 #[test]
 fn what_waits_for_a_restart_is_written_when_told_and_named() {
     let wish = |restart: bool| json!({"totem": {"link_mode": "active", "token": 5000}, "restart": restart, "timeout": 5});
@@ -689,10 +736,74 @@ fn what_waits_for_a_restart_is_written_when_told_and_named() {
         "{answer}"
     );
     assert!(host.text(LOCAL).contains("link_mode: active\n"));
+    let all = answer["nodes"].as_array().unwrap().iter();
+    assert!(
+        all.clone()
+            .all(|row| row["result"] == "restart_needed"
+                && row["restart_needed"] == json!(["totem.link_mode"]))
+    );
+    let written = host.text(rescue::pending::PATH);
+    for node in ["pve1", "pve2", "pve3"] {
+        let line = format!("node {node} since 1767225600 runs totem.link_mode passive\n");
+        assert!(written.contains(&line), "{written}");
+    }
+    let effects = host.effects();
+    let place = |what: &str| effects.iter().position(|effect| effect.contains(what)).expect(what);
+    assert!(place(&format!("-> {}", rescue::pending::PATH)) < place(&format!("-> {CLUSTER}")), "{effects:?}");
+    // it is due until it is done
+    let again = run(&host, wish(true));
+    assert_eq!(
+        (&again["changed"], &again["restart_needed"]),
+        (&json!(false), &json!(["totem.link_mode"])),
+        "{again}"
+    );
+    let again = run(&host, wish(false));
+    assert!(again["msg"].as_str().unwrap().contains("until it is started anew: set 'restart'"), "{again}");
+    // undone, nothing is due
+    let host = in_trouble(Trouble { link_lost: Some(7), ..Trouble::default() });
+    assert_eq!(run(&host, wish(true))["rolled_back"], true);
+    assert!(!host.exists(rescue::pending::PATH));
     // all nodes at the same moment is nothing that is done node by node
     let answer = run(&healthy(), json!({"totem": {"transport": "udpu"}, "restart": true, "timeout": 5}));
     assert!(
         answer["msg"].as_str().unwrap().contains("'totem.transport' does not change while corosync runs: "),
         "{answer}"
     );
+}
+
+/// Killed at any step, the next run knows what is still to be restarted.
+#[test]
+fn a_restart_that_is_due_is_not_forgotten_when_the_run_dies() {
+    let wish = json!({"totem": {"link_mode": "active"}, "restart": true, "timeout": 5});
+    for number in 0.. {
+        let host = healthy().dies_at(number);
+        run(&host, wish.clone());
+        if !host.faulted() {
+            assert!(number > 8);
+            break;
+        }
+        host.revive();
+        host.change(|machine| {
+            machine.remove("/proc/100");
+            process(machine, 101);
+            machine.advance(Duration::from_secs(if number < 3 { 130 } else { 5 }));
+        });
+        let again = run(&host, wish.clone());
+        assert_eq!(
+            (&again["failed"], &again["restart_needed"]),
+            (&Value::Null, &json!(["totem.link_mode"])),
+            "step {number}: {again}"
+        );
+    }
+}
+
+#[test]
+fn what_cannot_be_noted_is_not_changed() {
+    let wish = json!({"totem": {"link_mode": "active"}, "restart": true, "timeout": 5});
+    at_every_effect(healthy, 28, |host, number| {
+        let answer = run(host, wish.clone());
+        let (changed, due) =
+            (host.text(CLUSTER).contains("link_mode: active"), host.exists(rescue::pending::PATH));
+        assert!(due || !changed, "effect {number}: {answer}");
+    });
 }

@@ -11,6 +11,7 @@ use cluster_state::pmxcfs::Mount;
 use cluster_state::{StateError, cfgtool, cmap, corosync_conf, pmxcfs};
 use corosync_document::Document;
 use host::{Host, HostError, LocalAddress};
+use rescue::pending::{self, Pending};
 
 /// The name under which a new file is prepared, as PVE does.
 pub(crate) const NEW: &str = "/etc/pve/corosync.conf.new";
@@ -31,6 +32,8 @@ pub(crate) struct Seen {
     pub(crate) connected: BTreeSet<(u32, u8)>,
     /// What the links run between: nodeid and link number, the address here and the one there.
     pub(crate) runs: Vec<(u32, u8, String, String)>,
+    /// What corosync on this node runs of keys that it follows only when it is started anew, whatever it tells.
+    pub(crate) pending: Vec<Pending>,
     /// This node's own addresses.
     pub(crate) addresses: Vec<LocalAddress>,
     /// Nodes that their watchdog resets about a minute after they have lost quorum.
@@ -48,7 +51,9 @@ pub(crate) fn seen(host: &dyn Host) -> Result<Seen, StateError> {
     let readable = matches!(mount, Mount::ReadOnly | Mount::Writable);
     let conf = if readable { corosync_conf::cluster(host)? } else { None };
     let guarded = conf.as_ref().map_or(Ok(Vec::new()), |conf| guarded(host, conf))?;
+    let pending = conf.as_ref().map_or(Ok(Vec::new()), |conf| waiting(host, conf))?;
     Ok(Seen {
+        pending,
         disarms: !guarded.is_empty() && ha_arming::can_disarm(host).unwrap_or(false),
         guarded,
         conf,
@@ -61,6 +66,13 @@ pub(crate) fn seen(host: &dyn Host) -> Result<Seen, StateError> {
         prepared: if readable { optional(host, NEW)? } else { None },
         mount,
     })
+}
+
+/// What was changed and waits for corosync on this node to be started anew.
+fn waiting(host: &dyn Host, conf: &Document) -> Result<Vec<Pending>, HostError> {
+    let known = pending::read(host, conf.cluster_name().unwrap_or_default())?;
+    let name = pending::own_name(host)?;
+    Ok(pending::of_node(host, known, &name))
 }
 
 /// The nodes whose local resource manager is active.

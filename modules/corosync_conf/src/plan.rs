@@ -8,9 +8,10 @@ use corosync_document::{Document, Effect, Violation, disagreements, effect_of, u
 
 use crate::drift::Drift;
 use crate::links::links;
+use crate::nodes::NodeResult;
 use crate::observe::Seen;
 use crate::settings::Wanted;
-use crate::{content, drift, network, stages};
+use crate::{content, drift, network, nodes, stages};
 
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +36,12 @@ pub(crate) struct Work {
     pub(crate) away: Vec<String>,
     /// What was not the same everywhere and is healed by it.
     pub(crate) healed: Vec<String>,
+    /// How every node stands when all that are on run it.
+    pub(crate) nodes: Vec<NodeResult>,
+    /// Nodes that had not taken the version before.
+    pub(crate) behind: Vec<String>,
+    /// Keys that corosync on this node follows only when it is started anew.
+    pub(crate) waiting: Vec<String>,
     /// Whether high availability has to be disarmed for it, and armed again.
     pub(crate) disarm: bool,
     pub(crate) steps: Vec<Change>,
@@ -48,6 +55,10 @@ pub(crate) struct Confirmed {
     pub(crate) version: u64,
     pub(crate) members: Vec<Member>,
     pub(crate) away: Vec<String>,
+    /// How every node stands.
+    pub(crate) nodes: Vec<NodeResult>,
+    /// Keys that corosync on this node follows only when it is started anew.
+    pub(crate) waiting: Vec<String>,
     pub(crate) warnings: Vec<String>,
 }
 
@@ -91,6 +102,19 @@ pub(crate) struct Refusal {
     pub(crate) passing: bool,
 }
 
+impl Work {
+    /// Works out how the nodes stand after the last step.
+    fn settle_nodes(&mut self, seen: &Seen) {
+        let connected = self.steps.last().map_or(&seen.connected, |step| &step.connected);
+        let changed: Vec<String> = self.changes.iter().map(|change| change.key.clone()).collect();
+        let rows = std::mem::take(&mut self.nodes);
+        self.nodes = nodes::as_changed(rows, &self.members, self.version, connected, &changed);
+        self.waiting.extend(changed.into_iter().filter(|key| waits_for_restart(key)));
+        self.waiting.sort();
+        self.waiting.dedup();
+    }
+}
+
 /// Decides.
 pub(crate) fn plan(wanted: &Wanted, seen: &Seen) -> Result<Plan, Refusal> {
     let before = file(seen)?;
@@ -123,6 +147,10 @@ pub(crate) fn plan(wanted: &Wanted, seen: &Seen) -> Result<Plan, Refusal> {
         }
         _ => Drift::default(),
     };
+    // what is asked for is not so before the restart
+    let asked = |key: &String| wanted.settings.iter().any(|setting| setting.path() == *key);
+    let refused = drift.waiting.iter().filter(|(key, _)| !wanted.restart && asked(key));
+    reasons.extend(refused.map(|(_, told)| told.clone()));
     let heals = wanted.persistent && wanted.changes_something() && !drift.healable.is_empty();
     if changes.is_empty() && reasons.is_empty() && !(heals && drift.fatal.is_empty()) {
         return confirm(wanted, seen, before, version, drift);
@@ -132,6 +160,7 @@ pub(crate) fn plan(wanted: &Wanted, seen: &Seen) -> Result<Plan, Refusal> {
     let mut warnings = warnings(before, &known);
     warnings.extend(away.iter().map(|node| left_behind(node)));
     warnings.extend(drift.left.iter().cloned());
+    warnings.extend(drift.waiting.iter().map(|(_, told)| told.clone()));
     if before.protects() && !target.protects() {
         warnings.push(
             "the cluster's traffic is no longer encrypted and signed: whoever reaches the network of a link can take part in it"
@@ -146,6 +175,9 @@ pub(crate) fn plan(wanted: &Wanted, seen: &Seen) -> Result<Plan, Refusal> {
         members: present,
         away,
         healed: if heals { drift.healable.clone() } else { Vec::new() },
+        nodes: nodes::as_seen(seen, before, &members(before), &drift),
+        behind: drift.behind.clone(),
+        waiting: drift.waiting.iter().map(|(key, _)| key.clone()).collect(),
         disarm: !seen.guarded.is_empty() && wanted.disarm_ha && seen.disarms,
         steps: Vec::new(),
         warnings,
@@ -154,6 +186,7 @@ pub(crate) fn plan(wanted: &Wanted, seen: &Seen) -> Result<Plan, Refusal> {
         Ok(()) => {}
         Err(reason) => reasons.push(reason),
     }
+    work.settle_nodes(seen);
     reasons.extend(outvoted(&work));
     let texts = work.steps.iter().flat_map(|step| validate(&step.after));
     let mut broken: Vec<Violation> = Vec::new();
@@ -382,6 +415,8 @@ fn confirm(
     drift: Drift,
 ) -> Result<Plan, Refusal> {
     let mut warnings = warnings(before, &validate(before));
+    let nodes = nodes::as_seen(seen, before, &members(before), &drift);
+    let waiting = drift.waiting.iter().map(|(key, _)| key.clone()).collect();
     match &seen.running {
         _ if wanted.validate_only => {}
         Ok(_) => {
@@ -395,6 +430,7 @@ fn confirm(
                 format!("{differs}: run the task with any option that the file has already, and it is healed")
             });
             warnings.extend(healable.chain(drift.fatal.iter().cloned()).chain(drift.left.iter().cloned()));
+            warnings.extend(drift.waiting.iter().map(|(_, told)| told.clone()));
             for (link, member) in silent(wanted, seen, before) {
                 warnings.push(format!(
                     "link {link} to '{member}' is as it should be in the file, and is not connected"
@@ -406,7 +442,7 @@ fn confirm(
         }
     }
     let (members, away) = split(members(before), seen, wanted);
-    Ok(Plan::Nothing(Confirmed { file: before.clone(), version, members, away, warnings }))
+    Ok(Plan::Nothing(Confirmed { file: before.clone(), version, members, away, nodes, waiting, warnings }))
 }
 
 /// Links that the task names, and the nodes that do not answer on them.
@@ -440,8 +476,6 @@ fn cluster(wanted: &Wanted, seen: &Seen, conf: &Document, version: u64) -> (Vec<
     };
     let members = members(conf);
     let versions = running.member_versions();
-    // what no node has loaded is for `drift` to tell
-    let none = versions.values().all(|runs| *runs < version && Some(runs) == versions.values().next());
     for member in &members {
         match versions.get(&member.nodeid) {
             None if wanted.allow_offline.contains(&member.name) => {}
@@ -449,8 +483,10 @@ fn cluster(wanted: &Wanted, seen: &Seen, conf: &Document, version: u64) -> (Vec<
                 "node '{}' is offline: it would miss the change; start it, or remove it from the cluster",
                 member.name
             )),
-            Some(runs) if *runs != version && !none => unsettled.push(format!(
-                "corosync on '{}' runs config_version {runs}, and the file has {version}",
+            // what is behind is for `drift` to tell, which can be healed
+            Some(runs) if *runs > version => unsettled.push(format!(
+                "corosync on '{}' runs config_version {runs}, and the file has {version}: the file was written with too low a \
+                 version; look which of the two is meant and put it into '/etc/pve/corosync.conf' under a version above both",
                 member.name
             )),
             Some(_) => {}
@@ -461,6 +497,14 @@ fn cluster(wanted: &Wanted, seen: &Seen, conf: &Document, version: u64) -> (Vec<
         settled.push(format!("'allow_offline' names '{name}', which is no node of this cluster"));
     }
     (settled, unsettled)
+}
+
+/// How every node stands, whatever was asked for.
+pub(crate) fn nodes_now(seen: &Seen) -> Vec<NodeResult> {
+    let Some(file) = &seen.conf else { return Vec::new() };
+    let (version, members) = (file.config_version().unwrap_or(0), members(file));
+    let drift = drift::find(&Wanted::default(), seen, file, version, &members);
+    nodes::as_seen(seen, file, &members, &drift)
 }
 
 fn members(conf: &Document) -> Vec<Member> {

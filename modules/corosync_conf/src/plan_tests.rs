@@ -52,6 +52,7 @@ pub(crate) fn seen(text: &str) -> Seen {
         nodeid: Some(1),
         connected: BTreeSet::new(),
         runs: Vec::new(),
+        pending: Vec::new(),
         addresses: Vec::new(),
         prepared: None,
         guarded: Vec::new(),
@@ -143,7 +144,7 @@ fn every_reason_of_the_cluster_is_told_at_once() {
              it when no one is",
             "this node is not quorate, so /etc/pve is read-only",
             "node 'pve3' is offline: it would miss the change; start it, or remove it from the cluster",
-            "corosync on 'pve2' runs config_version 5, and the file has 6",
+            "corosync on 'pve2' runs config_version 5, and the file has 6: it was not loaded there",
             "'/etc/corosync/corosync.conf' is not there on this node",
         ]
     );
