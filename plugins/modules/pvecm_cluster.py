@@ -168,12 +168,15 @@ options:
         corosync.conf, and where it differs the authkey, come over ssh from a quorate member, O(cluster_node) or any other that this
         node's own files list, and corosync is started anew.
       - That corosync does not run with files that are right. It is started.
+      - That the join of this node stopped half way, with O(state=joined). A member lists it by its own addresses, and corosync's files on
+        it are the cluster's, or the cluster lacks its vote for quorum. The rest of the join is done as C(pvecm) does it. A node with
+        guests is refused.
       - That corosync's files of an earlier cluster are left on a standalone node. They are removed.
       - That the cluster lists this node, which has not joined or was installed anew, with O(state=joined). It joins as with O(force).
       - That the cluster no longer lists this node, with O(state=joined). It becomes standalone as with O(state=absent), and joins. A node
         with guests is refused.
-      - The database is copied before anything that replaces it. Without this option nothing is mended, and a failure says in a warning
-        what could be.
+      - The database is copied before anything that replaces it. Without this option nothing is mended, and a failure says what
+        would be.
     type: bool
     default: false
   force:

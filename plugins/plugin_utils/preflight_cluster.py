@@ -102,7 +102,8 @@ def _of_room(host, through):
                 first = f", after 'pvecm expected {quorum['total_votes']}' there, which gives it quorum for now"
             yield finding(
                 "name-listed", ERROR, f"the cluster lists a node named '{name}' already",
-                f"if it is this node, reinstalled or half joined, remove it first with 'pvecm delnode {name}' on '{through['node']['name']}'{first}",
+                f"if it is this node, reinstalled or half joined, run playbooks/cluster-repair.yml, or remove it first with 'pvecm delnode {name}' on "
+                f"'{through['node']['name']}'{first}",
                 peer=through["node"]["name"],
             )
             continue
@@ -136,5 +137,5 @@ def joined_findings(through, joining):
     if facts.get("qdevice") and not through.get("qdevice_gives_way"):
         yield finding(
             "qdevice", ERROR, "the cluster has a QDevice, with which no node may join",
-            "set cluster_qdevice_readd to true to have it taken out and set up again, or remove it first ('pvecm qdevice remove')",
+            "set cluster_qdevice_readd to true to have it taken out and set up again, or remove it first (playbooks/cluster-qdevice.yml)",
         )

@@ -3,7 +3,7 @@
 
 import unittest
 
-from harness import form, fresh, lab, nodes_agree, on, state, wait, writable
+from harness import Inventory, form, fresh, lab, nodes_agree, on, play, state, wait, writable
 from pvecm_module import done, install, kill_when, task
 
 NODES = ["pve1", "pve2", "pve3"]
@@ -38,7 +38,7 @@ class Repair(unittest.TestCase):
         answer = task("pve3", timeout=12, **MEMBER, **options)
         self.assertTrue(answer.get("failed"), answer)
         if words:
-            self.assertIn(words, answer["msg"])
+            self.assertIn(f"'repair: true' (playbooks/cluster-repair.yml) lets this task mend this: {words}", answer["msg"])
         self.assertEqual(set(before) ^ set(state("pve3")), set())
 
     def mend(self, *faults, changed=True, **options):
@@ -67,7 +67,7 @@ class Repair(unittest.TestCase):
 
     def test_10_a_pmxcfs_that_was_left_stopped_with_a_file_in_its_way(self):
         on("pve3", "systemctl stop pve-cluster && echo stray > /etc/pve/stray.txt")
-        self.hurt("'repair: true' lets this task mend this: '/etc/pve' was not mounted, and files lay in its way ('stray.txt')")
+        self.hurt("'/etc/pve' was not mounted, and files lay in its way ('stray.txt')")
         answer = self.mend("'/etc/pve' was not mounted, and files lay in its way ('stray.txt')")
         self.assertEqual(on("pve3", f"cat {answer['repair_backups'][0]}/stray.txt").strip(), "stray")
         self.assert_guest()
@@ -80,7 +80,7 @@ class Repair(unittest.TestCase):
         on("pve3", "systemctl start corosync", check=False)
         wait("pve3", "systemctl -q is-failed corosync")
         self.assertIn("is different than my config version", on("pve3", "journalctl -u corosync --no-pager | tail -n 30"))
-        self.hurt("corosync did not run on this node")
+        self.hurt("this node was stranded: corosync's corosync.conf was not that of 'pve1'")
         answer = self.mend("this node was stranded: corosync's corosync.conf was not that of 'pve1'")
         self.assertIn("config.db", on("pve3", f"ls {answer['repair_backups'][0]}"))
         self.assert_guest()
@@ -88,7 +88,7 @@ class Repair(unittest.TestCase):
     def test_30_a_key_of_another_cluster(self):
         on("pve3", "systemctl stop corosync; head -c 256 /dev/urandom > /etc/corosync/authkey; systemctl start corosync")
         wait("pve3", "corosync-quorumtool -siH | grep -q '^Quorate: *No'")
-        self.hurt(None)
+        self.hurt("this node was stranded: corosync's authkey was not that of 'pve1'")
         answer = self.mend("this node was stranded: corosync's authkey was not that of 'pve1'")
         self.assertEqual(on("pve3", "sha256sum < /etc/corosync/authkey"), on("pve1", "sha256sum < /etc/corosync/authkey"))
         self.assertEqual(on("pve3", "stat -c '%a %U' /etc/corosync/authkey").strip(), "400 root")
@@ -144,6 +144,154 @@ class Repair(unittest.TestCase):
         answer = task("pve3", repair=True, **MEMBER)
         self.assertNotIn("failed", answer, answer)
         self.assert_well()
+
+
+PLAYBOOK = "cluster-repair.yml"
+# Ends a join, whoever runs it, as soon as a condition holds on its node, with what it has started.
+END = ("setsid sh -c 'until {}; do sleep 0.02; done; systemctl kill --signal=KILL pve-cluster corosync; pkill -9 -f [p]vecm_cluster; "
+       "pkill -9 -f [p]vecm.add; rm -f /run/ending' >/dev/null 2>&1 </dev/null & touch /run/ending")
+HALF_WAY = "test -e /etc/corosync/corosync.conf"
+
+
+class WithPlaybook(unittest.TestCase):
+    """cluster-repair over a cluster that cluster-init formed. One story."""
+
+    maxDiff = None
+
+    @classmethod
+    def setUpClass(cls):
+        fresh(3, key=True)
+        cls.inventory = Inventory(3)
+        formed = play(cls.inventory)
+        assert formed.rc == 0, formed.output
+        install(NODES)
+        on("pve3", "mkdir -p /etc/pve/nodes/pve3/qemu-server && echo 'cores: 3' > /etc/pve/nodes/pve3/qemu-server/103.conf")
+        on("pve1", "echo 'user:maria@pve:1:0::::::' >> /etc/pve/user.cfg")
+
+    def assert_changes_nothing(self, *words):
+        """A run ends well and changes no node."""
+        run = play(self.inventory, PLAYBOOK, *words)
+        self.assertEqual((run.rc, set(run.changed().values())), (0, {0}), run.output)
+
+    def mend(self, node, *faults):
+        """A check run says what is the matter and touches nothing; a run mends it; a second one changes nothing."""
+        before = state(node)
+        check = play(self.inventory, PLAYBOOK, "--check")
+        self.assertEqual(check.rc, 0, check.output)
+        self.assertIn(faults[0], check.output)
+        self.assertEqual(set(before) ^ set(state(node)), set())
+        run = play(self.inventory, PLAYBOOK)
+        self.assertEqual(run.rc, 0, run.output)
+        for fault in faults:
+            self.assertIn(fault, run.output)
+        self.assertEqual({name for name, number in run.changed().items() if number}, {node}, run.output)
+        self.assert_well()
+        self.assert_changes_nothing()
+        return run
+
+    def assert_well(self):
+        """All run one configuration and take writes, each has a certificate, and nobody lost a file."""
+        names = self.inventory.names
+        views = nodes_agree(names)
+        self.assertEqual((len({str(view) for view in views.values()}), len(views["pve1"][2])), (1, len(names)), views)
+        for node in names:
+            writable(node)
+            self.assertIn("maria@pve", on(node, "cat /etc/pve/user.cfg"))
+            on(node, f"test -s /etc/pve/nodes/{node}/pve-ssl.pem")
+
+    def test_10_a_cluster_that_is_well(self):
+        self.assert_changes_nothing("--check")
+        self.assert_changes_nothing()
+
+    def test_20_two_faults_on_one_node(self):
+        on("pve3", "systemctl stop corosync pve-cluster && echo stray > /etc/pve/stray.txt")
+        self.mend("pve3", "'/etc/pve' was not mounted, and files lay in its way ('stray.txt')", "corosync did not run on this node", "copies are in ")
+        self.assertIn("cores: 3", on("pve1", "cat /etc/pve/nodes/pve3/qemu-server/103.conf"))
+
+    def test_30_a_node_that_its_cluster_has_forgotten(self):
+        lab("kill", "pve3")
+        wait("pve1", "! corosync-quorumtool -siH | grep -q 0x00000003")
+        on("pve1", "pvecm delnode pve3")
+        lab("start", "pve3")
+        wait("pve3", "corosync-quorumtool -siH | grep -q '^Quorate: *No'")
+        run = play(self.inventory, PLAYBOOK)
+        self.assertNotEqual(run.rc, 0, run.output)
+        self.assertIn("no longer lists this node, which has guests (103)", run.output)
+        self.assertEqual(on("pve3", "cat /etc/pve/nodes/pve3/qemu-server/103.conf").strip(), "cores: 3")
+        # As a person would: the guest is not needed any more.
+        on("pve3", "systemctl stop pve-cluster corosync; pmxcfs -l; rm /etc/pve/nodes/pve3/qemu-server/103.conf; pkill -x pmxcfs; "
+                   "while mountpoint -q /etc/pve; do sleep 0.1; done; systemctl start pve-cluster; systemctl start corosync")
+        wait("pve3", "test -e /etc/pve/corosync.conf && corosync-quorumtool -siH | grep -q '^Quorate: *No'")
+        self.mend("pve3", "this node had the files of a cluster that, as 'pve1' says, no longer lists it")
+
+    def test_40_a_join_that_died_half_way(self):
+        on("pve1", "pvecm delnode pve3")
+        wait("pve1", "! grep -q pve3 /etc/pve/corosync.conf")
+        done(self, task("pve3", state="absent"), changed=True)
+        on("pve3", END.format(HALF_WAY))
+        died = play(self.inventory)
+        self.assertNotEqual(died.rc, 0, died.output)
+        wait("pve3", "test ! -e /run/ending && ! pgrep -f '[p]vecm.add'")
+        self.assertIn("pve3", on("pve1", "cat /etc/pve/corosync.conf"))
+        run = play(self.inventory, PLAYBOOK)
+        self.assertEqual(run.rc, 0, run.output)
+        self.assert_well()
+        self.assert_changes_nothing()
+
+
+class SecondNode(WithPlaybook):
+    """The same for the second node: when its join dies, the first one is not quorate and can neither take it in again nor put it out."""
+
+    @classmethod
+    def setUpClass(cls):
+        fresh(2, key=True)
+        cls.inventory = Inventory(2)
+        install(["pve1", "pve2"])
+        on("pve1", "echo 'user:maria@pve:1:0::::::' >> /etc/pve/user.cfg")
+
+    test_10_a_cluster_that_is_well = test_20_two_faults_on_one_node = test_30_a_node_that_its_cluster_has_forgotten = None
+
+    def refused(self, *words):
+        """The task alone and the formation are refused, and both say what mends it."""
+        before = state("pve2")
+        member = {"state": "joined", "cluster_node": "10.77.0.11", "links": [{"address": "10.77.1.12"}]}
+        answer = task("pve2", timeout=12, **member)
+        for part in ("'repair: true' (playbooks/cluster-repair.yml) lets this task mend this: the join of this node to the cluster of 'pve1' had stopped half way",
+                     *words):
+            self.assertIn(part, answer["msg"])
+        run = play(self.inventory)
+        self.assertNotEqual(run.rc, 0, run.output)
+        self.assertIn("playbooks/cluster-repair.yml", run.output)
+        self.assertEqual(set(before) ^ set(state("pve2")), set())
+
+    def die(self):
+        """Kill the join of pve2 when corosync's files are there."""
+        on("pve2", END.format(HALF_WAY))
+        died = play(self.inventory)
+        self.assertNotEqual(died.rc, 0, died.output)
+        wait("pve2", "test ! -e /run/ending && ! pgrep -f '[p]vecm.add'")
+        self.assertIn("pve2", on("pve1", "cat /etc/pve/corosync.conf"))
+        on("pve2", "systemctl reset-failed pve-cluster corosync; systemctl start pve-cluster", check=False)
+
+    def test_40_a_join_that_died_half_way(self):
+        self.die()
+        self.refused("the cluster is not quorate (1 of 2 votes)")
+        run = self.mend("pve2", "the join of this node to the cluster of 'pve1' had stopped half way")
+        self.assertIn("half-joined-lab-", run.output)
+        formed = play(self.inventory)
+        self.assertEqual((formed.rc, set(formed.changed().values())), (0, {0}), formed.output)
+
+    def test_50_one_that_was_started_again_and_whose_corosync_runs(self):
+        on("pve1", "pvecm expected 1; pvecm delnode pve2; pvecm expected 1")
+        wait("pve1", "! grep -q pve2 /etc/pve/corosync.conf")
+        done(self, task("pve2", state="absent"), changed=True)
+        self.die()
+        lab("kill", "pve2")
+        lab("start", "pve2")
+        wait("pve2", "corosync-quorumtool -s | grep -q '^Quorate: *Yes' && mountpoint -q /etc/pve && test ! -e /etc/pve/corosync.conf")
+        wait("pve2", "systemctl is-system-running | grep -Eqx 'running|degraded'")
+        self.refused("the cluster lists this node ('pve2') already, because a join of it stopped half way or it was installed anew: 'repair: true' lets")
+        self.mend("pve2", "the join of this node to the cluster of 'pve1' had stopped half way")
 
 
 if __name__ == "__main__":

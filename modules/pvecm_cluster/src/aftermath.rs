@@ -6,10 +6,12 @@ use cluster_state::pmxcfs::Mount;
 
 use crate::observe::certificate_path;
 use crate::plan::spread;
+use crate::probe;
 use crate::reason;
 use crate::seen::{Conf, ConfFile, Here, Peer, Running, There, View, quoted};
 use crate::verify;
 use crate::wanted::Wanted;
+use crate::way::Way;
 
 /// The state after a failure, in words.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,13 +27,27 @@ pub(crate) fn aftermath(wanted: &Wanted, here: &Here, there: &There) -> Aftermat
     Aftermath {
         node_state: node_state(here),
         cluster_state: match there {
-            There::NotAsked => None,
+            There::NotAsked => reserved(wanted, &here.view.node),
             There::NoAnswer(why) => {
                 Some(reason::no_answer(wanted.cluster_node.as_deref().unwrap_or_default(), why).text)
             }
             There::Answered(peer) => Some(cluster_state(&here.view.node, peer)),
         },
         remedy: remedy(here, there),
+    }
+}
+
+/// What is known of the cluster where this node cannot log in to look at it: how it was when it was reserved. What to do
+/// never rests on that, because a join changes it.
+fn reserved(wanted: &Wanted, node: &str) -> Option<String> {
+    match &wanted.way {
+        Way::Ssh => None,
+        Way::Api { reservation, .. } => {
+            Some(reservation.as_deref().and_then(|text| probe::peer(text).ok()).map_or_else(
+                || "not known, because a node that joins by password cannot log in to look at it".to_owned(),
+                |peer| format!("seen before this join: {}", cluster_state(node, &peer)),
+            ))
+        }
     }
 }
 
@@ -138,7 +154,7 @@ fn remedy(here: &Here, there: &There) -> String {
         ConfFile::Absent => {
             return match peer {
                 Some(peer) if lists(there, name) => format!(
-                    "the cluster lists this node although it has not joined: run this task again with 'force: true', \
+                    "the cluster lists this node although it has not joined: run this task again with 'repair: true', \
                      or take the node back with 'pvecm delnode {name}' on '{}'",
                     peer.view.node
                 ),
@@ -149,8 +165,7 @@ fn remedy(here: &Here, there: &There) -> String {
     let forgotten =
         theirs.is_some_and(|theirs| theirs.cluster_name == conf.cluster_name && theirs.node(name).is_none());
     if forgotten || matches!(here.last_words, Some(LastWords::KilledBy { .. })) {
-        return "the cluster has removed this node: separate it without reinstalling, as Proxmox VE's documentation \
-                describes, before it joins again"
+        return "the cluster has removed this node: let it leave with 'state: absent' before it joins again"
             .to_owned();
     }
     let behind = theirs.is_some_and(|theirs| theirs.config_version > conf.config_version)
@@ -258,8 +273,8 @@ mod tests {
     fn each_situation_has_its_remedy() {
         let network = "the nodes do not reach each other over the links: check the addresses and UDP ports 5405-5412 \
                        between them; corosync joins by itself once they do, then run this task again";
-        let separate = "the cluster has removed this node: separate it without reinstalling, as Proxmox VE's \
-                        documentation describes, before it joins again";
+        let separate =
+            "the cluster has removed this node: let it leave with 'state: absent' before it joins again";
         type Case = (FakeHost, fn(&mut Machine), Option<String>, String);
         let cases: Vec<Case> = vec![
             (
@@ -279,7 +294,7 @@ mod tests {
                 fake::standalone(),
                 |_| {},
                 Some(fake::peer(2, PAIR, &[(1, 2)])),
-                "the cluster lists this node although it has not joined: run this task again with 'force: true', or \
+                "the cluster lists this node although it has not joined: run this task again with 'repair: true', or \
                  take the node back with 'pvecm delnode pve2' on 'pve1'"
                     .into(),
             ),

@@ -135,6 +135,10 @@ pub(crate) fn standalone() -> FakeHost {
         .dir("/etc/corosync")
         .query_prefix("systemctl show", services("inactive"))
         .query("systemctl is-system-running", "running\n")
+        .query(
+            &crate::repair::look("10.77.0.11").line(),
+            Answer::exit(255, "", "Host key verification failed.\n"),
+        )
         .query("rsync --version", "rsync  version 3.4.1\n")
         .query_prefix(
             "dpkg-query",

@@ -495,7 +495,7 @@ impl Left {
         let node = here.as_ref().map(|here| here.view.node.as_str()).ok();
         let there = match (&wanted.cluster_node, &wanted.way) {
             (Some(target), Way::Ssh) => probe::ask(host, target, Errand::Look, node.unwrap_or_default()),
-            // Root on this node cannot look at a cluster that it did not join.
+            // Root on this node cannot look at a cluster that it did not join; its reservation tells how it was.
             _ => There::NotAsked,
         };
         Self { here, there }

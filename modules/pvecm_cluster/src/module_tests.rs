@@ -129,8 +129,8 @@ fn refusals_come_before_any_change_and_all_at_once() {
     let answer = answer(&host, &with(join(), "nodeid", 1));
     let expected = "cannot join cluster 'prod': '/etc/corosync/authkey' is left over from another cluster: remove it \
                     if this node belongs to none; this host already contains virtual guests (100); nodeid 1 belongs to \
-                    node 'pve1' of the cluster. 'repair: true' lets this task mend this: corosync's files of an earlier \
-                    cluster were left on this node";
+                    node 'pve1' of the cluster. 'repair: true' (playbooks/cluster-repair.yml) lets this task mend this: corosync's \
+                    files of an earlier cluster were left on this node";
     assert_eq!(msg(&answer), expected);
     assert_eq!(answer["reasons"].as_array().unwrap().len(), 3);
     assert_eq!((&answer["failed"], &answer["changed"]), (&json!(true), &json!(false)));
@@ -251,7 +251,7 @@ fn a_stranded_node_is_named_on_the_next_run() {
             "What to do: the cluster changed its corosync.conf while this node joined: copy '/etc/pve/corosync.conf' of \
              'pve1' to '/etc/corosync/corosync.conf' on this node and run 'systemctl reset-failed corosync' and \
              'systemctl restart corosync' here",
-            "'repair: true' lets this task mend this: corosync did not run on this node",
+            "'repair: true' (playbooks/cluster-repair.yml) lets this task mend this: corosync did not run on this node",
         ]
     );
 }
@@ -397,7 +397,7 @@ fn a_pvecm_that_gives_up_after_the_cluster_listed_the_node_says_so() {
     ));
     assert_eq!(
         answer["remedy"],
-        "the cluster lists this node although it has not joined: run this task again with 'force: true', or take the \
+        "the cluster lists this node although it has not joined: run this task again with 'repair: true', or take the \
          node back with 'pvecm delnode pve2' on 'pve1'"
     );
 }

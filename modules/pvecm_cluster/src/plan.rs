@@ -277,7 +277,7 @@ fn cluster(wanted: &Wanted, here: &Here, candidate: &Candidate, there: &There) -
         return reasons;
     }
     if let Some(conf) = peer.view.conf.conf() {
-        reasons.extend(room(wanted, here, conf, peer));
+        reasons.extend(room(wanted, here, candidate, conf, peer));
     }
     if let Way::Api { fingerprint, .. } = &wanted.way {
         reasons.extend(reservation::reasons(peer, fingerprint));
@@ -370,16 +370,19 @@ pub(crate) fn spread(conf: &Conf, running: &crate::seen::Running) -> String {
 }
 
 /// Whether there is room for this node: its name, links, addresses and nodeid.
-fn room(wanted: &Wanted, here: &Here, conf: &Conf, peer: &Peer) -> Vec<Reason> {
+fn room(wanted: &Wanted, here: &Here, candidate: &Candidate, conf: &Conf, peer: &Peer) -> Vec<Reason> {
     let mut reasons = Vec::new();
     let name = &here.view.node;
     let own = conf.node(name);
     if let Some((nodeid, node)) = own {
         let online = peer.view.corosync.as_ref().is_some_and(|run| run.versions.contains_key(&nodeid));
-        if online {
+        let itself = is_this_node(here, candidate, nodeid, node, peer);
+        if online && !itself {
             reasons.push(reason::name_online(name));
+        } else if itself && (online || !wanted.force) {
+            reasons.push(reason::listed_itself(name, &peer.view.node));
         } else if !wanted.force {
-            reasons.push(reason::name_listed(name, &peer.view.node));
+            reasons.push(reason::name_elsewhere(name, &peer.view.node));
         } else {
             reasons.extend(differences(wanted, name, nodeid, node));
         }
@@ -409,6 +412,18 @@ fn room(wanted: &Wanted, here: &Here, conf: &Conf, peer: &Peer) -> Vec<Reason> {
         reasons.push(reason::nodeid_taken(nodeid, &node.name));
     }
     reasons
+}
+
+/// Whether an entry of the nodelist is this very node: its corosync runs as that node beside the cluster node, as it does
+/// after a restart in the middle of a join, or the entry has none but addresses of this node.
+fn is_this_node(here: &Here, candidate: &Candidate, nodeid: u32, node: &Node, peer: &Peer) -> bool {
+    let theirs = peer.view.corosync.as_ref().map(|running| running.nodeid);
+    let beside = here.view.corosync.as_ref().is_some_and(|running| {
+        running.nodeid == nodeid && theirs.is_some_and(|peer| running.versions.contains_key(&peer))
+    });
+    let is_here =
+        |address: &String| candidate.addresses.iter().any(|(own, _)| same_address(&own.to_string(), address));
+    beside || (!node.addresses.is_empty() && node.addresses.values().all(is_here))
 }
 
 /// What differs between a reinstalled node and its entry: pvecm would take the new values, the running corosync

@@ -391,8 +391,8 @@ fn each_reason_in_the_cluster_not_to_join() {
             ),
             (
                 |c| peer_conf(c.peer()).qdevice = true,
-                "the cluster has a QDevice: remove it before a node joins ('pvecm qdevice remove') and set it up \
-                 again afterwards",
+                "the cluster has a QDevice, which must be out of the way while a node joins: set 'cluster_qdevice_readd: true' \
+                 (playbooks/cluster-init.yml), or run 'pvecm qdevice remove' before and 'pvecm qdevice setup' afterwards",
             ),
             (
                 |c| c.peer().locked = true,
@@ -475,23 +475,37 @@ fn reinstalled() -> Case {
     case
 }
 
+/// The same, whose pve2 has this address.
+fn cluster_with(address: &str) -> Conf {
+    conf(&[node("pve1", 1, &["10.77.1.11"]), node("pve2", 2, &[address])])
+}
+
 #[test]
 fn a_node_that_the_cluster_lists_already() {
+    const ITSELF: &str = "the cluster lists this node ('pve2') already, because a join of it stopped half way or it was \
+                          installed anew: 'repair: true' lets this task mend it (playbooks/cluster-repair.yml), or take \
+                          the entry out with 'pvecm delnode pve2' on 'pve1'";
     check(
         reinstalled,
         &[
+            (|_| {}, ITSELF),
+            (|c| c.peer().view.corosync = Some(running(1, &[(1, 3), (2, 3)])), ITSELF),
             (
-                |_| {},
-                "the cluster lists a node named 'pve2' already, which is not online: if it is this node, reinstalled \
-                 or half joined, use 'force: true' or remove it first with 'pvecm delnode pve2' on 'pve1'",
+                |c| {
+                    c.args.force = true;
+                    c.peer().view.corosync = Some(running(1, &[(1, 3), (2, 3)]));
+                },
+                ITSELF,
             ),
             (
-                |c| c.peer().view.corosync = Some(running(1, &[(1, 3), (2, 3)])),
-                "the cluster has another node named 'pve2', which is online: node names must differ",
+                |c| peer_conf(c.peer()).nodes = cluster_with("10.77.1.22").nodes,
+                "the cluster lists a node named 'pve2' already, which is not online and has other addresses than this node: \
+                 if it is an earlier life of this node, remove it first with 'pvecm delnode pve2' on 'pve1'",
             ),
             (
                 |c| {
                     c.args.force = true;
+                    peer_conf(c.peer()).nodes = cluster_with("10.77.1.22").nodes;
                     c.peer().view.corosync = Some(running(1, &[(1, 3), (2, 3)]));
                 },
                 "the cluster has another node named 'pve2', which is online: node names must differ",
@@ -525,14 +539,7 @@ fn a_node_that_the_cluster_lists_already() {
                          expected 1' on 'pve1' gives it quorum for now";
     let alone = Running { quorate: false, expected_votes: 2, ..running(1, &[(1, 3)]) };
     case.peer().view.corosync = Some(alone.clone());
-    assert_eq!(
-        case.reasons(),
-        [
-            SHORT,
-            "the cluster lists a node named 'pve2' already, which is not online: if it is this node, reinstalled or half \
-             joined, use 'force: true' or remove it first with 'pvecm delnode pve2' on 'pve1'",
-        ]
-    );
+    assert_eq!(case.reasons(), [SHORT, ITSELF]);
     let mut case = reinstalled();
     case.args.force = true;
     case.peer().view.corosync = Some(alone);
@@ -544,6 +551,21 @@ fn a_node_that_the_cluster_lists_already() {
     case.candidate.etc_conf = true;
     let forecast = Forecast { nodeid: 2, config_version: 4, members: names(&["pve1", "pve2"]) };
     assert_eq!(case.plan(), Ok(Plan::Join(forecast)), "it keeps its nodeid, and its left-overs are replaced");
+}
+
+/// After a restart in the middle of a join, this node's own corosync is the namesake that the cluster sees.
+#[test]
+fn a_namesake_that_is_online_is_this_node_when_its_own_corosync_says_so() {
+    let mut case = reinstalled();
+    peer_conf(case.peer()).nodes = cluster_with("10.77.1.22").nodes;
+    case.peer().view.corosync = Some(running(1, &[(1, 3), (2, 3)]));
+    case.here.view.corosync = Some(running(2, &[(1, 3), (2, 3)]));
+    let of = |case: &Case, words: &str| case.reasons().iter().any(|reason| reason.contains(words));
+    assert!(of(&case, "the cluster lists this node ('pve2') already"), "{:?}", case.reasons());
+    for (nodeid, seen) in [(3, &[(1, 3), (3, 3)][..]), (2, &[(2, 3)])] {
+        case.here.view.corosync = Some(running(nodeid, seen));
+        assert!(of(&case, "the cluster has another node named 'pve2', which is online"), "{nodeid}");
+    }
 }
 
 #[test]
@@ -647,8 +669,8 @@ fn all_reasons_at_once() {
             "rsync is not installed on this node",
             "'/root/.ssh/id_rsa' is missing on this node: it is the key that pvecm joins with",
             "'pve1' is a member of cluster 'other'",
-            "the cluster has a QDevice: remove it before a node joins ('pvecm qdevice remove') and set it up again \
-             afterwards",
+            "the cluster has a QDevice, which must be out of the way while a node joins: set 'cluster_qdevice_readd: true' \
+                 (playbooks/cluster-init.yml), or run 'pvecm qdevice remove' before and 'pvecm qdevice setup' afterwards",
             "the cluster's corosync.conf is locked ('/etc/pve/priv/lock/file-corosync_conf'): another join or change \
              is under way",
             "the cluster is not quorate (1 of 3 votes)",

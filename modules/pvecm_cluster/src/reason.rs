@@ -203,8 +203,8 @@ pub(crate) fn peer_read_only(peer: &str) -> Reason {
 
 pub(crate) fn qdevice() -> Reason {
     lasting(
-        "the cluster has a QDevice: remove it before a node joins ('pvecm qdevice remove') and set it up again \
-         afterwards",
+        "the cluster has a QDevice, which must be out of the way while a node joins: set 'cluster_qdevice_readd: true' \
+         (playbooks/cluster-init.yml), or run 'pvecm qdevice remove' before and 'pvecm qdevice setup' afterwards",
     )
 }
 
@@ -260,10 +260,28 @@ pub(crate) fn name_online(name: &str) -> Reason {
     lasting(format!("the cluster has another node named '{name}', which is online: node names must differ"))
 }
 
+/// The entry has none but this node's own addresses.
+pub(crate) fn listed_itself(name: &str, peer: &str) -> Reason {
+    lasting(format!(
+        "the cluster lists this node ('{name}') already, because a join of it stopped half way or it was installed anew: \
+         'repair: true' lets this task mend it (playbooks/cluster-repair.yml), or take the entry out with 'pvecm delnode \
+         {name}' on '{peer}'"
+    ))
+}
+
+/// What the cluster node can say, which does not know the addresses of the node that is to join.
 pub(crate) fn name_listed(name: &str, peer: &str) -> Reason {
     lasting(format!(
-        "the cluster lists a node named '{name}' already, which is not online: if it is this node, reinstalled or \
-         half joined, use 'force: true' or remove it first with 'pvecm delnode {name}' on '{peer}'"
+        "the cluster lists a node named '{name}' already, which is not online: if it is the one that is to join, reinstalled or \
+         half joined, let it join with 'repair: true', or remove it first with 'pvecm delnode {name}' on '{peer}'"
+    ))
+}
+
+/// The entry has other addresses than this node.
+pub(crate) fn name_elsewhere(name: &str, peer: &str) -> Reason {
+    lasting(format!(
+        "the cluster lists a node named '{name}' already, which is not online and has other addresses than this node: if \
+         it is an earlier life of this node, remove it first with 'pvecm delnode {name}' on '{peer}'"
     ))
 }
 

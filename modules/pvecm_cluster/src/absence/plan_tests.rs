@@ -57,8 +57,8 @@ fn each_reason_has_its_words_and_its_remedy() {
                 m.write("/etc/pve/corosync.conf", conf);
             },
             true,
-            "the cluster has a QDevice, whose vote counts by its nodes: remove it first with 'pvecm qdevice remove', or use \
-             'force: true' if the whole cluster is taken apart",
+            "the cluster has a QDevice, whose vote counts by its nodes: take it out first with 'cluster_qdevice_state: absent' \
+             (playbooks/cluster-qdevice.yml) or 'pvecm qdevice remove', or use 'force: true' if the whole cluster is taken apart",
         ),
         (
             |m| m.write("/etc/pve/nodes/pve2/lrm_status", r#"{"state": "active"}"#),

@@ -31,8 +31,8 @@ pub(crate) fn others_lose_quorum(votes: u32, needed: u32, names: &[String]) -> R
 
 pub(crate) fn qdevice() -> Reason {
     lasting(
-        "the cluster has a QDevice, whose vote counts by its nodes: remove it first with 'pvecm qdevice remove', or use \
-         'force: true' if the whole cluster is taken apart",
+        "the cluster has a QDevice, whose vote counts by its nodes: take it out first with 'cluster_qdevice_state: absent' \
+         (playbooks/cluster-qdevice.yml) or 'pvecm qdevice remove', or use 'force: true' if the whole cluster is taken apart",
     )
 }
 

@@ -81,7 +81,8 @@ fn each_reason_has_its_words_and_its_remedy() {
                 );
                 m.write("/etc/pve/corosync.conf", conf);
             },
-            "the cluster has a QDevice: remove it first with 'pvecm qdevice remove' and set it up again afterwards",
+            "the cluster has a QDevice, which must be out of the way while a node leaves: set 'cluster_qdevice_readd: true' \
+             (playbooks/cluster-remove-node.yml), or run 'pvecm qdevice remove' before and 'pvecm qdevice setup' afterwards",
         ),
         (
             |m| {

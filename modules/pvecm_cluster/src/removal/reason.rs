@@ -71,7 +71,8 @@ pub(crate) fn named(path: &str, section: &str) -> String {
 
 pub(crate) fn qdevice() -> Reason {
     lasting(
-        "the cluster has a QDevice: remove it first with 'pvecm qdevice remove' and set it up again afterwards",
+        "the cluster has a QDevice, which must be out of the way while a node leaves: set 'cluster_qdevice_readd: true' \
+         (playbooks/cluster-remove-node.yml), or run 'pvecm qdevice remove' before and 'pvecm qdevice setup' afterwards",
     )
 }
 

@@ -33,7 +33,8 @@ pub(crate) struct Member {
     /// How this node reached it.
     pub(crate) target: String,
     pub(crate) node: String,
-    pub(crate) quorate: bool,
+    /// The votes that it lacks for quorum; 0 when it is quorate.
+    pub(crate) lacks: u32,
     /// The SHA-256 digest of corosync's key, in hexadecimal digits; none when there is no key.
     pub(crate) authkey: Option<String>,
     pub(crate) text: String,
@@ -54,13 +55,23 @@ pub(crate) fn fetch(target: &str) -> Command {
     ssh(target, "repair-key", KEY)
 }
 
-/// The first of these hosts that answers as a quorate member of this cluster.
+impl Member {
+    pub(crate) fn is_quorate(&self) -> bool {
+        self.lacks == 0
+    }
+}
+
+/// The first of these hosts that answers as a quorate member of this cluster, or else as a member whose corosync runs.
 pub(crate) fn first(host: &dyn Host, targets: &[String], cluster_name: &str) -> Option<Member> {
-    targets.iter().find_map(|target| {
-        let output = host.run(&look(target)).ok().filter(host::Output::exited_zero)?;
-        read(target, &output.stdout)
-            .filter(|member| member.quorate && member.conf.cluster_name == cluster_name)
-    })
+    let mut short = None;
+    for target in targets {
+        let Some(output) = host.run(&look(target)).ok().filter(host::Output::exited_zero) else { continue };
+        match read(target, &output.stdout).filter(|member| member.conf.cluster_name == cluster_name) {
+            Some(member) if member.is_quorate() => return Some(member),
+            member => short = short.or(member),
+        }
+    }
+    short
 }
 
 fn read(target: &str, text: &str) -> Option<Member> {
@@ -68,10 +79,11 @@ fn read(target: &str, text: &str) -> Option<Member> {
     let digest = part(text, "authkey")?.split_whitespace().next();
     // The shell's own line break before the next part is not the file's.
     let conf = part(text, "corosync.conf")?;
+    let quorum = quorumtool::parse(part(text, "quorum")?).ok()?;
     Some(Member {
         target: target.to_owned(),
         node: part(text, "node")?.trim().split('.').next()?.to_owned(),
-        quorate: quorumtool::parse(part(text, "quorum")?).is_ok_and(|quorum| quorum.quorate),
+        lacks: if quorum.quorate { 0 } else { quorum.quorum.saturating_sub(quorum.total_votes).max(1) },
         // sha256sum of nothing is not the digest of a key.
         authkey: digest.filter(|digest| *digest != EMPTY).map(str::to_owned),
         conf: Conf::of(&Document::parse(conf.as_bytes())).ok()?,

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! What is wrong with a node that is to be a member, as far as it can be mended here. Pure.
 
+use std::net::IpAddr;
+
 use cluster_state::journal::LastWords;
 use cluster_state::pmxcfs::Mount;
+use corosync_document::Document;
 
 use super::consult::Member;
-use crate::seen::{Conf, ConfFile, Here, quoted};
+use crate::seen::{Conf, ConfFile, Here, quoted, same_address};
 
 /// What was looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,7 +24,9 @@ pub(crate) struct Seen {
     pub(crate) strays: Vec<String>,
     /// The numbers of this node's guests.
     pub(crate) guests: Vec<u32>,
-    /// A quorate member of the cluster that answers.
+    /// The addresses of this node.
+    pub(crate) addresses: Vec<IpAddr>,
+    /// A member of the cluster that answers, a quorate one if there is one.
     pub(crate) member: Option<Member>,
 }
 
@@ -30,6 +35,8 @@ pub(crate) struct Seen {
 pub(crate) enum Fault {
     /// pmxcfs does not run; what lies in its way.
     PmxcfsStopped { strays: Vec<String> },
+    /// The cluster lists this node and has, or waits for, its vote, but pmxcfs on it is still standalone.
+    HalfJoined { by: String },
     /// A standalone node has corosync's files of an earlier cluster.
     Leftovers,
     /// The cluster lists this node, which is standalone.
@@ -49,6 +56,9 @@ impl Fault {
             Self::PmxcfsStopped { strays } if strays.is_empty() => "'/etc/pve' was not mounted".to_owned(),
             Self::PmxcfsStopped { strays } => {
                 format!("'/etc/pve' was not mounted, and files lay in its way ({})", quoted(strays))
+            }
+            Self::HalfJoined { by } => {
+                format!("the join of this node to the cluster of '{by}' had stopped half way")
             }
             Self::Leftovers => "corosync's files of an earlier cluster were left on this node".to_owned(),
             Self::Listed { by } => {
@@ -88,8 +98,9 @@ pub(crate) fn fault(cluster_name: &str, joins: bool, seen: &Seen) -> Result<Opti
     }
     match &view.conf {
         ConfFile::Absent if here.pvecm_busy => Ok(None),
+        ConfFile::Absent if joins && is_half_joined(cluster_name, seen) => half_joined(seen),
         ConfFile::Absent if seen.local.is_some() || seen.authkey.is_some() => Ok(Some(Fault::Leftovers)),
-        ConfFile::Absent => Ok(seen.member.as_ref().filter(|_| joins).and_then(|member| {
+        ConfFile::Absent => Ok(quorate(seen).filter(|_| joins).and_then(|member| {
             member.conf.node(&view.node).map(|_| Fault::Listed { by: member.node.clone() })
         })),
         ConfFile::Broken(_) => Ok(None),
@@ -98,13 +109,52 @@ pub(crate) fn fault(cluster_name: &str, joins: bool, seen: &Seen) -> Result<Opti
     }
 }
 
+/// A member that can tell which files are right.
+fn quorate(seen: &Seen) -> Option<&Member> {
+    seen.member.as_ref().filter(|member| member.is_quorate())
+}
+
+/// Whether a standalone node has been taken in by the cluster and only the rest of the join is missing: the nodelist has it
+/// by its own addresses, and either corosync's files are the cluster's already, or the cluster cannot be quorate without it and
+/// so can neither be joined anew nor take the entry out.
+fn is_half_joined(cluster_name: &str, seen: &Seen) -> bool {
+    let name = &seen.here.view.node;
+    let Some((member, (nodeid, node))) =
+        seen.member.as_ref().and_then(|member| Some((member, member.conf.node(name)?)))
+    else {
+        return false;
+    };
+    let is_here = |address: &String| seen.addresses.iter().any(|own| same_address(&own.to_string(), address));
+    let itself = !node.addresses.is_empty() && node.addresses.values().all(is_here);
+    let local = seen.local.as_deref().and_then(|text| Conf::of(&Document::parse(text.as_bytes())).ok());
+    let lists = local.is_some_and(|local| {
+        local.cluster_name == cluster_name && local.node(name).is_some_and(|(own, _)| own == nodeid)
+    });
+    let begun = lists && seen.authkey.is_some() && seen.authkey == member.authkey;
+    itself && (begun || (1..=node.votes).contains(&member.lacks))
+}
+
+fn half_joined(seen: &Seen) -> Result<Option<Fault>, String> {
+    let by = seen.member.as_ref().map(|member| member.node.clone()).unwrap_or_default();
+    if seen.guests.is_empty() {
+        return Ok(Some(Fault::HalfJoined { by }));
+    }
+    let ids: Vec<String> = seen.guests.iter().map(u32::to_string).collect();
+    Err(format!(
+        "the join of this node to the cluster of '{by}' stopped half way, and it has guests ({}), whose configurations the rest \
+         of the join would drop: move them to another machine, or take the entry out with 'pvecm delnode {}' on '{by}'",
+        ids.join(", "),
+        seen.here.view.node
+    ))
+}
+
 fn in_the_cluster(joins: bool, seen: &Seen, conf: &Conf) -> Result<Option<Fault>, String> {
     let here = &seen.here;
     let view = &here.view;
     let stopped = view.corosync.is_none()
         && matches!(here.corosync_service.as_str(), "failed" | "inactive")
         && !here.booting;
-    let Some(member) = &seen.member else {
+    let Some(member) = quorate(seen) else {
         let put_out = matches!(here.last_words, Some(LastWords::KilledBy { .. }));
         let starts = stopped && !put_out && conf.node(&view.node).is_some();
         return Ok(starts.then_some(Fault::CorosyncStopped));

@@ -16,6 +16,8 @@ use cluster_state::pmxcfs::{DATABASE, Mount};
 use cluster_state::{corosync_conf, vmlist};
 use host::{Host, Waited, if_there, is_there, wait_until};
 
+#[cfg(test)]
+pub(crate) use self::consult::look;
 pub(crate) use self::fault::Fault;
 use self::fault::Seen;
 use crate::args::{Args, State};
@@ -88,19 +90,19 @@ pub(crate) fn around(
     }
 }
 
-/// Adds what `repair` could do about a failure, as far as this node alone can tell.
-fn hinted(host: &dyn Host, args: &Args, failure: Failure) -> Failure {
+/// Adds what `repair` could do about a failure, as far as this node and the member that it knows can tell.
+fn hinted(host: &dyn Host, args: &Args, mut failure: Failure) -> Failure {
     let found = crate::observe::here(host).map_err(|error| error.to_string()).and_then(|here| {
-        let seen = look(host, args, here, false)?;
+        let seen = look_at(host, args, here, Asks::OneThatItKnows)?;
         fault::fault(&args.cluster_name, args.state == State::Joined, &seen)
     });
-    match found {
-        Ok(Some(fault)) => {
-            let msg = format!("{}. 'repair: true' lets this task mend this: {}", failure.msg, fault.words());
-            Failure { msg, ..failure }
-        }
-        _ => failure,
+    if let Ok(Some(fault)) = found {
+        failure.msg.push_str(&format!(
+            ". 'repair: true' (playbooks/cluster-repair.yml) lets this task mend this: {}",
+            fault.words()
+        ));
     }
+    failure
 }
 
 /// The first fault, without mending it.
@@ -160,7 +162,7 @@ fn see(host: &dyn Host, args: &Args) -> Result<Seen, String> {
     let until = host.elapsed() + PATIENCE;
     let waited = wait_until(host, until, PAUSE, || {
         let here = crate::observe::here(host).map_err(|error| error.to_string())?;
-        look(host, args, here, true)
+        look_at(host, args, here, Asks::All)
     });
     match waited {
         Waited::Done(seen) => Ok(seen),
@@ -168,7 +170,16 @@ fn see(host: &dyn Host, args: &Args) -> Result<Seen, String> {
     }
 }
 
-fn look(host: &dyn Host, args: &Args, here: Here, asks: bool) -> Result<Seen, String> {
+/// Which members are asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asks {
+    All,
+    /// The first one, by a node that has files of a cluster: only such a node was let in once. A failed task is not to knock
+    /// at doors that sshd then shuts.
+    OneThatItKnows,
+}
+
+fn look_at(host: &dyn Host, args: &Args, here: Here, asks: Asks) -> Result<Seen, String> {
     let words = |error: host::HostError| error.to_string();
     let text = |path: &str| -> Result<Option<String>, String> {
         let bytes = if_there(host.read(Path::new(path))).map_err(words)?;
@@ -177,13 +188,14 @@ fn look(host: &dyn Host, args: &Args, here: Here, asks: bool) -> Result<Seen, St
     let local = text(corosync_conf::LOCAL)?;
     let well = here.view.mount == Mount::Writable
         && here.view.corosync.as_ref().is_some_and(|running| running.quorate);
-    let member = if asks && here.view.is_mounted() && !well {
-        let targets = targets(args, &here, local.as_deref());
+    let authkey = Path::new(cluster_state::leftovers::AUTHKEY);
+    let member = if here.view.is_mounted() && !well && (asks == Asks::All || local.is_some()) {
+        let mut targets = targets(args, &here, local.as_deref());
+        targets.truncate(if asks == Asks::All { targets.len() } else { 1 });
         consult::first(host, &targets, &args.cluster_name)
     } else {
         None
     };
-    let authkey = Path::new(cluster_state::leftovers::AUTHKEY);
     let guests = match here.view.is_mounted() {
         true => vmlist::query(host).map_err(|error| error.to_string())?.unwrap_or_default(),
         false => Vec::new(),
@@ -205,6 +217,7 @@ fn look(host: &dyn Host, args: &Args, here: Here, asks: bool) -> Result<Seen, St
             .filter(|guest| guest.node == here.view.node)
             .map(|guest| guest.vmid)
             .collect(),
+        addresses: host.addresses().map_err(words)?.into_iter().map(|local| local.address).collect(),
         local,
         member,
         here,

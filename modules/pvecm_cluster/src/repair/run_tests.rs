@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use testkit::{Answer, FakeHost, at_every_effect};
+use testkit::{Answer, FakeHost, Machine, at_every_effect};
 
 use super::consult;
 use crate::absence;
@@ -103,8 +103,9 @@ fn without_repair_nothing_is_done_and_the_way_is_told() {
     let host = stranded().query(&fake::ssh(crate::probe::Errand::Look), peer);
     let said = answer(&host, &join(false));
     assert_eq!((&said["failed"], host.effects()), (&json!(true), Vec::new()), "{said}");
-    let way = ". 'repair: true' lets this task mend this: corosync did not run on this node";
-    assert!(msg(&said).ends_with(way), "{said}");
+    let end = "'repair: true' (playbooks/cluster-repair.yml) lets this task mend this: this node was stranded: \
+               corosync's corosync.conf was not that of 'pve1'";
+    assert!(msg(&said).ends_with(end), "{said}");
 }
 
 #[test]
@@ -240,8 +241,8 @@ fn files_of_an_earlier_cluster_are_removed_before_the_join() {
     let host = build();
     let said = answer(&host, &join(false));
     assert!(msg(&said).contains("is left over from another cluster"), "{said}");
-    let way = ". 'repair: true' lets this task mend this: corosync's files of an earlier cluster were left on this node";
-    assert!(msg(&said).ends_with(way), "{said}");
+    let end = "lets this task mend this: corosync's files of an earlier cluster were left on this node";
+    assert!(msg(&said).ends_with(end), "{said}");
 }
 
 #[test]
@@ -266,6 +267,106 @@ fn a_node_that_the_cluster_lists_joins_again_under_its_name() {
     assert_eq!(
         said["mended"],
         json!(["the cluster of 'pve1' listed this node, which had not joined, or was installed anew"])
+    );
+}
+
+/// What a pve1 says that waits for the vote of pve2.
+fn waiting(digest: &str) -> String {
+    told(2, PAIR, digest).replace(&quorum(1, &[1, 3], 3), &quorum(1, &[1], 2))
+}
+
+/// A pve2 whose join ended after pve1 had taken it in: before corosync's files came, or after.
+fn half_joined(files: bool) -> FakeHost {
+    mendable(standalone(), 2, PAIR, OURS)
+        .query(&consult::look("10.77.0.11").line(), waiting(OURS))
+        .query(&consult::look("pve1").line(), Answer::exit(255, "", "Host key verification failed.\n"))
+        .query(&consult::look("10.77.1.11").line(), Answer::exit(255, "", "Host key verification failed.\n"))
+        .query(&consult::fetch("10.77.0.11").line(), " 6b 65 79\n 32\n")
+        .with(move |machine| {
+            if files {
+                machine.write("/etc/corosync/authkey", "key");
+                machine.write("/etc/corosync/corosync.conf", conf(2, PAIR));
+            }
+            machine.action(
+                "systemctl stop pve-cluster corosync",
+                Answer::ok("").doing(|machine| {
+                    machine.unmount("/etc/pve");
+                    set_services(machine, "inactive");
+                }),
+            );
+            machine.action("systemctl start corosync", "");
+            let starts = Answer::ok("").doing(|machine| {
+                machine.mount_pmxcfs("/etc/pve");
+                // pmxcfs takes a cluster's file only into an empty database.
+                if machine.exists("/var/lib/pve-cluster/config.db") {
+                    return;
+                }
+                assert_eq!(machine.text("/etc/corosync/corosync.conf").unwrap().trim(), conf(2, PAIR).trim());
+                become_member(machine, 2, PAIR, &[(1, 2), (2, 2)]);
+            });
+            machine.action("systemctl start pve-cluster", starts);
+            let up = |machine: &mut Machine| become_member(machine, 2, PAIR, &[(1, 2), (2, 2)]);
+            machine.action("systemctl restart corosync", Answer::ok("").doing(up));
+        })
+}
+
+#[test]
+fn a_join_that_stopped_half_way_is_taken_to_its_end() {
+    for files in [true, false] {
+        let host = half_joined(files);
+        let said = answer(&host, &join(true));
+        assert_eq!((&said["changed"], &said["failed"]), (&json!(true), &Value::Null), "{said}");
+        let mended = "the join of this node to the cluster of 'pve1' had stopped half way";
+        assert_eq!(said["mended"], json!([mended]));
+        let backup = said["repair_backups"][0].as_str().unwrap();
+        assert!(backup.contains("/half-joined-prod-"), "{backup}");
+        assert!(
+            host.effects().contains(&"remove /var/lib/pve-cluster/config.db".to_owned()),
+            "{:?}",
+            host.effects()
+        );
+        assert!(!host.effects().iter().any(|effect| effect.contains("pvecm")), "{:?}", host.effects());
+    }
+}
+
+#[test]
+fn a_refused_join_tells_that_it_had_stopped_half_way() {
+    let peer = fake::peer(2, PAIR, &[(1, 2)]);
+    let host = half_joined(true).query(&fake::ssh(crate::probe::Errand::Look), peer);
+    let said = answer(&host, &join(false));
+    let end = "'repair: true' (playbooks/cluster-repair.yml) lets this task mend this: the join of this node to the cluster of \
+               'pve1' had stopped half way";
+    assert!(msg(&said).ends_with(end), "{said}");
+    assert_eq!(host.effects(), Vec::<String>::new());
+}
+
+#[test]
+fn a_half_joined_node_with_guests_is_not_touched() {
+    let host = half_joined(true);
+    host.change(|machine| {
+        let text = "{\n\"version\": 4,\n\"ids\": {\n\"100\": { \"node\": \"pve2\", \"type\": \"qemu\", \"version\": 3 }}\n\n}\n";
+        machine.write("/etc/pve/.vmlist", text);
+    });
+    let said = answer(&host, &join(true));
+    assert_eq!(
+        msg(&said),
+        "cannot mend this node for cluster 'prod': the join of this node to the cluster of 'pve1' stopped half way, and it has \
+         guests (100), whose configurations the rest of the join would drop: move them to another machine, or take the entry out \
+         with 'pvecm delnode pve2' on 'pve1'"
+    );
+    assert_eq!(host.effects(), Vec::<String>::new());
+}
+
+#[test]
+fn a_fault_at_any_step_of_the_rest_of_a_join_is_told_and_the_next_run_finishes() {
+    at_every_effect(
+        || half_joined(false),
+        8,
+        |host, number| {
+            let first = answer(host, &join(true));
+            let again = answer(host, &join(true));
+            assert_eq!(again["failed"], Value::Null, "effect {number}: {first}\nthen {again}");
+        },
     );
 }
 

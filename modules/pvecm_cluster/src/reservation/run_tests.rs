@@ -220,8 +220,8 @@ fn an_entry_that_costs_quorum_is_told_with_what_takes_it_away() {
         msg(&answer(&host, &reserve())),
         "cannot reserve cluster 'prod' for node 'pve2': the cluster is not quorate (1 of 2 votes), because it counts 'pve2', \
          which is not online: 'pvecm expected 1' on 'pve1' gives it quorum for now; the cluster lists a node named 'pve2' \
-         already, which is not online: if it is this node, reinstalled or half joined, use 'force: true' or remove it \
-         first with 'pvecm delnode pve2' on 'pve1'"
+         already, which is not online: if it is the one that is to join, reinstalled or half joined, let it join with \
+         'repair: true', or remove it first with 'pvecm delnode pve2' on 'pve1'"
     );
 }
 
@@ -493,8 +493,10 @@ fn a_wrong_password_changes_nothing_and_is_told() {
     assert_eq!(
         msg(&answer),
         "cannot join cluster 'prod': pvecm gave up: the cluster node does not accept the password of root. This node: a \
-         member of no cluster. What to do: mend the cause, then run this task again"
+         member of no cluster. The cluster: seen before this join: cluster 'prod' does not list this node (config_version 1), \
+         on 'pve1' corosync is quorate (1 of 1 votes) with 'pve1'. What to do: mend the cause, then run this task again"
     );
+    assert!(answer["cluster_state"].as_str().unwrap().starts_with("seen before this join: "), "{answer}");
     assert_eq!(answer["changed"], false);
     assert_eq!(host.elapsed(), Duration::from_secs(3));
 }
@@ -508,7 +510,9 @@ fn a_join_that_breaks_off_while_it_asks_may_have_changed_the_cluster() {
     assert_eq!(
         msg(&answer),
         "cannot join cluster 'prod': pvecm had not ended after 110 s and was stopped while the cluster was asked to list \
-         this node. This node: a member of no cluster. What to do: mend the cause, then run this task again"
+         this node. This node: a member of no cluster. The cluster: seen before this join: cluster 'prod' does not list this \
+         node (config_version 1), on 'pve1' corosync is quorate (1 of 1 votes) with 'pve1'. What to do: mend the cause, then \
+         run this task again"
     );
     assert_eq!(answer["changed"], true);
 }

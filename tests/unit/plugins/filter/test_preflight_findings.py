@@ -99,7 +99,8 @@ class PreflightFindings(unittest.TestCase):
         )
         self.one(
             "unhealthy-member", "it is a member of 'lab', but not quorate (1 of 3 votes are there, 2 are needed)",
-            "bring the cluster in order first: see 'pvecm status' and 'journalctl -u corosync -u pve-cluster' on it",
+            "bring the cluster in order first: playbooks/cluster-repair.yml mends what is half in it; 'pvecm status' and "
+            "'journalctl -u corosync -u pve-cluster' on it tell more",
             host(situation="not_quorate", membership="member", cluster_name="lab",
                  reasons=["1 of 3 votes are there, 2 are needed"]),
         )

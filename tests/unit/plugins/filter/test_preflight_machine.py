@@ -328,7 +328,7 @@ class Cluster(unittest.TestCase):
         )
 
     def test_the_entry_of_an_interrupted_join_goes_with_quorum_or_after_it(self):
-        remedy = "if it is this node, reinstalled or half joined, remove it first with 'pvecm delnode pve2' on 'pve1'"
+        remedy = "if it is this node, reinstalled or half joined, run playbooks/cluster-repair.yml, or remove it first with 'pvecm delnode pve2' on 'pve1'"
         for quorum, ending in (
             ({"quorate": True, "total_votes": 2}, ""),
             ({"quorate": None, "total_votes": None}, ""),
