@@ -46,16 +46,12 @@ options:
       - How long O(state=disarmed) waits for a rescue that is at work on this node, in seconds.
     type: int
     default: 180
+extends_documentation_fragment:
+  - pve.cluster.attributes
+  - pve.cluster.attributes.no_diff
 attributes:
   check_mode:
     description: Says what it would do and changes nothing.
-    support: full
-  diff_mode:
-    description: There is nothing to show.
-    support: none
-  platform:
-    description: Proxmox VE nodes.
-    platforms: posix
     support: full
 author:
   - The pve.cluster contributors (@pve-cluster)

@@ -35,17 +35,9 @@ options:
       - How long it may take until all is as it was, in seconds, from 1 to 3600.
     type: int
     default: 120
-attributes:
-  check_mode:
-    description: Refuses for the same reasons and restarts nothing.
-    support: full
-  diff_mode:
-    description: There is nothing to show.
-    support: none
-  platform:
-    description: Proxmox VE nodes.
-    platforms: posix
-    support: full
+extends_documentation_fragment:
+  - pve.cluster.attributes
+  - pve.cluster.attributes.no_diff
 author:
   - The pve.cluster contributors (@pve-cluster)
 seealso:

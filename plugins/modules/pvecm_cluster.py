@@ -33,10 +33,9 @@ description:
     is copied first. A failure before the node is out is undone, and a run that is interrupted is finished by the next.
   - At the end of O(timeout) C(pvecm) and everything it started is ended. The error says what C(pvecm) printed, the
     state in which this node and the cluster were left, and what to do.
+extends_documentation_fragment:
+  - pve.cluster.attributes
 attributes:
-  check_mode:
-    support: full
-    description: Refuses for the same reasons and predicts the same answer. Changes nothing.
   diff_mode:
     support: full
     description: Shows the membership before and after, and with O(state=removed) the files that lose what they say of the node.

@@ -16,17 +16,12 @@ description:
     this node, and the answer always has a warning. Whether a node that does not answer is off, this module cannot know.
   - Reports success only when this node is quorate and its C(/etc/pve) takes writes.
   - Nothing in C(corosync.conf) changes. It ends by itself. As nodes come back, corosync counts their votes again.
+extends_documentation_fragment:
+  - pve.cluster.attributes
 attributes:
-  check_mode:
-    support: full
-    description: Refuses for the same reasons and predicts the same answer. Changes nothing.
   diff_mode:
     support: full
     description: Shows the expected votes before and after.
-  platform:
-    support: full
-    platforms: proxmox
-    description: Runs on a Proxmox VE node that is a member of the cluster, as root.
 options:
   cluster_name:
     description:

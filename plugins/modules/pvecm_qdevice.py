@@ -20,17 +20,12 @@ description:
   - One run on any member sets up or removes the QDevice of the whole cluster. Run on the other members too, it mends what is theirs.
     With O(state=present) the daemon is started and made to start with the machine; with O(state=absent) it is stopped and its certificates are removed,
     which C(pvecm qdevice setup) would stumble over.
+extends_documentation_fragment:
+  - pve.cluster.attributes
 attributes:
-  check_mode:
-    support: full
-    description: Refuses for the same reasons and predicts the same answer. Changes nothing.
   diff_mode:
     support: full
     description: Shows the QDevice before and after.
-  platform:
-    support: full
-    platforms: proxmox
-    description: Runs on a Proxmox VE node that is a member of the cluster, as root.
 options:
   state:
     description:

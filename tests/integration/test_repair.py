@@ -148,8 +148,8 @@ class Repair(unittest.TestCase):
 
 PLAYBOOK = "cluster-repair.yml"
 # Ends a join, whoever runs it, as soon as a condition holds on its node, with what it has started.
-END = ("setsid sh -c 'until {}; do sleep 0.02; done; systemctl kill --signal=KILL pve-cluster corosync; pkill -9 -f [p]vecm_cluster; "
-       "pkill -9 -f [p]vecm.add; rm -f /run/ending' >/dev/null 2>&1 </dev/null & touch /run/ending")
+END = ("touch /run/ending; setsid sh -c 'until {}; do sleep 0.02; done; pkill -9 -f [p]vecm.add; pkill -9 -f [p]vecm_cluster; "
+       "systemctl kill --signal=KILL pve-cluster corosync; rm -f /run/ending' >/dev/null 2>&1 </dev/null &")
 HALF_WAY = "test -e /etc/corosync/corosync.conf"
 
 
@@ -282,9 +282,13 @@ class SecondNode(WithPlaybook):
         self.assertEqual((formed.rc, set(formed.changed().values())), (0, {0}), formed.output)
 
     def test_50_one_that_was_started_again_and_whose_corosync_runs(self):
-        on("pve1", "pvecm expected 1; pvecm delnode pve2; pvecm expected 1")
+        lab("reset", "pve2")
+        wait("pve1", "! corosync-quorumtool -siH | grep -q 0x00000002")
+        on("pve1", "pvecm expected 1")
+        writable("pve1")
+        on("pve1", "pvecm delnode pve2")
         wait("pve1", "! grep -q pve2 /etc/pve/corosync.conf")
-        done(self, task("pve2", state="absent"), changed=True)
+        install(["pve2"])
         self.die()
         lab("kill", "pve2")
         lab("start", "pve2")

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! `corosync -t`: whether corosync would start from a file.
+//! `corosync -t`: whether corosync would start from a file. A corosync that runs goes on with what it read before, whatever has
+//! become of its file.
 
 use std::time::Duration;
 
 use host::{Command, Host, HostError, Output};
+
+use crate::StateError;
+use crate::read::program;
 
 /// How long it may take; it looks up the nodes' names.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -19,6 +23,14 @@ pub fn refusal(host: &dyn Host, text: &[u8]) -> Result<Option<String>, HostError
     Ok(parse(&host.run(&command)?))
 }
 
+/// The same of /etc/corosync/corosync.conf, from which this node's corosync starts next.
+///
+/// # Errors
+/// When corosync could not be asked.
+pub fn next_start(host: &dyn Host) -> Result<Option<String>, StateError> {
+    Ok(parse(&host.run(&program("corosync", &["-t"]))?))
+}
+
 /// What it said against the file.
 fn parse(output: &Output) -> Option<String> {
     if output.exited_zero() {
@@ -29,12 +41,13 @@ fn parse(output: &Output) -> Option<String> {
     let words = |line: &str| line.rsplit("] ").next().unwrap_or_default().trim().to_owned();
     let lines: Vec<String> = said.lines().map(words).filter(|line| !line.is_empty()).collect();
     let reason = lines.iter().find(|line| !line.contains("exiting with status")).or(lines.first());
-    Some(reason.cloned().unwrap_or_else(|| format!("corosync -t ended with {}", output.rc())))
+    Some(reason.cloned().unwrap_or_else(|| format!("'corosync -t' ended with {}", output.rc())))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::recording::recording;
     use testkit::{Answer, FakeHost};
 
     #[test]
@@ -52,10 +65,21 @@ mod tests {
                 None,
             ),
             (Answer::exit(8, "", bogus), Some("Invalid transport type. Should be udpu, udp or knet")),
-            (Answer::exit(1, "", ""), Some("corosync -t ended with 1")),
+            (Answer::exit(1, "", ""), Some("'corosync -t' ended with 1")),
         ] {
             let host = FakeHost::new().query("corosync -t -c /dev/stdin", answer);
             assert_eq!(refusal(&host, b"totem {\n}\n").unwrap().as_deref(), expected);
         }
+    }
+    /// Recordings `3-node_quorate--corosync_-t--pve1` and `config_change_*--state_afterwards--pve1`.
+    #[test]
+    fn the_file_that_corosync_starts_from_next() {
+        let asked = |rc, stderr: &str| {
+            next_start(&FakeHost::new().query("corosync -t", Answer::exit(rc, "", stderr))).unwrap()
+        };
+        let recorded = recording!("3-node_quorate--corosync_-t--pve1");
+        assert_eq!(asked(recorded.rc, &recorded.stderr), None);
+        let missing = "parser error: /etc/corosync/corosync.conf:42: Missing closing brace\n";
+        assert_eq!(asked(8, missing).unwrap(), missing.trim());
     }
 }

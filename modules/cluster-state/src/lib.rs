@@ -28,7 +28,6 @@ pub mod journal;
 pub mod knet;
 pub mod leftovers;
 pub mod members;
-pub mod next_start;
 pub mod pmxcfs;
 pub mod qdevice;
 pub mod quorumtool;

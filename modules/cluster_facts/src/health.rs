@@ -4,10 +4,10 @@
 use std::path::Path;
 
 use cluster_state::clock::{self, Clock};
+use cluster_state::corosync_check;
 use cluster_state::corosync_events::{self, Events};
 use cluster_state::ha::{self, Ha};
 use cluster_state::knet::{self, Latency, LinkStats, Stats, TotemStats};
-use cluster_state::next_start;
 use cluster_state::qdevice::{self, Qdevice};
 use cluster_state::situation::{Evidence, Reading};
 use cluster_state::tfa;
@@ -49,7 +49,7 @@ pub(crate) fn observe(host: &dyn Host, evidence: &Evidence) -> HealthObserved {
         ha: ha::query(host),
         second_factor: tfa::query(host, "root@pam"),
         qdevice: device.then(|| qdevice::query(host)),
-        next_start: (!matches!(evidence.local_conf, Ok(None))).then(|| next_start::query(host)),
+        next_start: (!matches!(evidence.local_conf, Ok(None))).then(|| corosync_check::next_start(host)),
         certificates: [certificates::NODE, certificates::CUSTOM, CA]
             .map(|file| (file, valid(host, file)))
             .into(),

@@ -1,21 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! The binary itself: two processes that measure each other on addresses of this machine's own.
 
-#![expect(clippy::unwrap_used, reason = "a test reports by panicking")]
-
-use std::io::Write as _;
 use std::thread;
 
-use assert_cmd::Command;
 use serde_json::{Value, json};
 
 fn run(arguments: &Value) -> (Value, bool) {
-    let mut file = tempfile::NamedTempFile::new().unwrap();
-    file.write_all(arguments.to_string().as_bytes()).unwrap();
-    let output = Command::cargo_bin("cluster_probe").unwrap().arg(file.path()).output().unwrap();
-    let stdout = String::from_utf8(output.stdout).unwrap();
-    assert_eq!((stdout.lines().count(), output.stderr), (1, Vec::new()), "one line, and nothing on stderr");
-    (serde_json::from_str(&stdout).unwrap(), output.status.success())
+    testkit::answer_of("cluster_probe", &arguments.to_string())
 }
 
 fn arguments(name: &str) -> Value {

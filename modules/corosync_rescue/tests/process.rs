@@ -1,20 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! The binary itself, on a machine that is no Proxmox VE node.
 
-#![expect(clippy::unwrap_used, reason = "a test reports by panicking")]
-
-use std::io::Write as _;
-
 use assert_cmd::Command;
 use serde_json::Value;
 
 fn answer(arguments: &str) -> (Value, bool) {
-    let mut file = tempfile::NamedTempFile::new().unwrap();
-    file.write_all(arguments.as_bytes()).unwrap();
-    let output = Command::cargo_bin("corosync_rescue").unwrap().arg(file.path()).output().unwrap();
-    let stdout = String::from_utf8(output.stdout).unwrap();
-    assert_eq!((stdout.lines().count(), output.stderr), (1, Vec::new()), "one line, and nothing on stderr");
-    (serde_json::from_str(&stdout).unwrap(), output.status.success())
+    testkit::answer_of("corosync_rescue", arguments)
 }
 
 #[test]

@@ -53,7 +53,7 @@ pub(crate) enum Deed {
 impl Refusal {
     /// Whether all reasons may pass by themselves within moments.
     pub(crate) fn is_passing(&self) -> bool {
-        self.reasons.iter().all(|reason| reason.passing)
+        ansible_module::reason::all_pass(&self.reasons)
     }
 }
 

@@ -3,23 +3,10 @@
 
 use std::net::IpAddr;
 
+pub(crate) use ansible_module::Reason;
+use ansible_module::reason::{lasting, passing};
+
 use crate::seen::{NoAnswer, quoted};
-
-/// A reason not to do something.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Reason {
-    pub(crate) text: String,
-    /// Whether it may pass by itself within moments, as during another node's join.
-    pub(crate) passing: bool,
-}
-
-fn lasting(text: impl Into<String>) -> Reason {
-    Reason { text: text.into(), passing: false }
-}
-
-fn passing(text: impl Into<String>) -> Reason {
-    Reason { text: text.into(), passing: true }
-}
 
 pub(crate) fn no_pve() -> Reason {
     lasting("Proxmox VE is not installed on this node: there is no '/etc/pve'")

@@ -1,22 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! The module as Ansible starts it: a process with an arguments file, one line of JSON, nothing on stderr.
 
-#![expect(clippy::unwrap_used, reason = "a test reports by panicking")]
-
-use std::io::Write;
-
 use assert_cmd::Command;
 use serde_json::{Value, json};
 
-/// Runs the binary on these arguments; gives its answer and whether it exited 0.
 fn run(arguments: &str) -> (Value, bool) {
-    let mut file = tempfile::NamedTempFile::new().unwrap();
-    file.write_all(arguments.as_bytes()).unwrap();
-    let output = Command::cargo_bin("pvecm_cluster").unwrap().arg(file.path()).output().unwrap();
-    let stdout = String::from_utf8(output.stdout).unwrap();
-    assert_eq!(stdout.lines().count(), 1, "{stdout}");
-    assert_eq!(output.stderr, b"");
-    (serde_json::from_str(&stdout).unwrap(), output.status.success())
+    testkit::answer_of("pvecm_cluster", arguments)
 }
 
 #[test]

@@ -96,7 +96,7 @@ impl Run<'_> {
                 Ok(plan) => return Ok(Ok((seen, plan))),
                 Err(reasons) => reasons,
             };
-            if !reasons.iter().all(|reason| reason.passing) {
+            if !ansible_module::reason::all_pass(&reasons) {
                 return Ok(Err(self.refused(&reasons, Duration::ZERO)));
             }
             for path in seen.locks.iter().filter(|_| !check_mode) {

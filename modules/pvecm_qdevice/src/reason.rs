@@ -1,25 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Every reason not to do what the task asks, in words, with its remedy.
 
+pub(crate) use ansible_module::Reason;
+use ansible_module::reason::{lasting, passing};
 use ssh_login::NoLogin;
 
 use crate::seen::{Terms, quoted};
-
-/// A reason not to do something.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Reason {
-    pub(crate) text: String,
-    /// Whether it may pass by itself within moments.
-    pub(crate) passing: bool,
-}
-
-fn lasting(text: impl Into<String>) -> Reason {
-    Reason { text: text.into(), passing: false }
-}
-
-fn passing(text: impl Into<String>) -> Reason {
-    Reason { text: text.into(), passing: true }
-}
 
 pub(crate) fn no_pve() -> Reason {
     lasting("Proxmox VE is not installed on this node: there is no '/etc/pve'")

@@ -161,7 +161,7 @@ fn settle(
         };
         match plan::plan(wanted, &seen) {
             Ok(plan) => Ok(Ok((seen, plan))),
-            Err(reasons) if reasons.iter().all(|reason| reason.passing) => Err(reasons),
+            Err(reasons) if ansible_module::reason::all_pass(&reasons) => Err(reasons),
             Err(reasons) => Ok(Err(refused(args, &texts(&reasons)))),
         }
     });

@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Every reason not to leave a cluster, in words, with its remedy.
 
-use crate::reason::Reason;
-use crate::seen::quoted;
+use ansible_module::Reason;
+use ansible_module::reason::{lasting, passing};
 
-fn lasting(text: impl Into<String>) -> Reason {
-    Reason { text: text.into(), passing: false }
-}
+use crate::seen::quoted;
 
 pub(crate) fn another_joins() -> Reason {
     let text = "another node is joining or being removed ('/etc/pve/priv/lock/pvecm_cluster-join', which falls 120 s after \
                 an interruption)";
-    Reason { text: text.to_owned(), passing: true }
+    passing(text)
 }
 
 pub(crate) fn leaving_another(cluster: &str, backup: &str) -> Reason {

@@ -148,7 +148,7 @@ fn settle(
             Ok(plan) => return Ok(Ok((seen, plan))),
             Err(reasons) => reasons,
         };
-        if reasons.iter().all(|reason| reason.passing) {
+        if ansible_module::reason::all_pass(&reasons) {
             if seen.joining == Joining::AnotherNode && !check_mode {
                 // Asks pmxcfs to remove it if its holder has died.
                 let _ = host.set_times(Path::new(probe::LOCK), 0);

@@ -2,16 +2,10 @@
 //! Every reason not to remove a node, in words, with its remedy.
 
 use super::seen::Entry;
-use crate::reason::Reason;
+use ansible_module::Reason;
+use ansible_module::reason::{lasting, passing};
+
 use crate::seen::quoted;
-
-fn lasting(text: impl Into<String>) -> Reason {
-    Reason { text: text.into(), passing: false }
-}
-
-fn passing(text: impl Into<String>) -> Reason {
-    Reason { text: text.into(), passing: true }
-}
 
 pub(crate) fn standalone() -> Reason {
     lasting("this node is not a member of a cluster: run this task on one of its members")

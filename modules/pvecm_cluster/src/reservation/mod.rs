@@ -136,12 +136,12 @@ fn reserve(args: &Args, timeout: u64, check_mode: bool, host: &dyn Host) -> Resu
         }
         let patient = peer.joining == Joining::AnotherNode;
         let mut texts: Vec<String> = reasons.iter().map(|reason| reason.text.clone()).collect();
-        // What would refuse the join next is told at once. Whether it has 'force: true' is not known here.
+        // What would refuse the join next is told at once. Whether it has 'repair: true' is not known here.
         texts.extend(listed_offline(&peer, &args.node).map(|by| reason::name_listed(&args.node, by).text));
-        if reasons.iter().all(|reason| reason.passing) && (patient || host.elapsed() < short) {
+        if ansible_module::reason::all_pass(&reasons) && (patient || host.elapsed() < short) {
             return Err(texts);
         }
-        let waited = if reasons.iter().all(|reason| reason.passing) {
+        let waited = if ansible_module::reason::all_pass(&reasons) {
             host.elapsed().saturating_sub(began)
         } else {
             Duration::ZERO
