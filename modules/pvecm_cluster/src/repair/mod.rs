@@ -186,7 +186,9 @@ fn look_at(host: &dyn Host, args: &Args, here: Here, asks: Asks) -> Result<Seen,
         Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
     };
     let local = text(corosync_conf::LOCAL)?;
+    // A corosync beside a pmxcfs that is still standalone is not: a node that was restarted in the middle of a join has one.
     let well = here.view.mount == Mount::Writable
+        && here.view.conf.conf().is_some()
         && here.view.corosync.as_ref().is_some_and(|running| running.quorate);
     let authkey = Path::new(cluster_state::leftovers::AUTHKEY);
     let member = if here.view.is_mounted() && !well && (asks == Asks::All || local.is_some()) {

@@ -312,8 +312,18 @@ fn half_joined(files: bool) -> FakeHost {
 
 #[test]
 fn a_join_that_stopped_half_way_is_taken_to_its_end() {
-    for files in [true, false] {
+    for (files, corosync) in [(true, false), (false, false), (true, true)] {
         let host = half_joined(files);
+        if corosync {
+            // The node was restarted, and corosync found its files.
+            host.change(|machine| {
+                set_services(machine, "active");
+                machine.query("corosync-cmapctl", fake::cmap(2, &[(1, 2), (2, 2)]));
+                machine.query("corosync-quorumtool -siH", quorum(2, &[1, 2], 2));
+                let both = told(2, PAIR, OURS).replace(&quorum(1, &[1, 3], 3), &quorum(1, &[1, 2], 2));
+                machine.query(&consult::look("10.77.0.11").line(), both);
+            });
+        }
         let said = answer(&host, &join(true));
         assert_eq!((&said["changed"], &said["failed"]), (&json!(true), &Value::Null), "{said}");
         let mended = "the join of this node to the cluster of 'pve1' had stopped half way";
