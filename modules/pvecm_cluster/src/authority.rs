@@ -6,6 +6,7 @@
 //! meanwhile (`gen_pveca_cert` in `PVE/Cluster/Setup.pm`). Nothing fails then; but no certificate of the others is
 //! believed any more.
 
+use cluster_state::leftovers::AUTHKEY;
 use host::{Command, Host};
 
 use crate::observe::certificate_path;
@@ -14,8 +15,19 @@ use crate::seen::{Conf, quoted};
 /// The certificate of the cluster's authority.
 const AUTHORITY: &str = "/etc/pve/pve-root-ca.pem";
 
-/// What to say after a join of `node` when certificates of other nodes are not of the cluster's authority, or no longer.
+/// How long after a join its last steps may have come, in another run.
+const LATER: i64 = 3600;
+/// By how much the clocks of two nodes may differ.
+const SLACK: i64 = 60;
+
+/// What to say when the join of `node` has replaced the authority that the certificates of other nodes are of. One that
+/// somebody renewed at another time is his own affair.
 pub(crate) fn lost(host: &dyn Host, conf: &Conf, node: &str) -> Option<String> {
+    let made = |path: &str| host.stat(path.as_ref()).ok().map(|stat| stat.mtime);
+    let age = made(AUTHORITY)? - made(AUTHKEY)?;
+    if !(-SLACK..=LATER).contains(&age) {
+        return None;
+    }
     let others: Vec<&str> =
         conf.nodes.values().map(|other| other.name.as_str()).filter(|name| *name != node).collect();
     let strangers: Vec<&str> = others.into_iter().filter(|name| is_strange(host, name)).collect();
@@ -23,8 +35,8 @@ pub(crate) fn lost(host: &dyn Host, conf: &Conf, node: &str) -> Option<String> {
         return None;
     }
     Some(format!(
-        "'{AUTHORITY}' is not what the certificate of {} was made by: an authority was made anew while nodes were cut off. Run \
-         'pvecm updatecerts --force' and 'systemctl restart pveproxy pvedaemon' on {}",
+        "its join made '{AUTHORITY}' anew, because it was quorate before pmxcfs had met another node's, and the certificate of {} \
+         is of the one before: run 'pvecm updatecerts --force' and 'systemctl restart pveproxy pvedaemon' on {}",
         quoted(&strangers),
         quoted(&strangers)
     ))

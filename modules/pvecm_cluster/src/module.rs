@@ -77,6 +77,10 @@ fn become_member(
     let outcome = match &plan {
         Plan::Confirm => match confirm(host, &wanted, deadline)? {
             Standing::Confirmed(membership) => {
+                if let Some(lost) = lost_authority(host, &wanted, &membership) {
+                    let why = format!("this node is a member, but {lost}");
+                    return Err(Failure::new(sentence(Deed::Confirm, &wanted.cluster_name, &why)));
+                }
                 // Nodes that wait behind a killed run of this one need not wait until its lock falls.
                 let left = if context.check_mode { None } else { unlock(host, &seen.here.view.node) };
                 return Ok(left.into_iter().fold(confirmed(&membership), Outcome::warn));
@@ -440,7 +444,7 @@ fn as_declared(host: &dyn Host, wanted: &Wanted, deed: Deed, done: Done) -> Resu
     let Membership { conf, nodeid, .. } = &done.membership;
     let reasons = plan::undeclared(wanted, conf, *nodeid);
     let reasons: Vec<&str> = reasons.iter().map(|reason| reason.text.as_str()).collect();
-    let why = match authority::lost(host, conf, &conf.name_of(*nodeid)) {
+    let why = match lost_authority(host, wanted, &done.membership) {
         _ if !reasons.is_empty() => {
             format!("this node is a member now, but not as declared: {}", reasons.join("; "))
         }
@@ -448,6 +452,13 @@ fn as_declared(host: &dyn Host, wanted: &Wanted, deed: Deed, done: Done) -> Resu
         None => return Ok(done),
     };
     Err(Failure::new(sentence(deed, &wanted.cluster_name, &why)).with("pvecm", &done.pvecm).after_change())
+}
+
+/// What to say when the join of this node has cost the cluster its authority.
+fn lost_authority(host: &dyn Host, wanted: &Wanted, membership: &Membership) -> Option<String> {
+    let Membership { conf, nodeid, .. } = membership;
+    let joined = wanted.state == State::Joined;
+    joined.then(|| authority::lost(host, conf, &conf.name_of(*nodeid))).flatten()
 }
 
 /// Whether pvecm says that it did its work: a join has words for it, `create` is just silent on stderr.

@@ -636,34 +636,53 @@ const STRANGE: &str = "OU=PVE Cluster Node, O=Proxmox Virtual Environment, CN=pv
 const VERIFY: &str =
     "openssl verify -no_check_time -CAfile /etc/pve/pve-root-ca.pem /etc/pve/nodes/pve1/pve-ssl.pem";
 
+/// `joinable`, with pve1's certificate, and an authority that was made so many seconds after the join.
+fn with_authority(after: i64, said: Answer) -> FakeHost {
+    let host = joinable()
+        .file("/etc/pve/nodes/pve1/pve-ssl.pem", "-----BEGIN CERTIFICATE-----\n")
+        .file("/etc/pve/pve-root-ca.pem", "-----BEGIN CERTIFICATE-----\n");
+    host.action(
+        ADD,
+        Answer::ok(JOINED).doing(move |machine| {
+            become_member(machine, 2, PAIR, &[(1, 2), (2, 2)]);
+            machine.set_mtime("/etc/corosync/authkey", 1_795_197_802);
+            machine.set_mtime("/etc/pve/pve-root-ca.pem", 1_795_197_802 + after);
+        }),
+    )
+    .with(|machine| machine.query(VERIFY, said))
+}
+
 #[test]
 fn a_join_that_cost_the_cluster_its_authority_says_what_mends_it() {
-    let host = joinable().file("/etc/pve/nodes/pve1/pve-ssl.pem", "-----BEGIN CERTIFICATE-----\n");
-    host.change(|machine| machine.query(VERIFY, Answer::exit(2, "", STRANGE)));
+    let host = with_authority(8, Answer::exit(2, "", STRANGE));
     let broken = answer(&host, &join());
-    assert_eq!(
-        msg(&broken),
-        "cannot join cluster 'prod': this node is a member now, but '/etc/pve/pve-root-ca.pem' is not what the certificate \
-         of 'pve1' was made by: an authority was made anew while nodes were cut off. Run 'pvecm updatecerts --force' and \
-         'systemctl restart pveproxy pvedaemon' on 'pve1'"
-    );
+    let what = "but its join made '/etc/pve/pve-root-ca.pem' anew, because it was quorate before pmxcfs had met another \
+                node's, and the certificate of 'pve1' is of the one before: run 'pvecm updatecerts --force' and 'systemctl \
+                restart pveproxy pvedaemon' on 'pve1'";
+    assert_eq!(msg(&broken), format!("cannot join cluster 'prod': this node is a member now, {what}"));
     assert_eq!((&broken["failed"], &broken["changed"]), (&json!(true), &json!(true)));
+    host.revive();
+    let again = answer(&host, &join());
+    assert_eq!(
+        msg(&again),
+        format!("cannot confirm membership of cluster 'prod': this node is a member, {what}")
+    );
+    assert_eq!((&again["changed"], host.effects()), (&json!(false), Vec::new()));
+    host.change(|machine| machine.query(VERIFY, "/etc/pve/nodes/pve1/pve-ssl.pem: OK\n"));
+    assert_eq!(answer(&host, &join()).get("failed"), None);
 }
 
 #[test]
 fn a_certificate_that_somebody_put_there_himself_is_his_own_affair() {
-    for said in [
-        Answer::ok("/etc/pve/nodes/pve1/pve-ssl.pem: OK\n"),
-        Answer::exit(2, "", STRANGE.replace("PVE Cluster Node", "Example Ltd")),
-        Answer::exit(
-            1,
-            "",
-            "Could not open file or uri for loading certificate file from /etc/pve/pve-root-ca.pem\n",
-        ),
+    let strange = || Answer::exit(2, "", STRANGE);
+    for (after, said) in [
+        (8, Answer::ok("/etc/pve/nodes/pve1/pve-ssl.pem: OK\n")),
+        (8, Answer::exit(2, "", STRANGE.replace("PVE Cluster Node", "Example Ltd"))),
+        (8, Answer::exit(1, "", "Could not open file or uri for loading certificate file\n")),
+        (-86_400, strange()),
+        (86_400, strange()),
     ] {
-        let host = joinable().file("/etc/pve/nodes/pve1/pve-ssl.pem", "-----BEGIN CERTIFICATE-----\n");
-        host.change(|machine| machine.query(VERIFY, said));
-        let answer = answer(&host, &join());
-        assert_eq!(answer.get("failed"), None, "{answer}");
+        let answer = answer(&with_authority(after, said), &join());
+        assert_eq!(answer.get("failed"), None, "{after} {answer}");
     }
 }
