@@ -29,7 +29,8 @@ def _expected(world, action, text):
     match = re.search(r"'(pvecm expected \d+)'", text)
     if match:
         where = _where(action, text, match)
-        world.run(where, match[1])
+        # Refused where the missing node has come back meanwhile: then there is quorum without it.
+        world.run(where, match[1], check=False)
         # Which pmxcfs hears of a moment later.
         world.holds(where, "[ $(( 0$(stat -c %a /etc/pve/local) & 0200 )) != 0 ]")
     return bool(match)
@@ -102,6 +103,10 @@ REMEDIES = (
 def apply(world, action, text, extra):
     """Do the first remedy that the text names; answers its name. Options go into `extra`."""
     for name, remedy in REMEDIES:
-        if remedy(world, action, text, extra):
+        try:
+            done = remedy(world, action, text, extra)
+        except Broken as reason:
+            raise Broken(f"{reason}; what was followed: {text}") from reason
+        if done:
             return name
     raise Broken(f"refused without a remedy that can be followed: {text}")
