@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The vote of a QDevice, with the real daemons: set up, in use, lost, taken away, out of the way of nodes that join or leave."""
 
+import base64
+import os
 import re
+import subprocess
 import unittest
+from pathlib import Path
 
-from harness import Inventory, fresh, lab, on, play, state, wait
+from harness import LAB, Inventory, fresh, lab, on, play, state, wait
 
 PAIR = ["pve1", "pve2"]
 PLAYBOOK = "cluster-qdevice.yml"
@@ -21,18 +25,10 @@ def votes(node):
     return (*numbers, int(row[1]) if row else 0)
 
 
-class QDevice(unittest.TestCase):
-    """One story: each test goes on where the one before ended."""
+class Case(unittest.TestCase):
+    """What both stories look at."""
 
     maxDiff = None
-
-    @classmethod
-    def setUpClass(cls):
-        fresh(3, key=True, qnetd=1)
-        cls.two = Inventory(2, qnetd=1)
-        cls.three = Inventory(3, qnetd=1)
-        formed = play(cls.two)
-        assert formed.rc == 0, formed.output
 
     def succeeded(self, run):
         """The run ended well."""
@@ -64,6 +60,18 @@ class QDevice(unittest.TestCase):
             self.assertEqual(on(node, "systemctl is-enabled corosync-qdevice", check=False).strip(), "disabled")
             left = "ls -d /etc/corosync/qdevice /etc/pve/*.p12 /etc/pve/qnetd-cacert.crt 2>/dev/null"
             self.assertEqual(on(node, left, check=False), "", node)
+
+
+class QDevice(Case):
+    """One story: each test goes on where the one before ended."""
+
+    @classmethod
+    def setUpClass(cls):
+        fresh(3, key=True, qnetd=1)
+        cls.two = Inventory(2, qnetd=1)
+        cls.three = Inventory(3, qnetd=1)
+        formed = play(cls.two)
+        assert formed.rc == 0, formed.output
 
     def test_05_a_check_run_changes_nothing(self):
         before = {node: state(node) for node in [*PAIR, "qnetd1"]}
@@ -207,3 +215,83 @@ class QDevice(unittest.TestCase):
             self.assert_in_use(PAIR)
             self.succeeded(play(self.two, PLAYBOOK, "-e", ABSENT))
             self.assert_none(PAIR)
+
+
+DEBS = Path(os.environ.get("PVE_LAB_CACHE", "/var/cache/pve-cluster-lab")) / "debs"
+# An archive of apt's on the machine itself, and no other: there is no way out of the lab.
+ARCHIVE = r"""
+cd /root/archive
+for file in *.deb; do dpkg-deb -f $file; echo Filename: ./$file; echo Size: $(stat -c %s $file); echo SHA256: $(sha256sum < $file | cut -d' ' -f1); echo; done > Packages
+rm -f /etc/apt/sources.list /etc/apt/sources.list.d/*
+echo 'deb [trusted=yes] file:/root/archive ./' > /etc/apt/sources.list
+"""
+
+
+class Packages(Case):
+    """Nodes and a QNetd host without Debian's packages, and a QNetd host that was installed anew. One story."""
+
+    HOSTS = (("pve1", "corosync-qdevice"), ("pve2", "corosync-qdevice"), ("qnetd1", "corosync-qnetd"))
+
+    @classmethod
+    def setUpClass(cls):
+        fresh(2, key=True, qnetd=1)
+        cls.two = Inventory(2, qnetd=1)
+        formed = play(cls.two)
+        assert formed.rc == 0, formed.output
+        for host, package in cls.HOSTS:
+            cls.take_away(host, package)
+
+    @staticmethod
+    def take_away(host, package):
+        """Remove the package with all it has left, and put Debian's own into the host's archive."""
+        on(host, f"dpkg --purge {package}; rm -rf /etc/corosync/qdevice /etc/corosync/qnetd; mkdir -p /root/archive")
+        found = sorted(DEBS.glob(f"{package}_*.deb"))
+        assert found, f"{DEBS} has no {package}: the lab's root filesystem was not built here"
+        packed = base64.b64encode(found[-1].read_bytes())
+        subprocess.run([LAB, "exec", host, f"base64 -d > /root/archive/{package}.deb"], input=packed, check=True)
+        on(host, ARCHIVE)
+
+    def assert_installed(self, whether):
+        """All three packages are there, or none."""
+        for host, package in self.HOSTS:
+            said = on(host, f"dpkg-query --show --showformat '${{db:Status-Status}}' {package}", check=False)
+            self.assertEqual(said.strip() == "installed", whether, host)
+
+    def test_10_a_check_run_says_what_it_would_install(self):
+        self.assert_installed(False)
+        run = play(self.two, PLAYBOOK, "--check")
+        self.succeeded(run)
+        for host, package in self.HOSTS:
+            self.assertIn(f"{package} on {host}", run.output)
+        self.assertIn("cluster 'lab' would get QDevice '10.77.0.31'", run.output)
+        self.assert_installed(False)
+
+    def test_20_they_are_not_installed_where_that_is_not_wanted(self):
+        run = play(self.two, PLAYBOOK, "-e", "cluster_qdevice_install=false")
+        self.refused("corosync-qdevice is not installed on pve1, corosync-qnetd is not installed on qnetd1, and", run)
+        self.assert_installed(False)
+
+    def test_30_they_are_installed_and_the_qdevice_is_set_up(self):
+        run = play(self.two, PLAYBOOK)
+        self.succeeded(run)
+        self.assert_installed(True)
+        self.assert_in_use(PAIR)
+        again = play(self.two, PLAYBOOK)
+        self.succeeded(again)
+        self.assertEqual(set(again.changed().values()), {0}, again.output)
+
+    def test_40_a_qnetd_host_that_was_installed_anew_gets_the_qdevice_anew_when_told(self):
+        lab("reset", "qnetd1")
+        for node in PAIR:
+            wait(node, "! corosync-qdevice-tool -s | grep -q Connected$")
+        run = play(self.two, PLAYBOOK, "-e", "cluster_qdevice_timeout=60")
+        self.refused("if it was installed anew, set the QDevice up anew with 'cluster_qdevice_renew: true' (playbooks/cluster-qdevice.yml)", run)
+        check = play(self.two, PLAYBOOK, "-e", "cluster_qdevice_renew=true", "--check")
+        self.succeeded(check)
+        self.assertTrue(DEVICE.search(on("pve1", f"cat {CONF}")))
+        run = play(self.two, PLAYBOOK, "-e", "cluster_qdevice_renew=true")
+        self.succeeded(run)
+        self.assert_in_use(PAIR)
+        again = play(self.two, PLAYBOOK)
+        self.succeeded(again)
+        self.assertEqual(set(again.changed().values()), {0}, again.output)

@@ -158,7 +158,8 @@ class ByPassword(unittest.TestCase):
         run = self.untouched(lambda: play(by_password(2, password="wrong-word"), "cluster-init.yml", *WITHOUT_KEYS))
         self.refused(
             run, "cannot join cluster 'lab': pvecm gave up: the cluster node does not accept the password of root. This node: a "
-            "member of no cluster. What to do: mend the cause, then run this task again", seconds=3,
+            "member of no cluster. The cluster: seen before this join: cluster 'lab' does not list this node (config_version 1), on 'pve1' "
+            "corosync is quorate (1 of 1 votes) with 'pve1'. What to do: mend the cause, then run this task again", seconds=3,
         )
         self.assertNotIn("wrong-word", run.output)
 
@@ -192,6 +193,25 @@ class ByPassword(unittest.TestCase):
         self.assertNotEqual(run.rc, 0, run.output)
         self.assertIn("another node is joining the cluster", run.output)
 
+    def test_23_what_pvecm_takes_and_the_cluster_or_a_guest_would_pay_for(self):
+        # pvecm lets in a second node with this nodeid, takes the management address for a link that is not given, and drops guests by force.
+        another = [{"number": 1, "address": "10.77.0.12"}]
+        guest = "/etc/pve/nodes/pve2/qemu-server/142.conf"
+        on("pve2", f"mkdir -p $(dirname {guest}) && echo 'cores: 2' > {guest}")
+        try:
+            for more, reason in (
+                ({"nodeid": 1}, "nodeid 1 belongs to node 'pve1' of the cluster"),
+                ({"links": []}, "'links' is empty: without one, pvecm would take whatever address the host name has"),
+                ({"links": another}, "the cluster has a link 0, for which no address of this node is given"),
+                ({"force": True}, "this host already contains virtual guests (142)"),
+            ):
+                with self.subTest(reason):
+                    book = tasks({"block": [reserved(), joined("api", **more)], "always": [RELEASED]})
+                    self.refused(self.untouched(lambda book=book: play(Inventory(2), book, "-e", "joiner=pve2")), reason)
+            self.assertEqual(on("pve2", f"cat {guest}").strip(), "cores: 2")
+        finally:
+            on("pve2", f"rm -f {guest}")
+
     def test_25_a_second_factor_is_refused(self):
         on("pve1", """printf '{"users":{"root@pam":{"totp":[{"id":"x","entry":"otpauth://secret-factor"}]}}}' > /etc/pve/priv/tfa.cfg""")
         try:
@@ -222,6 +242,10 @@ class ByPassword(unittest.TestCase):
         self.healthy(["pve1", "pve2"])
         self.assertEqual(run.changed(), {"pve1": 0, "pve2": 1}, run.output)
         self.assertNotIn(PASSWORD, run.output)
+        # The joining node's own database, from before.
+        backup = re.search(r'"backup": "(/var/lib/pve-cluster/backup/[^"]+)"', run.output)
+        self.assertTrue(backup, run.output)
+        self.assertIn("datacenter.cfg", on("pve2", f"zcat {backup[1]}"))
         for node in ("pve1", "pve2"):
             self.assertEqual(watch.found[node], "", "the password is in a command line or environment")
             self.assertGreater(watch.looks[node], 20)

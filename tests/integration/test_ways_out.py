@@ -126,6 +126,11 @@ class Removal(unittest.TestCase):
 
     def test_70_what_an_interrupted_run_left_is_cleaned(self):
         on("pve2", "mkdir -p /etc/pve/nodes/pve3/priv && echo y > /etc/pve/nodes/pve3/notes")
+        # Also of one that somebody removed by hand: what still names it is for a person to decide, and nothing is left of it at the end.
+        on("pve2", "mkdir -p /etc/pve/ha && printf 'node-affinity: r1\\n\\tnodes pve3\\n' > /etc/pve/ha/rules.cfg; printf 'local: 100-0\\n\\ttarget pve3\\n' > /etc/pve/replication.cfg")
+        self.refused("'node-affinity: r1' in '/etc/pve/ha/rules.cfg' names it: take it out there first, as with 'ha-manager rules set' or "
+                     "'ha-manager rules remove'; replication job '100-0' is from or to it: delete the job first with 'pvesr delete 100-0 --force'")
+        on("pve2", "rm /etc/pve/ha/rules.cfg /etc/pve/replication.cfg")
         run = self.remove()
         self.succeeded(run)
         self.assertEqual(run.changed()["pve1"], 1, run.output)

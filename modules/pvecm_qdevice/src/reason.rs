@@ -105,16 +105,16 @@ pub(crate) fn another_device(host: &str) -> Reason {
 
 pub(crate) fn other_terms(algorithm: &str, nodes: usize, terms: Terms) -> Reason {
     lasting(format!(
-        "the QDevice was set up with algorithm '{algorithm}', and {nodes} nodes need '{}': remove it, with state 'absent', \
-         and set it up again",
+        "the QDevice was set up with algorithm '{algorithm}', and {nodes} nodes need '{}': set it up anew with \
+         'cluster_qdevice_renew: true' (playbooks/cluster-qdevice.yml), or with state 'absent' and then 'present'",
         terms.algorithm
     ))
 }
 
 pub(crate) fn no_certificates() -> Reason {
     lasting(
-        "the certificates of the QDevice are not on this node ('/etc/corosync/qdevice' is missing): remove the QDevice, \
-         with state 'absent', and set it up again",
+        "the certificates of the QDevice are not on this node ('/etc/corosync/qdevice' is missing): set it up anew with \
+         'cluster_qdevice_renew: true' (playbooks/cluster-qdevice.yml), or with state 'absent' and then 'present'",
     )
 }
 
