@@ -10,6 +10,8 @@ from . import kept, state
 from .world import PASSWORD, ROOT, Broken, corosync_address, management_address
 
 CLUSTER = "lab"
+# What a task may take. A join whose cluster node has lost its corosync takes all of it.
+PATIENCE = 80
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class Action:
             return ROOT / "playbooks" / self.playbook[0], [*self.playbook[1:], *words]
         if self.play:
             return self.play(extra), []
-        options = {"cluster_name": CLUSTER, "timeout": 120, **self.options, **extra}
+        options = {"cluster_name": CLUSTER, "timeout": PATIENCE, **self.options, **extra}
         return [{"hosts": self.actor, "gather_facts": False, "tasks": [{"pve.cluster.pvecm_cluster": options}]}], []
 
     def wrong(self, world, local_keys, seconds=15):
@@ -169,7 +171,7 @@ def _join_api(name, title, begin, nodes, guests, points, remark):
             "name": name, "address": management_address(name), "links": _links(name), "nodeid": number, "votes": "",
         },
         "cluster_inventory_seed": "pve1", "cluster_join_through": "pve1", "cluster_join_target": management_address("pve1"),
-        "cluster_join_method": "api", "cluster_join_password": PASSWORD,
+        "cluster_join_method": "api", "cluster_join_password": PASSWORD, "cluster_join_timeout": PATIENCE,
     }
 
     def play(extra):
@@ -260,7 +262,7 @@ def _init():
             Point("phase 3: the cluster is created", "pve1", "exists('/etc/pve/corosync.conf')"),
             Point("phase 4: the cluster lists the node", "pve1", "holds('/etc/pve/corosync.conf', 'pve2')"),
         ],
-        members=("pve1", "pve2"), playbook=("cluster-init.yml",), guests=(("pve1", 100),), hosts=2, local_user="pve2",
+        members=("pve1", "pve2"), playbook=("cluster-init.yml", "-e", f"cluster_join_timeout={PATIENCE}"), guests=(("pve1", 100),), hosts=2, local_user="pve2",
         remark="Phases 2, 5 and 6 look and measure. The steps inside phases 3 and 4 are those of the tables for creating and joining.",
     )
 

@@ -188,7 +188,8 @@ def _to_the_end(world, action, inventory, local_keys, first):
     # A daemon that was started by hand has still to find the others.
     wrong = action.wrong(world, local_keys, 60 if faults.revive(world, action) else 15)
     if wrong:
-        raise Broken(f"said done, but: {'; '.join(wrong)}; runs: first {first[0]}, then {', '.join(reruns)}; followed: {followed}")
+        raise Broken(f"said done, but: {'; '.join(wrong)}; runs: first {first[0]} ({first[1]}), then {', '.join(reruns)}; "
+                     f"followed: {followed}")
     if followed:
         kind = "refused"
     elif first[0] in ("ok", "changed"):
