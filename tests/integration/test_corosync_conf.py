@@ -8,7 +8,7 @@ import unittest
 from concurrent.futures import ThreadPoolExecutor
 
 from corosync import LOCK, NODES, Story, paths, running, task
-from harness import lab, on, state, wait
+from harness import Inventory, lab, on, play, state, wait
 
 
 class Changes(Story):
@@ -100,7 +100,8 @@ class Changes(Story):
         self.assertEqual([row["result"] for row in answer["nodes"]], ["in_step", "in_step", "behind"])
         on("pve3", "systemctl start pve-cluster")
         wait("pve3", f"mkdir {LOCK}-probe && rmdir {LOCK}-probe")
-        task("pve1", logging={"debug": "off"})
+        ran = play(Inventory(3), "cluster-corosync.yml", "-e", json.dumps({"corosync_logging": {"debug": "off"}}))
+        self.assertEqual((ran.rc, sum(ran.changed().values())), (0, 1), ran.output)
         self.assertEqual(running("pve3", "totem.config_version"), running("pve1", "totem.config_version"))
 
     def test_48_a_whole_file_is_compared_by_what_it_says(self):

@@ -6,7 +6,7 @@ import re
 import unittest
 
 from corosync import NODES, Story, addresses, paths, running, task
-from harness import Inventory, lab, on, play, state, wait
+from harness import ROOT, Inventory, lab, on, play, state, wait
 
 
 class Links(Story):
@@ -171,6 +171,69 @@ class Links(Story):
         for node in NODES:
             self.assertIsNone(running(node, "totem.interface.0.knet_link_priority"), node)
             self.assertEqual({path[0] for path in paths(node)}, {"1"}, node)
+
+
+class Documented(Story):
+    """The changes that people make most, word for word as the role's README has them, in its order."""
+
+    HEADINGS = ("Add a second link", "Raise the token timeout", "Move a link to another network")
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        for number, node in enumerate(NODES, 11):
+            on(node, f"ip addr add 10.78.0.{number}/24 dev eth0; ip addr add 10.79.0.{number}/24 dev eth1")
+        cls.inventory = Inventory(3)
+        cls.readme = (ROOT / "roles/corosync/README.md").read_text()
+
+    def wish(self, heading):
+        """The variables that a section shows, in a file."""
+        section = self.readme.partition(f"## {heading}\n")[2].partition("\n## ")[0]
+        lines = [line[4:] for line in section.splitlines() if line.startswith("    ")]
+        self.assertTrue(lines, heading)
+        path = self.inventory.folder / "wish.yml"
+        path.write_text("\n".join(lines) + "\n")
+        return f"@{path}"
+
+    def run_it(self, heading, *words):
+        ran = play(self.inventory, "cluster-corosync.yml", "-e", self.wish(heading), *words)
+        self.assertEqual(ran.rc, 0, ran.output)
+        return ran, sum(ran.changed().values())
+
+    def change(self, heading):
+        """What `--check --diff` says first, what is done then, and that nothing is left to do."""
+        self.assertIn("ansible-playbook playbooks/cluster-corosync.yml --check --diff", self.readme)
+        before = {node: state(node) for node in NODES}
+        said, changed = self.run_it(heading, "--check", "--diff")
+        self.assertEqual(changed, 1, said.output)
+        self.assertEqual({node: state(node) for node in NODES}, before)
+        done, changed = self.run_it(heading, "--diff")
+        self.assertEqual(changed, 1, done.output)
+
+        def shown(ran):
+            return re.findall(r"(?m)^[+-].*$", ran.output)
+
+        self.assertEqual(shown(said), shown(done))
+        self.assertTrue(shown(done))
+
+    def test_10_a_second_link(self):
+        type(self).links = 2
+        self.change(self.HEADINGS[0])
+        self.assertIn(("1", "10.78.0.12", "10.78.0.13"), paths("pve2"))
+
+    def test_20_the_token(self):
+        self.change(self.HEADINGS[1])
+        for node in NODES:
+            self.assertEqual(running(node, "totem.token"), "5000", node)
+
+    def test_30_a_link_to_another_network(self):
+        self.change(self.HEADINGS[2])
+        self.assertIn(("0", "10.79.0.12", "10.79.0.13"), paths("pve2"))
+
+    def test_40_none_of_them_has_anything_left_to_do(self):
+        for heading in self.HEADINGS:
+            ran, changed = self.run_it(heading)
+            self.assertEqual(changed, 0, ran.output)
 
 
 if __name__ == "__main__":

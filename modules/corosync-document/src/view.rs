@@ -164,6 +164,7 @@ fn interface(section: &Section) -> Interface {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Place;
 
     const THREE: &[u8] = b"logging {\n  debug: off\n  to_syslog: yes\n}\n\nnodelist {\n  node {\n    name: pve1\n    nodeid: 1\n    quorum_votes: 1\n    ring0_addr: 10.77.1.11\n    ring1_addr: 10.77.0.11\n  }\n  node {\n    name: pve2\n    nodeid: 2\n    quorum_votes: 2\n    ring0_addr: 10.77.1.12\n    ring1_addr: 10.77.0.12\n  }\n  node {\n    nodeid: 3\n    ring0_addr: 10.77.1.13\n    ring1_addr: 10.77.0.13\n  }\n}\n\nquorum {\n  device {\n    model: net\n    net {\n      algorithm: ffsplit\n      host: 10.77.0.14\n      tls: on\n    }\n    votes: 1\n  }\n  provider: corosync_votequorum\n}\n\ntotem {\n  cluster_name: labcluster\n  config_version: 3\n  interface {\n    linknumber: 0\n  }\n  interface {\n    knet_link_priority: 20\n    linknumber: 1\n  }\n  ip_version: ipv4-6\n  link_mode: passive\n  secauth: on\n  token_coefficient: 125\n  version: 2\n}\n\n";
 
@@ -201,6 +202,18 @@ mod tests {
         );
         assert_eq!(document.get("logging.to_syslog"), Some("yes"));
         assert_eq!(document.get("logging.logfile"), None);
+    }
+
+    #[test]
+    fn heuristics_subsystems_and_what_nobody_knows_are_there_too() {
+        let text = b"logging {\n  logger_subsys {\n    subsys: QDEVICE\n    debug: on\n  }\n}\nquorum {\n  device {\n    model: net\n    heuristics {\n      mode: on\n      exec_ping: /bin/ping -c 1 10.0.0.1\n    }\n  }\n}\nmine {\n  own: 1\n}\n";
+        let document = Document::parse(text);
+        assert_eq!(document.get("quorum.device.heuristics.mode"), Some("on"));
+        assert_eq!(document.get("quorum.device.heuristics.exec_ping"), Some("/bin/ping -c 1 10.0.0.1"));
+        assert_eq!(document.value(&Place::Logger("QDEVICE".into()), "debug"), Some("on"));
+        assert_eq!(document.value(&Place::Logger("QUORUM".into()), "debug"), None);
+        assert_eq!(document.get("mine.own"), Some("1"));
+        assert_eq!(document.to_bytes(), text);
     }
 
     #[test]
