@@ -16,8 +16,8 @@ options:
     description:
       - The hosts of the cluster, each with C(node) (as the role P(pve.cluster.cluster_inventory#role) describes it), C(facts) (what
         M(pve.cluster.cluster_facts) read), C(joins) (whether it is to join), C(through) (whether it is the one that the others join through),
-        C(lookups) (lines C(name NAME ADDRESS..) and C(address ADDRESS NAME..)), C(local) (lines C(WHAT VALUE..) about the machine itself) and
-        C(measured) (what M(pve.cluster.cluster_probe) answered).
+        C(lookups) (lines C(name NAME ADDRESS..) and C(address ADDRESS NAME..)), C(local) (lines C(WHAT VALUE..) about the machine itself) C(measured) (what
+        M(pve.cluster.cluster_probe) answered) and C(unproven) (pairs of nodes by the filter P(pve.cluster.probe_unproven#filter)).
     type: list
     elements: dict
     required: true

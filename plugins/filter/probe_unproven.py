@@ -27,9 +27,9 @@ EXAMPLES = """
 
 RETURN = """
 _value:
-  description: The pairs, each as the names of two nodes with C(and) between them. Empty when every silence is one of the network.
+  description: The pairs, each as the names of two nodes. Empty when every silence is one of the network.
   type: list
-  elements: str
+  elements: list
 """
 
 # What a node that measures does not get from another one that does within this time, in seconds, it does not get: the module gives
@@ -45,7 +45,7 @@ def probe_unproven(measured):
             silent = peer["links"] and not any(link["answered"] for link in peer["links"])
             if silent and _together(said, measured.get(peer["name"]) or {}) < _ENOUGH:
                 pairs.add(tuple(sorted((name, peer["name"]))))
-    return [" and ".join(pair) for pair in sorted(pairs)]
+    return [list(pair) for pair in sorted(pairs)]
 
 
 def _together(one, other):

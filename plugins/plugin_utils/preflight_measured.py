@@ -27,8 +27,16 @@ def measured_findings(host, limits):
         if not problem.startswith("cannot use the address"):
             yield finding("cannot-measure", ERROR, problem, "check routes and this node's own firewall")
     for peer in measured["peers"]:
+        both = sorted((host["node"]["name"], peer["name"]))
         for link in peer["links"]:
-            yield from _of_link(peer["name"], link, limits)
+            if not link["answered"] and both in (host.get("unproven") or []):
+                yield finding(
+                    "not-measured", ERROR, f"nothing is known of link {link['number']} to {peer['name']}: they did not measure at the same time",
+                    "see why Ansible starts a task so late there, or set preflight_timeout to more seconds than that takes",
+                    peer=peer["name"], link=link["number"],
+                )
+            else:
+                yield from _of_link(peer["name"], link, limits)
         for port in peer["tcp"]:
             if port["problem"]:
                 yield finding(

@@ -4,7 +4,7 @@
 import json
 import re
 
-from harness import Inventory, fresh, lab, on, play, wait, wait_members
+from harness import Inventory, fresh, lab, on, play, untouched, wait, wait_members
 from preflight_cases import LAB_LIMITS, THREE, Lab, edited, entry, put, wrong
 
 
@@ -17,6 +17,10 @@ class Preflight(Lab):
             self.assertEqual(self.output.count(line), 3, self.output)
         for name in THREE:
             self.assertEqual(on(name, "ss -Huan sport ge 5405 and sport le 5412"), "", "a socket was left open")
+        # what says so of every case would see a file anywhere, and a rule
+        for touch in ("touch /usr/share/touched", "rm /usr/share/touched", "nft add table inet touched", "nft delete table inet touched"):
+            with self.assertRaises(AssertionError, msg=touch), untouched(self, ["pve1"]):
+                on("pve1", touch)
 
     def test_02_the_controllers_key(self):
         run = play(Inventory(3), "cluster-init.yml", "--tags", "phase1", "-e", "ssh_preparation_public_key_file=/nowhere.pub")

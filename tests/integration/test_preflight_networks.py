@@ -8,7 +8,7 @@ import base64
 import subprocess
 from pathlib import Path
 
-from harness import Inventory, lab, on
+from harness import Inventory, lab, on, play
 from preflight_cases import LAB_LIMITS, THREE, Lab, edited, entry, put, wrong
 
 
@@ -202,5 +202,16 @@ class Networks(Lab):
         late = "1i case $BASH_EXECUTION_STRING in *cluster_probe*) sleep 14 ;; esac"
         with edited("pve3", "/root/.bashrc", f"'{late}'"):
             self.finds([], preflight_timeout=100)
-        self.assertEqual(self.output.count("link 0: 2 of 2 nodes answer"), 3, self.output)
-        self.assertIn("Seconds to wait for a node that is silent: 100", self.output)
+            self.assertEqual(self.output.count("link 0: 2 of 2 nodes answer"), 3, self.output)
+            self.assertIn("Seconds to wait for a node that is silent: 100", self.output)
+            # one that starts too late even for that is not taken for a link that is cut
+            pairs = [("pve1", "pve3"), ("pve2", "pve3"), ("pve3", "pve1"), ("pve3", "pve2")]
+            self.finds([("error", "not-measured", one, other, 0) for one, other in pairs], preflight_timeout=10)
+
+    def test_63_fewer_forks_than_nodes(self):
+        run = play(Inventory(3), "cluster-preflight.yml", "--forks", "2")
+        self.assertEqual(run.rc, 2, run.output)
+        self.assertIn(
+            "cannot measure between the 3 nodes of cluster 'lab': all of them must do so at the same time, and Ansible works on 2 at a time. "
+            "Run it with --forks 3 or more, or set forks in ansible.cfg", run.output,
+        )

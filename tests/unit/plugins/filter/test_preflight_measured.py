@@ -77,6 +77,18 @@ class Measured(unittest.TestCase):
         silent = link(answered=False, silent_ports=[5405], latency=None, loss_percent=None, largest=None, clock_offset=None)
         self.assertEqual(self.found(silent), ["error link-unreachable: pve2 does not answer on link 0 (10.77.1.2)"])
 
+    def test_nothing_answered_and_perhaps_nobody_was_there(self):
+        one = host()
+        one["measured"] = {"peers": [{"name": name, "links": [link(answered=False)], "tcp": []} for name in ("pve2", "pve3")], "problems": []}
+        one["unproven"] = [["pve1", "pve3"]]
+        self.assertEqual(
+            [f"{f['id']} {f['peer']}: {f['message']}" for f in preflight_findings([one], "lab")],
+            [
+                "link-unreachable pve2: pve2 does not answer on link 0 (10.77.1.2)",
+                "not-measured pve3: nothing is known of link 0 to pve3: they did not measure at the same time",
+            ],
+        )
+
     def test_mtu(self):
         said = "error mtu: packets of more than {} bytes do not reach pve2 on link 0, though the interface sends {}"
         self.assertEqual(self.found(link(largest=1400)), [said.format(1400, 1500)])

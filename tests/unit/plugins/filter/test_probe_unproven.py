@@ -27,18 +27,18 @@ class Unproven(unittest.TestCase):
 
     def test_a_node_that_started_late(self):
         measured = {"a": said(0, 8, b=[True], c=[False]), "b": said(0.5, 8, a=[True], c=[False]), "c": said(6, 8, a=[False], b=[False])}
-        self.assertEqual(probe_unproven(measured), ["a and c", "b and c"])
+        self.assertEqual(probe_unproven(measured), [["a", "c"], ["b", "c"]])
         # asked at once, but its answer tells that it began late
         measured["c"] = said(0.2, 8, 14, a=[False], b=[False])
-        self.assertEqual(probe_unproven(measured), ["a and c", "b and c"])
+        self.assertEqual(probe_unproven(measured), [["a", "c"], ["b", "c"]])
 
     def test_one_that_hears_and_one_that_does_not(self):
-        self.assertEqual(probe_unproven({"a": said(0, 8, b=[False]), "b": said(7, 8, a=[True])}), ["a and b"])
+        self.assertEqual(probe_unproven({"a": said(0, 8, b=[False]), "b": said(7, 8, a=[True])}), [["a", "b"]])
 
     def test_answers_that_tell_no_times(self):
         for other in ({}, {"peers": [], "seconds": 8}, {**said(0, 8, a=[False]), "seconds": None}):
-            self.assertEqual(probe_unproven({"a": said(0, 8, b=[False]), "b": other}), ["a and b"])
-        self.assertEqual(probe_unproven({"a": {**said(0, 8, b=[False]), "controller": None}}), ["a and b"])
+            self.assertEqual(probe_unproven({"a": said(0, 8, b=[False]), "b": other}), [["a", "b"]])
+        self.assertEqual(probe_unproven({"a": {**said(0, 8, b=[False]), "controller": None}}), [["a", "b"]])
 
     def test_nothing_to_hear(self):
         self.assertEqual(probe_unproven({"a": said(0, 8, b=[]), "b": {}}), [])
