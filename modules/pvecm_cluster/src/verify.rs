@@ -173,20 +173,23 @@ pub(crate) fn wait(
     gives_up: impl Fn(&Unconfirmed) -> bool,
 ) -> Result<Membership, Unconfirmed> {
     let outcome = wait_until(host, deadline, PAUSE, || {
-        let here = match observe::here(host) {
-            Ok(here) => here,
-            // Files come and go while pmxcfs and corosync restart.
-            Err(error) => {
-                return Err(Unconfirmed { missing: vec![Missing::Other(error.to_string())], here: None });
-            }
+        // Files come and go while pmxcfs and corosync restart.
+        let unseen = |error: &dyn fmt::Display| Unconfirmed {
+            missing: vec![Missing::Other(error.to_string())],
+            here: None,
         };
-        let found = membership(cluster_name, &here).and_then(|membership| {
-            if proves_writes {
-                prove_writes(host, &here.view.node)
-                    .map_err(|error| vec![Missing::Other(error.to_string())])?;
-            }
-            Ok(membership)
-        });
+        let mut here = observe::here(host).map_err(|error| unseen(&error))?;
+        let mut found = membership(cluster_name, &here);
+        if proves_writes && found.is_ok() {
+            found = match prove_writes(host, &here.view.node) {
+                // A write waits while pmxcfs takes over the files of the others, and what was there before may be gone.
+                Ok(()) => {
+                    here = observe::here(host).map_err(|error| unseen(&error))?;
+                    membership(cluster_name, &here)
+                }
+                Err(error) => Err(vec![Missing::Other(error.to_string())]),
+            };
+        }
         match found {
             Ok(membership) => Ok(Ok(membership)),
             Err(missing) => {
@@ -317,6 +320,15 @@ mod tests {
             let expected = if waits { Duration::from_secs(5) } else { Duration::ZERO };
             assert_eq!(host.elapsed(), expected, "{service} {system}");
         }
+    }
+
+    #[test]
+    fn what_is_lost_while_a_write_waits_is_missing() {
+        let quorum = || testkit::Answer::ok(fake::quorum(2, &[1, 2], 2));
+        let lost = quorum().doing(|machine| machine.remove(fake::CERTIFICATE));
+        let host = fake::member().queries("corosync-quorumtool -siH", [quorum(), lost]);
+        let left = wait(&host, "prod", Duration::ZERO, true, |_| false).unwrap_err();
+        assert!(left.is_unfinished(), "{left:?}");
     }
 
     #[test]
