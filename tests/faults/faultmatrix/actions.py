@@ -65,9 +65,7 @@ class Action:
             guests = self.guests if name in self.members else [one for one in self.guests if one[0] == name]
             found += kept.missing(world, name, guests, local_keys[name])
         if self.local_user:
-            text = kept.LOCAL_USER.encode().hex()
-            script = "for file in /var/lib/pve-cluster/backup/*.sql.gz; do zcat $file; done"
-            if text not in world.run(self.local_user, script, check=False).lower():
+            if not kept.backed_up(world, self.local_user):
                 found.append(f"no backup of the database of '{self.local_user}' has its own users")
         return found
 

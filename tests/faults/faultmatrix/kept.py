@@ -49,3 +49,11 @@ def missing(world, name, guests, local_keys):
     if refused:
         lost.append(f"the controller cannot log in to '{name}': {refused}")
     return lost
+
+
+def backed_up(world, name):
+    """Whether a copy of this node's database has the user that only it knew: pvecm's, or one that the collection made."""
+    text = LOCAL_USER.encode().hex()
+    script = f"""zcat /var/lib/pve-cluster/backup/*.sql.gz | grep -qi {text} && echo yes
+grep -qaF '{LOCAL_USER}' /var/backups/pve-cluster-collection/*/config.db && echo yes; true"""
+    return "yes" in world.run(name, f"exec 2>/dev/null; {script}", check=False)
