@@ -33,6 +33,7 @@ class Progress(unittest.TestCase):
         self.assertEqual(running.end("pve3", "b", 21), "pve3: after 13 s: Join")
         self.assertEqual(running.end("pve3", "c", 21), None)
 
+
 # These look, or mend what is left: they wait for nothing, or only for what a program takes.
 _SHORT = {
     "Ask every node what would be done",
