@@ -9,7 +9,7 @@ name: probe_unproven
 short_description: Pairs of nodes that did not hear each other, perhaps only because they did not measure at the same time
 version_added: 0.1.0
 description:
-  - A node that was not heard may have started its measurement when the other one had given up. Whether both measured at the same time for long
+  - A node of which nothing was heard on any network may have started its measurement when the other one had given up. Whether both measured at the same time for long
     enough is told by the controller's clock.
 positional: _input
 options:
@@ -32,7 +32,7 @@ _value:
   elements: list
 """
 
-# What a node that measures does not get from another one that does within this time, in seconds, it does not get: the module gives
+# What a node that measures does not hear of another one that does within this time, in seconds, it does not hear: the module gives the
 # links and ports of a node that it has heard three, and the times that it tells are rounded.
 _ENOUGH = 3.5
 
@@ -42,7 +42,8 @@ def probe_unproven(measured):
     pairs = set()
     for name, said in measured.items():
         for peer in said.get("peers") or []:
-            silent = peer["links"] and not any(link["answered"] for link in peer["links"])
+            # one that was heard had its time to answer
+            silent = peer["links"] and not peer["heard"] and not any(link["answered"] for link in peer["links"])
             if silent and _together(said, measured.get(peer["name"]) or {}) < _ENOUGH:
                 pairs.add(tuple(sorted((name, peer["name"]))))
     return [list(pair) for pair in sorted(pairs)]

@@ -127,6 +127,10 @@ peers:
       description: The other node.
       returned: always
       type: str
+    heard:
+      description: Whether anything was heard of it on any network, the management one included. Then it took part at the same time.
+      returned: always
+      type: bool
     links:
       description: The links that both nodes have.
       returned: always
@@ -191,6 +195,10 @@ seconds:
   description: How long it took.
   returned: success
   type: float
+controller:
+  description: When the task began and ended, in seconds of a clock of the controller that is the same for all nodes, as C(begun) and C(ended).
+  returned: always
+  type: dict
 problems:
   description: What kept this node from measuring, as sentences.
   returned: success

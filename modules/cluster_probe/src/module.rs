@@ -23,6 +23,8 @@ const LARGEST: u16 = 9_216;
 #[derive(Debug, Serialize)]
 struct PeerFacts {
     name: String,
+    /// On any network: it took part at the same time.
+    heard: bool,
     links: Vec<LinkFacts>,
     tcp: Vec<TcpFacts>,
 }
@@ -69,6 +71,7 @@ pub(crate) fn run(args: Args, _: &Context, host: &dyn Host) -> Result<Outcome, F
             .into_iter()
             .map(|(port, thread)| TcpFacts { port, problem: thread.join().ok().flatten() });
         facts.push(PeerFacts {
+            heard: session.has_heard(index),
             links: measured.into_iter().filter_map(|found| link_facts(found, &own, &node, &mtus)).collect(),
             tcp: tcp.collect(),
             name: node.name,

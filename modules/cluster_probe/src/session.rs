@@ -201,6 +201,11 @@ impl Session {
         self.done && self.peers.values().all(|peer| peer.done || gone(peer))
     }
 
+    /// Whether anything was heard of a node on any network, the management one included.
+    pub(crate) fn has_heard(&self, node: usize) -> bool {
+        self.peers.get(&node).is_some_and(|peer| peer.heard.is_some())
+    }
+
     /// What was found out, by the node's place in the list and by link.
     pub(crate) fn report(&self) -> BTreeMap<usize, Vec<Measured>> {
         let paths = |peer: &Peer| peer.paths.iter().map(|(number, path)| path.measured(*number)).collect();
@@ -464,6 +469,7 @@ mod tests {
         let mut world = world(0);
         let took = world.run(0, |_, _| true);
         assert!((5_000..5_100).contains(&took), "{took} ms");
+        assert!(!world.nodes[0].has_heard(1) && !world.nodes[1].has_heard(0));
     }
 
     #[test]
@@ -472,6 +478,7 @@ mod tests {
         let took = world.run(1_000 * MS, |_, packet| packet.link != PRESENCE);
         assert!((4_000..4_800).contains(&took), "{took} ms");
         assert!(!world.link(0, 0).answered && !world.link(1, 1).answered);
+        assert!(world.nodes[0].has_heard(1) && world.nodes[1].has_heard(0));
     }
 
     #[test]

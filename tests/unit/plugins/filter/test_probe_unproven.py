@@ -11,7 +11,7 @@ from ansible_collections.pve.cluster.plugins.filter.probe_unproven import probe_
 
 def said(begun, seconds, ended=None, **heard):
     """What a node answered that was asked at a time and measured so long; by peer, whether each link answered."""
-    peers = [{"name": name, "links": [{"answered": one} for one in links]} for name, links in heard.items()]
+    peers = [{"name": name, "heard": any(links), "links": [{"answered": one} for one in links]} for name, links in heard.items()]
     return {"peers": peers, "seconds": seconds, "controller": {"begun": begun, "ended": ended or begun + seconds + 0.2}}
 
 
@@ -34,6 +34,14 @@ class Unproven(unittest.TestCase):
 
     def test_one_that_hears_and_one_that_does_not(self):
         self.assertEqual(probe_unproven({"a": said(0, 8, b=[False]), "b": said(7, 8, a=[True])}), [["a", "b"]])
+
+    def test_one_that_was_heard_on_the_management_network_alone(self):
+        # which ends the measurement before it is long enough by the clock
+        measured = {"a": said(0, 3.2, b=[False]), "b": said(0, 3.2, a=[False])}
+        self.assertEqual(probe_unproven(measured), [["a", "b"]])
+        for one in measured.values():
+            one["peers"][0]["heard"] = True
+        self.assertEqual(probe_unproven(measured), [])
 
     def test_answers_that_tell_no_times(self):
         for other in ({}, {"peers": [], "seconds": 8}, {**said(0, 8, a=[False]), "seconds": None}):
