@@ -325,3 +325,30 @@ fn what_an_earlier_run_left_disarmed_is_not_forgotten() {
     assert!(arm(&host, 300, false, true).unwrap().ha_armed);
     assert!(armed(&host).unwrap().unwrap().ha_armed);
 }
+
+/// After a restart pmxcfs refuses a write for a moment, although it looks writable.
+#[test]
+fn a_restart_is_noted_when_the_cluster_takes_writes_again() {
+    for errno in [13, 107] {
+        at_every_effect(
+            || {
+                let due = "cluster prod\nnode pve1 since 1 runs totem.link_mode passive\n";
+                node().0.file(pending::PATH, due)
+            },
+            errno,
+            |host, number| {
+                let done = restart(host, PATIENCE);
+                if done.is_ok() {
+                    assert!(!host.exists(pending::PATH), "{number}");
+                }
+            },
+        );
+        let due = "cluster prod\nnode pve1 since 1 runs totem.link_mode passive\nnode pve2 since 1 lacks totem.netmtu\n";
+        let host = node().0.file(pending::PATH, due);
+        restart(&host, PATIENCE).unwrap();
+        let place = host.effects().iter().position(|effect| effect.contains("restart-pending.new")).unwrap();
+        let host = node().0.file(pending::PATH, due).fail_at(place, errno);
+        assert_eq!(restart(&host, PATIENCE), Ok(()));
+        assert_eq!(pending::read(&host, "prod").unwrap().len(), 1);
+    }
+}

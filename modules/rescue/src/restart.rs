@@ -11,6 +11,8 @@ use crate::fire;
 use crate::look::{Asked, Look, connected, look};
 use crate::pending;
 
+/// How long /etc/pve may refuse writes after a restart.
+const NOTED: Duration = Duration::from_secs(60);
 /// The pause between two looks.
 const PAUSE: Duration = Duration::from_millis(500);
 
@@ -70,10 +72,17 @@ pub fn restart(host: &dyn Host, patience: Duration) -> Result<(), (bool, Vec<Str
             return Err(String::new());
         }
         let cluster = before.local.as_ref().and_then(Document::cluster_name).unwrap_or_default();
-        let noted = pending::own_name(host).and_then(|node| pending::started_anew(host, cluster, &node));
-        noted.map_err(|error| {
-            format!("it was restarted, and that could not be noted in '{}': {error}", pending::PATH)
-        })
+        // /etc/pve refuses writes for some seconds more, although all of it says that it is writable
+        let noted = wait_until(host, host.elapsed() + NOTED, PAUSE, || {
+            pending::own_name(host).and_then(|node| pending::started_anew(host, cluster, &node))
+        });
+        match noted {
+            Waited::Done(()) => Ok(()),
+            Waited::Pending(error) => Err(format!(
+                "it was restarted, and that could not be noted in '{}': {error}; it will be restarted once more",
+                pending::PATH
+            )),
+        }
     });
     match done {
         Ok(()) => Ok(()),
