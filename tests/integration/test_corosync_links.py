@@ -152,7 +152,8 @@ class Links(Story):
         self.assertEqual((done.rc != 0, changed), (True, {}), done.output)
         self.assertEqual(done.recap["pve3"]["unreachable"], 1)
         done, changed = run(totem={"merge": 270}, allow_offline=["pve3"])
-        self.assertEqual((done.rc, changed), (0, {"pve1": 1}), done.output)
+        # one change, counted for whichever host Ansible lets ask for it
+        self.assertEqual((done.rc, sum(changed.values())), (0, 1), done.output)
         self.assertIn("pve3: offline; config_version unknown runs", done.output)
         self.assertIn("pve2: updated; config_version", done.output)
         self.assertEqual(running("pve1", "totem.merge"), "270")
