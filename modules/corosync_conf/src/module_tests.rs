@@ -313,6 +313,25 @@ fn this_node_would_come_back_by_itself_while_the_change_is_made() {
     );
 }
 
+/// A run that died had disarmed high availability. Its rescue, of an older version, knows that and is replaced by this run's.
+#[test]
+fn what_a_dead_run_disarmed_is_armed_after_this_one() {
+    let host = with_rescue(Trouble::default())
+        .file("/etc/systemd/system/pve-cluster-rescue.timer", "")
+        .file(
+            "/var/lib/pve-cluster-collection/rescue/record",
+            "nodeid 1\nversion 3\nseconds 300\nha_armed 1\nend\n",
+        )
+        .query(HA_CURRENT, fencing("disarmed"))
+        .action(ARM, Answer::ok("").doing(|machine| machine.query(HA_CURRENT, fencing("armed"))));
+    let answer = with_rescue_after(&host, 300);
+    assert_eq!((&answer["changed"], &answer["ha_disarmed"]), (&json!(true), &json!(false)), "{answer}");
+    let effects = host.effects();
+    let place = |what: &str| effects.iter().position(|effect| effect.contains(what)).expect(what);
+    assert!(place(&format!("rename {NEW}")) < place(ARM), "{effects:?}");
+    assert!(!host.exists("/etc/systemd/system/pve-cluster-rescue.timer"));
+}
+
 #[test]
 fn without_quorum_nothing_is_tried() {
     let host = healthy();
