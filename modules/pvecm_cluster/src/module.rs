@@ -73,7 +73,7 @@ fn become_member(
         Failure::new(sentence(deed, &args.cluster_name, &reasons.join("; "))).with("reasons", reasons)
     })?;
     let deadline = Duration::from_secs(wanted.timeout);
-    let (plan, seen) = settle(host, &wanted, deadline, Errand::Look)?;
+    let (plan, seen) = settle(host, &wanted, deadline, Errand::Look, !context.check_mode)?;
     let outcome = match &plan {
         Plan::Confirm => match confirm(host, &wanted, deadline)? {
             Standing::Confirmed(membership) => {
@@ -113,12 +113,13 @@ fn become_member(
 }
 
 /// Looks and decides. While every reason against it may pass by itself, it looks again: for a quarter of the time, or,
-/// while another join is known to be under way, for half of it.
+/// while another join is known to be under way, for half of it. `acts` lets it take locks of dead runs away.
 fn settle(
     host: &dyn Host,
     wanted: &Wanted,
     deadline: Duration,
     errand: Errand,
+    acts: bool,
 ) -> Result<(Plan, Seen), Failure> {
     let began = host.elapsed();
     let short = began + (deadline / 4).min(Duration::from_secs(30));
@@ -132,7 +133,9 @@ fn settle(
             Ok(plan) => return Ok(Ok((plan, seen))),
             Err(refusal) => refusal,
         };
-        if joining == Some(Joining::ThisNode) {
+        // A look does not offer another node's lock for removal.
+        let stale = errand == Errand::Look && joining == Some(Joining::AnotherNode);
+        if acts && (joining == Some(Joining::ThisNode) || stale) {
             release(host, wanted, &seen.here.view.node);
         }
         // A reservation is what was seen at its time: only this node itself changes.
@@ -159,7 +162,7 @@ fn join(
     deadline: Duration,
 ) -> Result<(Outcome, Done), Failure> {
     let keep = if wanted.timeout > probe::LOCK_LIFE { wanted.timeout } else { 0 };
-    let (plan, seen) = settle(host, wanted, deadline, Errand::Claim { keep })?;
+    let (plan, seen) = settle(host, wanted, deadline, Errand::Claim { keep }, true)?;
     let done = match &plan {
         Plan::Join(forecast) => carry_out(host, &plan, wanted, password, &seen, deadline)
             .map(|done| (planned(&plan, wanted, &seen, forecast), done)),

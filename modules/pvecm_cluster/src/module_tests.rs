@@ -686,3 +686,17 @@ fn a_certificate_that_somebody_put_there_himself_is_his_own_affair() {
         assert_eq!(answer.get("failed"), None, "{after} {answer}");
     }
 }
+
+/// pmxcfs removes the lock of a node that has died only when it is asked to.
+#[test]
+fn a_lock_in_the_way_is_offered_for_removal() {
+    let free = peer(1, ALONE, &[(1, 1)]);
+    let release = format!("run {}", ssh(Errand::Release));
+    let host = joinable().queries(&ssh(Errand::Look), [held(&free), held(&free), free.clone()]);
+    let said = answer(&host, &join());
+    assert_eq!((&said["changed"], &said["failed"]), (&json!(true), &Value::Null), "{said}");
+    assert_eq!(host.effects()[..2], [release.clone(), release]);
+    let host = joinable().queries(&ssh(Errand::Look), [held(&free), held(&free), free]);
+    let _ = answer(&host, &with(join(), "_ansible_check_mode", true));
+    assert_eq!(host.effects(), Vec::<String>::new());
+}

@@ -40,7 +40,9 @@ export PATH LC_ALL
 part() { printf '\n@@ %s\n' "$1"; }
 mine=$joining-by-$2
 case "$1" in
-release) [ -d "$mine" ] && rmdir "$joining"; rmdir "$mine"; exit 0 ;;
+release)
+  if [ -d "$mine" ]; then rmdir "$joining"; else touch -c -d @0 "$joining"; fi
+  rmdir "$mine"; exit 0 ;;
 claim)
   part claim
   if mkdir "$joining"; then rmdir "$joining"-by-*; mkdir "$mine"; echo taken
@@ -94,7 +96,8 @@ pub(crate) enum Errand {
     Release,
 }
 
-/// Unlocks the cluster after a failed join. When that fails too, the lock falls by itself.
+/// Unlocks the cluster after a failed join; a lock that is not this node's is offered to pmxcfs, which removes it when its holder
+/// has been dead for long enough, and never without being asked.
 pub(crate) fn release(host: &dyn Host, target: &str, node: &str) {
     let _ = host.run(&command(target, Errand::Release, node));
 }
