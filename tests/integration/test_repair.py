@@ -271,7 +271,9 @@ class SecondNode(WithPlaybook):
         self.assertNotEqual(died.rc, 0, died.output)
         wait("pve2", "test ! -e /run/ending && ! pgrep -f '[p]vecm.add'")
         self.assertIn("pve2", on("pve1", "cat /etc/pve/corosync.conf"))
-        on("pve2", "systemctl reset-failed pve-cluster corosync; systemctl start pve-cluster", check=False)
+        on("pve2", "systemctl reset-failed pve-cluster corosync; systemctl start pve-cluster; systemctl stop corosync", check=False)
+        wait("pve2", "mountpoint -q /etc/pve && test ! -e /etc/pve/corosync.conf && ! systemctl -q is-active corosync")
+        wait("pve1", "corosync-quorumtool -s | grep -q '^Quorate: *No'")
 
     def test_40_a_join_that_died_half_way(self):
         self.die()
