@@ -299,6 +299,11 @@ class SecondNode(WithPlaybook):
         self.refused("the cluster lists this node ('pve2') already, because a join of it stopped half way or it was installed anew: 'repair: true' lets")
         self.mend("pve2", "the join of this node to the cluster of 'pve1' had stopped half way")
 
+    def test_60_the_corosync_that_the_other_waits_for(self):
+        on("pve2", "systemctl stop corosync")
+        wait("pve1", "corosync-quorumtool -s | grep -q '^Quorate: *No'")
+        self.mend("pve2", "corosync did not run on this node")
+
 
 if __name__ == "__main__":
     unittest.main()
