@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = """
 name: probe_unproven
-short_description: Pairs of nodes that did not hear each other, perhaps only because they did not measure at the same time
+short_description: Pairs of nodes that perhaps did not measure at the same time
 version_added: 0.1.0
 description:
   - A node of which nothing was heard on any network may have started its measurement when the other one had given up. Whether both measured at the same time for long
