@@ -9,8 +9,8 @@ name: probe_unproven
 short_description: Pairs of nodes that perhaps did not measure at the same time
 version_added: 0.1.0
 description:
-  - A node of which nothing was heard on any network may have started its measurement when the other one had given up. Whether both measured at the same time for long
-    enough is told by the controller's clock.
+  - A node of which nothing was heard on any network may have started its measurement when the other one had given up. The controller's
+    clock tells whether both measured at the same time for long enough.
 positional: _input
 options:
   _input:
