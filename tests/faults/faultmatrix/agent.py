@@ -62,8 +62,9 @@ def is_pvecm(words, command):
 
 
 def is_daemon(words, name):
-    """corosync or pmxcfs, which may be run by an interpreter."""
-    return os.path.basename(words[0]) == name or any(os.path.basename(word) == name for word in words[1:3])
+    """corosync or pmxcfs, which may be run by an interpreter; not the systemctl that starts one."""
+    by_interpreter = os.path.basename(words[0]).startswith("python")
+    return os.path.basename(words[0]) == name or (by_interpreter and any(os.path.basename(word) == name for word in words[1:3]))
 
 
 class Agent:
