@@ -131,10 +131,12 @@ class Changes(Story):
         self.assertEqual({node: state(node) for node in NODES}, before)
 
     def test_60_a_change_that_a_node_cannot_take_is_undone(self):
-        on("pve3", "mount --bind /etc/corosync /etc/corosync && mount -o remount,bind,ro /etc/corosync;"
-           " (sleep 3; umount /etc/corosync) > /dev/null 2>&1 < /dev/null &")
         version = int(running("pve1", "totem.config_version"))
-        answer = task("pve1", check=False, totem={"token": 4000}, timeout=4)
+        # it cannot for some seconds after the change, long after the others have, and can when it is undone
+        on("pve3", "mount --bind /etc/corosync /etc/corosync && mount -o remount,bind,ro /etc/corosync;"
+           f" (until grep -q 'config_version: {version + 1}' /etc/pve/corosync.conf; do sleep 0.1; done; sleep 5; umount /etc/corosync)"
+           " > /dev/null 2>&1 < /dev/null &")
+        answer = task("pve1", check=False, totem={"token": 4000}, timeout=12)
         self.assertEqual((answer["changed"], answer["rolled_back"], answer["config_version"]), (True, True, version + 2), answer)
         self.assertEqual(answer["reasons"], [f"corosync on 'pve3' runs config_version {version}, not {version + 1}"])
         wait("pve3", "! mountpoint -q /etc/corosync")
