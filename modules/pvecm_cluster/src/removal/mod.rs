@@ -177,7 +177,8 @@ fn lock(host: &dyn Host, node: &str) -> Result<(), String> {
         }
         made => made.map(|()| true),
     };
-    let taken = make(Path::new(probe::LOCK)).map_err(|error: HostError| error.to_string())?;
+    let words = |error: HostError| format!("{error}; {REMEDY}");
+    let taken = make(Path::new(probe::LOCK)).map_err(words)?;
     if !taken && host.stat(owner).is_err() {
         return Err("another node began to join just now: run this task again".to_owned());
     }
@@ -186,7 +187,7 @@ fn lock(host: &dyn Host, node: &str) -> Result<(), String> {
         Ok(_) => Ok(()),
         Err(error) => {
             let _ = host.remove_dir(Path::new(probe::LOCK));
-            Err(error.to_string())
+            Err(words(error))
         }
     }
 }

@@ -283,3 +283,16 @@ fn options_of_other_states_are_refused_before_a_look() {
     let given = json!({"state": "removed", "cluster_name": "prod"});
     assert_eq!(msg(&answer(&host, &given)), "state is removed but all of the following are missing: node");
 }
+
+#[test]
+fn quorum_lost_at_the_lock_is_told_with_what_to_do() {
+    let said = answer(&removable().fail_at(0, 13), &remove());
+    assert_eq!(
+        msg(&said),
+        format!(
+            "cannot remove node 'pve3' from cluster 'prod': cannot make the directory '{LOCK}': Permission denied (os error \
+             13); run this task again, which goes on where this one stopped"
+        )
+    );
+    assert_eq!(said["changed"], false);
+}
