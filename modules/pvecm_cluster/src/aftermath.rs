@@ -182,6 +182,12 @@ fn remedy(here: &Here, there: &There) -> String {
              again"
                 .to_owned()
         }
+        // pvecm's own last step: it was interrupted before it.
+        (None, _) if !here.copied => {
+            "run 'systemctl restart corosync pve-cluster' on this node, which gives corosync its copy of corosync.conf, then \
+             this task again"
+                .to_owned()
+        }
         (None, _) => "run 'systemctl start corosync' on this node, then this task again".to_owned(),
         (Some(running), _) if !running.quorate => alone(view, peer),
         (Some(running), _) if differs(running) => format!(
@@ -344,6 +350,17 @@ mod tests {
                 |machine| fake::set_services(machine, "inactive"),
                 None,
                 "run 'systemctl start corosync' on this node, then this task again".into(),
+            ),
+            (
+                fake::member(),
+                |machine| {
+                    fake::set_services(machine, "inactive");
+                    machine.remove("/etc/corosync/corosync.conf");
+                },
+                None,
+                "run 'systemctl restart corosync pve-cluster' on this node, which gives corosync its copy of \
+                 corosync.conf, then this task again"
+                    .into(),
             ),
             (
                 fake::member(),

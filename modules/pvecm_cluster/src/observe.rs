@@ -31,11 +31,13 @@ pub(crate) fn here(host: &dyn Host) -> Result<Here, StateError> {
     // Only an explanation: without it everything else still holds.
     let last_words = if service == "failed" { journal::query(host).unwrap_or(None) } else { None };
     let certificate = conf != ConfFile::Absent && is_there(host, &certificate_path(&node))?;
+    let copied = corosync.is_some() || is_there(host, corosync_conf::LOCAL)?;
     let unfinished = !mounted || (conf != ConfFile::Absent && corosync.is_none());
     Ok(Here {
         view: View { node, mount, members: table, conf, corosync },
         certificate,
         corosync_service: service,
+        copied,
         last_words,
         booting: unfinished && booting(host)?,
         pvecm_busy: pvecm_busy(host)?,

@@ -32,6 +32,7 @@ fn here() -> Here {
         },
         certificate: false,
         corosync_service: "inactive".into(),
+        copied: false,
         last_words: None,
         booting: false,
         pvecm_busy: false,
@@ -120,6 +121,7 @@ fn member() -> Here {
     here.view.conf = ConfFile::Read(Box::new(conf));
     here.view.corosync = Some(running(2, &[(1, 3), (2, 3)]));
     here.certificate = true;
+    here.copied = true;
     here
 }
 

@@ -133,6 +133,9 @@ pub(crate) struct Here {
     pub(crate) certificate: bool,
     /// systemd's word for corosync: `active`, `inactive`, `failed`, `activating`, ..
     pub(crate) corosync_service: String,
+    /// Whether a corosync that does not run has its copy of corosync.conf, without which systemd does not start it and says
+    /// nothing (`ConditionPathExists`). pmxcfs writes it when it starts.
+    pub(crate) copied: bool,
     /// Why corosync gave up, when it has failed.
     pub(crate) last_words: Option<LastWords>,
     /// Whether the machine is still starting its services.

@@ -37,7 +37,12 @@ pub(crate) fn mend(
             None => Err(plain("no member answers".to_owned())),
         },
         Fault::CorosyncStopped => {
-            restart(host).map_err(plain)?;
+            let units: &[&str] = match seen.here.copied {
+                true => &["corosync"],
+                // pmxcfs writes corosync's copy of corosync.conf when it starts: what pvecm does at the end of a creation.
+                false => &["corosync", "pve-cluster"],
+            };
+            restart(host, units).map_err(plain)?;
             Ok(None)
         }
     }
@@ -92,7 +97,9 @@ fn rescue(
 ) -> Result<Option<String>, (String, Option<String>)> {
     let root = copies(host, &format!("stranded-{}", args.cluster_name))?;
     let told = Some(root.to_string_lossy().into_owned());
-    take_files(host, seen, member).and_then(|()| restart(host)).map_err(|why| (why, told.clone()))?;
+    take_files(host, seen, member)
+        .and_then(|()| restart(host, &["corosync"]))
+        .map_err(|why| (why, told.clone()))?;
     Ok(told)
 }
 
@@ -165,7 +172,7 @@ fn take_files(host: &dyn Host, seen: &Seen, member: &Member) -> Result<(), Strin
     replace_file(host, Path::new(corosync_conf::LOCAL), text.as_bytes(), attributes).map_err(words)
 }
 
-fn restart(host: &dyn Host) -> Result<(), String> {
-    service::systemctl(host, "reset-failed", &["corosync"])?;
-    service::systemctl(host, "restart", &["corosync"])
+fn restart(host: &dyn Host, units: &[&str]) -> Result<(), String> {
+    service::systemctl(host, "reset-failed", units)?;
+    service::systemctl(host, "restart", units)
 }

@@ -226,6 +226,29 @@ fn a_corosync_that_does_not_run_is_started() {
     assert!(said.get("repair_backups").is_none());
 }
 
+/// A pvecm that was killed between its last two steps: pmxcfs has the cluster's file, corosync has none, and systemd does not start
+/// it without, nor call that a failure.
+#[test]
+fn a_creation_that_stopped_before_its_restart_is_finished() {
+    const ALONE: &[(u32, &str)] = &[(2, "pve2")];
+    let host = FakeHost::with(member(), |machine| {
+        become_member(machine, 1, ALONE, &[(2, 1)]);
+        set_services(machine, "inactive");
+        machine.remove("/etc/corosync/corosync.conf");
+    })
+    .action("systemctl reset-failed corosync pve-cluster", "")
+    .action(
+        "systemctl restart corosync pve-cluster",
+        Answer::ok("").doing(|machine| become_member(machine, 1, ALONE, &[(2, 1)])),
+    );
+    let create = json!({
+        "state": "present", "cluster_name": "prod", "links": [{"address": "10.77.1.12"}], "repair": true,
+    });
+    let said = answer(&host, &create);
+    assert_eq!(said["mended"], json!(["corosync did not run on this node"]), "{said}");
+    assert_eq!((&said["changed"], &said["failed"]), (&json!(true), &Value::Null));
+}
+
 #[test]
 fn files_of_an_earlier_cluster_are_removed_before_the_join() {
     let build = || {
