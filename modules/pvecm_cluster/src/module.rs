@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use ansible_module::{Context, Diff, Failure, Outcome, Secret};
-use host::{Command, Ending, Host, Output, Waited, wait_until};
+use host::{Command, Ending, Host, HostError, Output, Waited, wait_until};
 use serde::Serialize;
 
 use crate::absence;
@@ -26,6 +26,9 @@ use crate::way::Way;
 
 /// The pause between two looks at a cluster that is not ready for a join: each is a login.
 pub(crate) const PAUSE: Duration = Duration::from_secs(1);
+
+/// How long quorum is waited for where only a lock is still to be removed.
+const RETURN: Duration = Duration::from_secs(20);
 
 /// All that was seen before anything was done.
 struct Seen {
@@ -201,12 +204,28 @@ pub(crate) fn unlock(host: &dyn Host, node: &str) -> Option<String> {
     }
     // The owner's name goes last: a run that is killed in between is taken up by the next.
     for directory in [Path::new(probe::LOCK), owner] {
-        match host.remove_dir(directory) {
+        match remove_with_quorum(host, directory) {
             Err(error) if !error.is_not_found() => return Some(error.to_string()),
             _ => {}
         }
     }
     None
+}
+
+/// Removes a directory of pmxcfs, and waits a little where quorum has just gone: a member that lost its power comes back. This
+/// node's own corosync does not, once it has given up.
+fn remove_with_quorum(host: &dyn Host, directory: &Path) -> Result<(), HostError> {
+    let removed = wait_until(host, host.elapsed() + RETURN, PAUSE, || match host.remove_dir(directory) {
+        Err(error) if error.is_denied() => match observe::here(host) {
+            Ok(here) if verify::is_hopeless(&here) => Ok(Err(error)),
+            _ => Err(error),
+        },
+        done => Ok(done),
+    });
+    match removed {
+        Waited::Done(done) => done,
+        Waited::Pending(error) => Err(error),
+    }
 }
 
 fn see(host: &dyn Host, wanted: &Wanted, errand: Errand) -> Result<Seen, Failure> {

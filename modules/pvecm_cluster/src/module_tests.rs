@@ -700,3 +700,14 @@ fn a_lock_in_the_way_is_offered_for_removal() {
     let _ = answer(&host, &with(join(), "_ansible_check_mode", true));
     assert_eq!(host.effects(), Vec::<String>::new());
 }
+
+#[test]
+fn a_lock_is_removed_when_quorum_is_back() {
+    let host = unfinished().dir(LOCK).dir(&owner("pve2"));
+    let until = Duration::from_secs(6);
+    let lost = |step: &Step| matches!(step, Step::RemoveDir(path) if path.ends_with("pvecm_cluster-join"));
+    let host = host.fail_first(lost, 13);
+    let said = answer(&host, &join());
+    assert_eq!(said.get("warnings"), None, "{said}");
+    assert!(!host.exists(LOCK) && !host.exists(&owner("pve2")) && host.elapsed() < until);
+}
