@@ -158,8 +158,9 @@ class Rescue(unittest.TestCase):
         self.assertIn("3000", on("pve3", "corosync-cmapctl -g totem.token"))
 
 
-# ends the module wherever it runs on a node, by as few processes as it takes: it may be done a second later
-KILL = r"ls -l /proc/[0-9]*/exe 2> /dev/null | sed -n 's|.* /proc/\([0-9]*\)/exe -> .*/[.]ansible/pve[.]cluster/.*|\1|p' | xargs -r kill -9; true"
+# a signal to the module wherever it runs on a node, by as few processes as it takes: it may be done a second later
+SIGNAL = r"ls -l /proc/[0-9]*/exe 2> /dev/null | sed -n 's|.* /proc/\([0-9]*\)/exe -> .*/[.]ansible/pve[.]cluster/.*|\1|p' | xargs -r kill -{}; true"
+STOP, KILL = SIGNAL.format("STOP"), SIGNAL.format("KILL")
 ARMING = "pvesh get /cluster/ha/status/current --output-format json | grep -o '\"armed-state\": *\"[a-z]*\"'"
 
 
@@ -219,13 +220,16 @@ class Playbook(unittest.TestCase):
         self.assertIn("this Proxmox VE cannot disarm it", ran.output)
         well(self, version=version)
 
-    def dies(self, moment, **variables):
-        """Run it, and at a moment kill the controller, and the module on whichever node it is: nobody is left who could go on."""
+    def dies(self, moment, controller=True, **variables):
+        """Run it, and at a moment kill the module on whichever node it is, and the controller before it: nobody is left who could go on.
+
+        The controller may live on: it sees a module that ended without an answer.
+        """
         words = json.dumps({f"corosync_{name}": value for name, value in variables.items()})
         environment = {**os.environ, "ANSIBLE_INVENTORY": str(self.inventory.folder)}
         # the moment may be a short one: every node looks for it by itself
         for node in NODES:
-            on(node, f"(timeout 400 sh -c 'until {moment}; do sleep 0.1; done'; {KILL}) < /dev/null > /dev/null 2>&1 & echo $! > /root/killer.pid")
+            on(node, f"(timeout 400 sh -c 'until {moment}; do sleep 0.1; done'; {STOP if controller else KILL}) < /dev/null > /dev/null 2>&1 & echo $! > /root/killer.pid")
         run = subprocess.Popen(
             [LAB, "run", "--", ROOT / ".venv/bin/ansible-playbook", "-i", self.inventory.folder, PLAYBOOKS / "cluster-corosync.yml", "-e", words],
             cwd=ROOT, env=environment, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
@@ -233,10 +237,14 @@ class Playbook(unittest.TestCase):
         try:
             for node in NODES:
                 wait(node, "! kill -0 $(cat /root/killer.pid)", 420)
+            if not controller:
+                self.assertNotEqual(run.wait(300), 0)
+                return
             self.assertIsNone(run.poll(), "the run was over before the moment came")
         finally:
-            os.killpg(run.pid, signal.SIGKILL)
-            run.wait()
+            if run.poll() is None:
+                os.killpg(run.pid, signal.SIGKILL)
+                run.wait()
         for node in NODES:
             on(node, KILL)
 
@@ -250,6 +258,15 @@ class Playbook(unittest.TestCase):
         said = "".join(journal(node) for node in NODES)
         self.assertIn("high availability is armed again", said)
         self.assertIn("the change is in use and has cost nothing", said)
+
+    def test_35_a_module_that_dies_leaves_the_rescue_armed(self):
+        version = well(self)
+        self.dies(f'grep -q "config_version: {version + 1}" /etc/corosync/corosync.conf', controller=False, totem={"token": 4500}, rescue_after=120)
+        for node in NODES:
+            self.assertIn("pve-cluster-rescue.timer", on(node, "ls /etc/systemd/system"), node)
+        well(self, version=version + 1, seconds=300)
+        self.assertEqual(self.arming(), "armed")
+        self.assertIn("high availability is armed again", "".join(journal(node) for node in NODES))
 
     def test_40_what_needs_a_restart_is_done_node_by_node(self):
         version = well(self)
