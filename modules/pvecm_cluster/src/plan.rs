@@ -352,11 +352,18 @@ fn health(peer: &Peer, conf: &Conf, joining: &str) -> Vec<Reason> {
     }
     let versions = set(running.versions.values().copied());
     if versions.len() > 1 {
-        reasons.push(reason::versions_differ(&spread(conf, running)));
+        reasons.push(reason::versions_differ(&spread(conf, running), &behind(conf, running)));
     } else if !versions.contains(&conf.config_version) {
         reasons.push(reason::version_not_running(conf.config_version, versions.first().copied()));
     }
     reasons
+}
+
+/// The members that run an older config_version than others.
+pub(crate) fn behind(conf: &Conf, running: &crate::seen::Running) -> Vec<String> {
+    let newest = running.versions.values().max();
+    let old = running.versions.iter().filter(|(_, version)| Some(*version) != newest);
+    old.map(|(id, _)| conf.name_of(*id)).collect()
 }
 
 /// Which member runs which config_version: `3 on 'pve1', 'pve2' and 4 on 'pve3'`.

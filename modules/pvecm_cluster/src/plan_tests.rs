@@ -426,7 +426,7 @@ fn each_reason_in_the_cluster_not_to_join() {
             (
                 |c| c.peer().view.corosync = Some(running(1, &[(1, 3), (3, 2)])),
                 "the members do not run one config_version (2 on 'pve3' and 3 on 'pve1'): another join or change is \
-                 under way",
+                 under way; where none is, run 'systemctl restart corosync' on 'pve3'",
             ),
             (
                 |c| peer_conf(c.peer()).config_version = 4,

@@ -232,9 +232,11 @@ pub(crate) fn offline(names: &[&str]) -> Reason {
     ))
 }
 
-pub(crate) fn versions_differ(spread: &str) -> Reason {
+pub(crate) fn versions_differ(spread: &str, behind: &[String]) -> Reason {
     passing(format!(
-        "the members do not run one config_version ({spread}): another join or change is under way"
+        "the members do not run one config_version ({spread}): another join or change is under way; where none is, run \
+         'systemctl restart corosync' on {}",
+        quoted(behind)
     ))
 }
 

@@ -9,7 +9,7 @@ use super::reason;
 use super::references;
 use super::seen::{Entry, Seen};
 use super::wanted::Wanted;
-use crate::plan::{mount, spread};
+use crate::plan::{behind, mount, spread};
 use crate::reason::{self as common, Reason};
 use crate::seen::{Conf, ConfFile, Joining, Running};
 
@@ -164,7 +164,7 @@ fn whole(seen: &Seen, conf: &Conf) -> Result<(), Vec<Reason>> {
     let versions = spread(conf, running);
     let own = running.versions.get(&running.nodeid).copied();
     if running.versions.values().any(|version| Some(*version) != own) {
-        reasons.push(common::versions_differ(&versions));
+        reasons.push(common::versions_differ(&versions, &behind(conf, running)));
     } else if own != Some(conf.config_version) {
         reasons.push(common::version_not_running(conf.config_version, own));
     }

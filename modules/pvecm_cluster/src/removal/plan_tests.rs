@@ -62,7 +62,7 @@ fn each_reason_has_its_words_and_its_remedy() {
         (
             |m| become_member(m, 3, THREE, &[(1, 2), (2, 3)]),
             "the members do not run one config_version (2 on 'pve1' and 3 on 'pve2'): another join or change is under \
-             way (for 1 s)",
+             way; where none is, run 'systemctl restart corosync' on 'pve1' (for 1 s)",
         ),
         (
             |m| {
