@@ -71,13 +71,11 @@ def _cell(result, notes):
 
 
 def write(actions, faults, results, key, partly=False):
-    """Write it, and answer 0 when all cases have a result and none failed. `partly` leaves out actions that are not done."""
-    done = {name: action for name, action in actions.items()
-            if all(key(action, fault, point) in results for point in action.points for fault in faults)}
-    if partly:
-        for name in actions.keys() - done.keys():
-            print(f"'{name}' is left out: it has not been through all its cases")
-        actions = done
+    """Write it, and answer 0 when all cases have a result and none failed. `partly` leaves out points that are
+    not done, and names them."""
+    def seen(action, point):
+        return all(key(action, fault, point) in results for fault in faults)
+
     lines = [HEAD + "\n".join(f"- **{name}**: {text}." for name, text in WORDS.items()), ""]
     totals = {}
     missing = 0
@@ -85,7 +83,10 @@ def write(actions, faults, results, key, partly=False):
     for action in actions.values():
         notes = Notes()
         rows = []
+        unseen = [point.name for point in action.points if partly and not seen(action, point)]
         for number, point in enumerate(action.points, 1):
+            if point.name in unseen:
+                continue
             cells = []
             for fault in faults:
                 result = results.get(key(action, fault, point))
@@ -99,6 +100,8 @@ def write(actions, faults, results, key, partly=False):
                  f"The task runs on {action.actor}; the primary is {action.primary}. {action.remark}".strip(), ""]
         body += ["| | When, on | " + " | ".join(faults) + " |", "|---|---|" + "---|" * len(faults)]
         body += [f"| {number} | {point.name}, {point.node} | " + " | ".join(cells) + " |" for number, point, cells in rows]
+        if unseen:
+            body += ["", f"Not yet seen with every fault: {'; '.join(unseen)}."]
         if notes.texts:
             body += ["", *(f"{number}. {text}" for number, text in enumerate(notes.texts, 1))]
     total = sum(totals.values())
