@@ -4,7 +4,7 @@
 use cluster_state::journal::LastWords;
 use cluster_state::pmxcfs::Mount;
 
-use crate::observe::certificate_path;
+use crate::observe::{certificate_key_path, certificate_path};
 use crate::plan::spread;
 use crate::probe;
 use crate::reason;
@@ -210,6 +210,11 @@ fn remedy(here: &Here, there: &There) -> String {
              'systemctl restart pveproxy pvedaemon'",
             certificate_path(name)
         ),
+        (Some(_), _) if !here.certificate_key => format!(
+            "the join lost the key of its certificate: run 'pvecm updatecerts --force' on this node, which makes '{}', and \
+             'systemctl restart pveproxy pvedaemon'",
+            certificate_key_path(name)
+        ),
         (Some(_), _) => "run this task again".to_owned(),
     }
 }
@@ -407,6 +412,14 @@ mod tests {
                 None,
                 "pmxcfs synchronises by itself as soon as that of another member runs: run 'systemctl start pve-cluster' on \
                  'pve1', then this task again"
+                    .into(),
+            ),
+            (
+                fake::member(),
+                |machine| machine.remove(fake::CERTIFICATE_KEY),
+                None,
+                "the join lost the key of its certificate: run 'pvecm updatecerts --force' on this node, which makes \
+                 '/etc/pve/nodes/pve2/pve-ssl.key', and 'systemctl restart pveproxy pvedaemon'"
                     .into(),
             ),
             (

@@ -12,6 +12,7 @@ use crate::probe::{Errand, LOCK};
 pub(crate) const ADD: &str = "pvecm add 10.77.0.11 --use_ssh --link0 10.77.1.12";
 pub(crate) const CREATE: &str = "pvecm create prod --link0 10.77.1.12";
 pub(crate) const CERTIFICATE: &str = "/etc/pve/nodes/pve2/pve-ssl.pem";
+pub(crate) const CERTIFICATE_KEY: &str = "/etc/pve/nodes/pve2/pve-ssl.key";
 
 /// `corosync-cmapctl`: these members run these versions.
 pub(crate) fn cmap(own: u32, versions: &[(u32, u64)]) -> String {
@@ -131,6 +132,7 @@ pub(crate) fn standalone() -> FakeHost {
         .file("/etc/pve/.members", members("pve2", 0, &[], true))
         .file("/etc/pve/.vmlist", "{\n\"version\": 1\n\n}\n")
         .file(CERTIFICATE, "-----BEGIN CERTIFICATE-----\n")
+        .file(CERTIFICATE_KEY, "a key\n")
         .file("/root/.ssh/id_rsa", "")
         .dir("/etc/corosync")
         .query_prefix("systemctl show", services("inactive"))

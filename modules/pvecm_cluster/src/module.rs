@@ -362,7 +362,13 @@ fn finished(membership: &Membership) -> Outcome {
 fn finish(host: &dyn Host, wanted: &Wanted, deadline: Duration) -> Result<Done, Failure> {
     let name = &wanted.cluster_name;
     let patience = deadline.saturating_sub(host.elapsed()).max(Duration::from_secs(1));
-    let command = Command::new("pvecm").arg("updatecerts").timeout(patience);
+    let here = observe::here(host)
+        .map_err(|error| Failure::new(sentence(Deed::Confirm, name, &error.to_string())))?;
+    let mut command = Command::new("pvecm").arg("updatecerts").timeout(patience);
+    if here.certificate && !here.certificate_key {
+        // By itself pvecm would make a new key beside the certificate of the lost one.
+        command = command.arg("--force");
+    }
     let output = host
         .run(&command)
         .map_err(|error| Failure::new(sentence(Deed::Confirm, name, &error.to_string())))?;
@@ -376,8 +382,9 @@ fn finish(host: &dyn Host, wanted: &Wanted, deadline: Duration) -> Result<Done, 
         }
         Err(left) => {
             let why = format!(
-                "{} after 'pvecm updatecerts', which said: {}",
+                "{} after '{}', which said: {}",
                 left.words(),
+                command.line(),
                 explain::failure(&output.stdout, &output.stderr)
             );
             let failure = Left::see(host, wanted, left.here).failure(wanted, Deed::Confirm, &why);

@@ -287,6 +287,19 @@ fn an_interrupted_join_is_finished_by_the_next_run() {
     assert_eq!(answer(&host, &join())["changed"], false);
 }
 
+/// Of what a join made before pmxcfs met another, the certificate came through and its key did not.
+#[test]
+fn a_certificate_without_its_key_is_made_anew_with_it() {
+    let host = unfinished().file(CERTIFICATE, "-----BEGIN CERTIFICATE-----\n").action(
+        "pvecm updatecerts --force",
+        Answer::ok("").doing(|machine| machine.write(CERTIFICATE_KEY, "a key\n")),
+    );
+    host.change(|machine| machine.remove(CERTIFICATE_KEY));
+    let answer = answer(&host, &join());
+    assert_eq!(answer["changed"], true, "{answer}");
+    assert_eq!(answer["pvecm"]["cmd"], "pvecm updatecerts --force");
+}
+
 #[test]
 fn the_lock_of_an_interrupted_join_falls_when_it_is_finished() {
     let host = unfinished().dir(LOCK).dir(&owner("pve2"));

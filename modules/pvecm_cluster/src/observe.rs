@@ -31,11 +31,13 @@ pub(crate) fn here(host: &dyn Host) -> Result<Here, StateError> {
     // Only an explanation: without it everything else still holds.
     let last_words = if service == "failed" { journal::query(host).unwrap_or(None) } else { None };
     let certificate = conf != ConfFile::Absent && is_there(host, &certificate_path(&node))?;
+    let certificate_key = conf != ConfFile::Absent && is_there(host, &certificate_key_path(&node))?;
     let copied = corosync.is_some() || is_there(host, corosync_conf::LOCAL)?;
     let unfinished = !mounted || (conf != ConfFile::Absent && corosync.is_none());
     Ok(Here {
         view: View { node, mount, members: table, conf, corosync },
         certificate,
+        certificate_key,
         corosync_service: service,
         copied,
         last_words,
@@ -47,6 +49,11 @@ pub(crate) fn here(host: &dyn Host) -> Result<Here, StateError> {
 /// Where a node's certificate is.
 pub(crate) fn certificate_path(node: &str) -> String {
     format!("/etc/pve/nodes/{node}/pve-ssl.pem")
+}
+
+/// Where that certificate's key is.
+pub(crate) fn certificate_key_path(node: &str) -> String {
+    format!("/etc/pve/nodes/{node}/pve-ssl.key")
 }
 
 fn conf(host: &dyn Host) -> Result<ConfFile, StateError> {

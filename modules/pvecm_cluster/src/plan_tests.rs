@@ -31,6 +31,7 @@ fn here() -> Here {
             corosync: None,
         },
         certificate: false,
+        certificate_key: false,
         corosync_service: "inactive".into(),
         copied: false,
         last_words: None,
@@ -121,6 +122,7 @@ fn member() -> Here {
     here.view.conf = ConfFile::Read(Box::new(conf));
     here.view.corosync = Some(running(2, &[(1, 3), (2, 3)]));
     here.certificate = true;
+    here.certificate_key = true;
     here.copied = true;
     here
 }

@@ -131,6 +131,8 @@ impl View {
 pub(crate) struct Here {
     pub(crate) view: View,
     pub(crate) certificate: bool,
+    /// Whether the certificate's key is there. What a join makes before pmxcfs has met another can be lost in part.
+    pub(crate) certificate_key: bool,
     /// systemd's word for corosync: `active`, `inactive`, `failed`, `activating`, ..
     pub(crate) corosync_service: String,
     /// Whether a corosync that does not run has its copy of corosync.conf, without which systemd does not start it and says

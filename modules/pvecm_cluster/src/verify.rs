@@ -38,6 +38,8 @@ pub(crate) struct Unconfirmed {
 pub(crate) enum Missing {
     /// The node certificate, at this path: the last steps of a join make it.
     Certificate(String),
+    /// The key of one that is there.
+    CertificateKey(String),
     /// pmxcfs is alone although corosync sees these members: what is in /etc/pve may not be the cluster's.
     Company(Vec<String>),
     /// Anything else, in words.
@@ -48,6 +50,7 @@ impl fmt::Display for Missing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Certificate(path) => write!(f, "the node certificate '{path}' is missing"),
+            Self::CertificateKey(path) => write!(f, "the key of the node certificate, '{path}', is missing"),
             Self::Company(names) => {
                 write!(f, "pmxcfs on this node has not met that of {} yet", quoted(names))
             }
@@ -64,7 +67,7 @@ impl Unconfirmed {
 
     /// Whether this is a member all the same, whose join was interrupted before its last steps.
     pub(crate) fn is_unfinished(&self) -> bool {
-        matches!(self.missing.as_slice(), [Missing::Certificate(_)])
+        matches!(self.missing.as_slice(), [Missing::Certificate(_) | Missing::CertificateKey(_)])
     }
 }
 
@@ -123,6 +126,8 @@ pub(crate) fn membership(cluster_name: &str, here: &Here) -> Result<Membership, 
     }
     if !here.certificate {
         missing.push(Missing::Certificate(observe::certificate_path(&view.node)));
+    } else if !here.certificate_key {
+        missing.push(Missing::CertificateKey(observe::certificate_key_path(&view.node)));
     }
     match &view.corosync {
         Some(running) if missing.is_empty() => Ok(Membership {
@@ -151,7 +156,7 @@ pub(crate) fn unmet(view: &View) -> Option<Vec<String>> {
 
 /// The membership that a node has as soon as it has its certificate; none when more is missing.
 pub(crate) fn with_certificate(cluster_name: &str, here: &Here) -> Option<Membership> {
-    membership(cluster_name, &Here { certificate: true, ..here.clone() }).ok()
+    membership(cluster_name, &Here { certificate: true, certificate_key: true, ..here.clone() }).ok()
 }
 
 /// Whether waiting is of no use: corosync has given up, and nothing is going to start it.
