@@ -16,7 +16,7 @@ echo @@certificates; for node in /etc/pve/nodes/*; do [ -s $node/pve-ssl.pem ] &
 echo @@signed; for file in /etc/pve/nodes/*/pve-ssl.pem; do
   openssl verify -no_check_time -CAfile /etc/pve/pve-root-ca.pem $file > /dev/null && basename $(dirname $file); done
 echo @@nodes; ls /etc/pve/nodes
-echo @@writes; mkdir /etc/pve/fault-matrix-probe && rmdir /etc/pve/fault-matrix-probe && echo yes
+echo @@writes; probe=/etc/pve/fault-matrix-probe-$(uname -n); mkdir $probe && rmdir $probe && echo yes
 echo @@authkey; sha256sum < /etc/corosync/authkey
 echo @@units; systemctl is-active pve-cluster corosync pvedaemon pveproxy ssh
 echo @@failed; systemctl list-units --failed --plain --no-legend
