@@ -76,9 +76,17 @@ fn of_cluster(why: cluster_file::Why, timeout: Duration, host: &dyn Host) -> Str
     format!("cannot change '{CLUSTER_FILE}': {cause}")
 }
 
-/// pmxcfs says "permission denied" for having no quorum, to root too.
+/// pmxcfs says "permission denied" for having no quorum, to root too. While it is started anew, nothing of its files is there.
 fn of_pmxcfs(error: &HostError, host: &dyn Host) -> String {
-    if error.is_denied() { read_only::why(host) } else { error.to_string() }
+    if error.is_denied() {
+        read_only::why(host)
+    } else if error.is_not_found() {
+        format!(
+            "{error}: '/etc/pve' has gone away meanwhile: see that pve-cluster runs here, then run this task again"
+        )
+    } else {
+        error.to_string()
+    }
 }
 
 fn of_local(path: &str, why: local_file::Why) -> String {
@@ -87,5 +95,25 @@ fn of_local(path: &str, why: local_file::Why) -> String {
         Why::Busy => format!("cannot change '{path}': another program is changing it all the time"),
         Why::NotAsWritten => format!("cannot change '{path}': another program has undone it"),
         Why::Host(error) => format!("cannot change '{path}': {error}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use testkit::FakeHost;
+
+    use super::*;
+
+    #[test]
+    fn a_pmxcfs_that_is_started_anew_meanwhile() {
+        let host = FakeHost::new();
+        let gone = host.make_dir(Path::new("/etc/pve/priv/lock"), 0o700).unwrap_err();
+        assert_eq!(
+            of_cluster(cluster_file::Why::NoLock(NoLock::Host(gone)), Duration::from_secs(30), &host),
+            "cannot change '/etc/pve/priv/authorized_keys': cannot make the directory '/etc/pve/priv/lock': No such file or \
+             directory (os error 2): '/etc/pve' has gone away meanwhile: see that pve-cluster runs here, then run this task again"
+        );
     }
 }
