@@ -78,7 +78,8 @@ def prepare():
 
 def merge_keys():
     """Drop repeated RSA keys from the cluster's file and add this node's own."""
-    text = files.read(paths.CLUSTER_AUTHORIZED_KEYS, "").rstrip("\n")
+    # A file that is there and cannot be read is not an empty one: then nothing is written.
+    text = files.read(paths.CLUSTER_AUTHORIZED_KEYS).rstrip("\n") if files.exists(paths.CLUSTER_AUTHORIZED_KEYS) else ""
     backup = files.exists(paths.ROOT_AUTHORIZED_KEYS_BACKUP)
     if backup:
         text += "\n" + files.read(paths.ROOT_AUTHORIZED_KEYS_BACKUP).rstrip("\n")
