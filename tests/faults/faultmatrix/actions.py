@@ -200,6 +200,20 @@ def _second_by_api():
     )
 
 
+def _third_by_api():
+    there = lambda name, when: Point(name, "pve1", when)
+    here = lambda name, when: Point(name, "pve3", when)
+    return _join_api(
+        "pve3", "Join by password on the API, the third node of a cluster of two", "trio",
+        ("pve1", "pve2", "pve3"), (("pve1", 100), ("pve2", 200)),
+        [
+            there("the cluster lists the node", "holds('/etc/pve/corosync.conf', 'pve3')"),
+            here("corosync and pmxcfs have started", "started('corosync') and started('pmxcfs')"),
+        ],
+        "The cluster keeps its quorum without the joining node. The steps are those of the table for the second node.",
+    )
+
+
 def _guest_on_pve3(world):
     path, content = kept.guest("pve3", 300)
     world.run("pve3", f"mkdir -p /etc/pve/nodes/pve3/qemu-server && cat > {path} <<'END'\n{content}END")
@@ -257,7 +271,7 @@ def _init():
 
 
 ACTIONS = {action.name: action for action in (
-    _init(), _create(), _join(), _third(), _second_by_api(), _remove(), _leave(), _destroy(),
+    _init(), _create(), _join(), _third(), _second_by_api(), _third_by_api(), _remove(), _leave(), _destroy(),
 )}
 
 
