@@ -8,7 +8,8 @@ import re
 import unittest
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[4]
+from .finding_table import ROOT, SameAsCode, rows
+
 CODE = (ROOT / "plugins/plugin_utils/health.py").read_text()
 UNIT = sorted(Path(__file__).parent.glob("test_health_re*.py"))
 # What a node can be besides a member; of the first two it is said that it is no member.
@@ -30,37 +31,23 @@ def in_code():
     return found
 
 
-def in_table():
-    """The rows by id."""
-    text = (ROOT / "roles/cluster_health/README.md").read_text()
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("| `")]
-    return {row[0].strip("`"): row for row in rows}
-
-
-class Table(unittest.TestCase):
+class Table(SameAsCode, unittest.TestCase):
     """Code, table and cases say the same."""
 
-    def test_every_id_of_the_code_is_in_the_table_and_no_other(self):
-        self.assertGreater(len(in_code()), 35)
-        self.assertEqual(sorted(in_code()), sorted(in_table()))
-
-    def test_severities(self):
-        words = {("ERROR",): "error", ("WARNING",): "warning", ("ERROR", "WARNING"): "both"}
-        self.assertEqual(
-            {identity: words[tuple(sorted(severities))] for identity, severities in in_code().items()},
-            {identity: row[1] for identity, row in in_table().items()},
-        )
+    role = "cluster_health"
+    least = 35
+    in_code = staticmethod(in_code)
 
     def test_every_row_has_a_case(self):
         words = set(re.findall(r"[a-z][a-z-]*", "".join(file.read_text() for file in UNIT)))
-        for identity, row in in_table().items():
+        for identity, row in rows(self.role).items():
             with self.subTest(identity=identity):
                 self.assertEqual(len(row), 5)
                 self.assertTrue(identity in words, "no case names it")
 
     def test_limits_are_the_defaults(self):
         defaults = (ROOT / "roles/cluster_health/defaults/main.yml").read_text()
-        named = re.findall(r"`(cluster_health_\w+)` (\S+?)(?:,|$)", "\n".join(row[2] for row in in_table().values()), re.M)
+        named = re.findall(r"`(cluster_health_\w+)` (\S+?)(?:,|$)", "\n".join(row[2] for row in rows(self.role).values()), re.M)
         self.assertEqual(len(named), 5)
         for name, value in named:
             self.assertRegex(defaults, rf"(?m)^{name}: {value}$")

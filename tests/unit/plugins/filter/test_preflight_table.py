@@ -9,7 +9,8 @@ import re
 import unittest
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[4]
+from .finding_table import ROOT, SameAsCode, rows
+
 CODE = [ROOT / "plugins/filter/preflight_findings.py", *sorted((ROOT / "plugins/plugin_utils").glob("preflight_*.py"))]
 LAB = sorted((ROOT / "tests/integration").glob("test_preflight*.py"))
 UNIT = sorted(Path(__file__).parent.glob("test_preflight_[fm]*.py"))
@@ -29,13 +30,6 @@ def in_code():
     return found
 
 
-def in_table():
-    """The rows by id."""
-    text = (ROOT / "roles/preflight/README.md").read_text()
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("| `")]
-    return {row[0].strip("`"): row for row in rows}
-
-
 def in_lab():
     """The severities with which the lab cases expect each id: the pairs at the beginning of tuples like ("error", "mtu", "pve1", ..)."""
     found = {}
@@ -53,24 +47,17 @@ def in_lab():
     return found
 
 
-class Table(unittest.TestCase):
+class Table(SameAsCode, unittest.TestCase):
     """Code, table and cases say the same."""
 
-    def test_every_id_of_the_code_is_in_the_table_and_no_other(self):
-        self.assertGreater(len(in_code()), 40)
-        self.assertEqual(sorted(in_code()), sorted(in_table()))
-
-    def test_severities(self):
-        words = {("ERROR",): "error", ("WARNING",): "warning", ("ERROR", "WARNING"): "both"}
-        self.assertEqual(
-            {identity: words[tuple(sorted(severities))] for identity, severities in in_code().items()},
-            {identity: row[1] for identity, row in in_table().items()},
-        )
+    role = "preflight"
+    least = 40
+    in_code = staticmethod(in_code)
 
     def test_every_row_has_a_case_on_real_nodes_in_each_severity(self):
         unit, lab = "".join(file.read_text() for file in UNIT), in_lab()
         severities = {"error": {"error"}, "warning": {"warning"}, "both": {"error", "warning"}}
-        for identity, row in in_table().items():
+        for identity, row in rows(self.role).items():
             with self.subTest(identity=identity):
                 self.assertEqual(len(row), 6)
                 self.assertIn(row[5], ("lab", "faked"))
@@ -80,11 +67,11 @@ class Table(unittest.TestCase):
     def test_what_a_lab_cannot_have_has_a_reason(self):
         text = (ROOT / "roles/preflight/README.md").read_text()
         reasons = set(re.findall(r"`([a-z-]+)`", re.search(r"What a lab node cannot have.*?\n\n", text, re.S)[0]))
-        self.assertEqual({identity for identity, row in in_table().items() if row[5] == "faked"}, reasons & set(in_table()))
+        self.assertEqual({identity for identity, row in rows(self.role).items() if row[5] == "faked"}, reasons & set(rows(self.role)))
 
     def test_limits_are_the_defaults(self):
         defaults = (ROOT / "roles/preflight/defaults/main.yml").read_text()
-        for identity, row in in_table().items():
+        for identity, row in rows(self.role).items():
             for name, value in re.findall(r"`(preflight_\w+)` (\S+?)(?:,|$)", row[2]):
                 with self.subTest(identity=identity):
                     self.assertRegex(defaults, rf"(?m)^{name}: \[?{value}\]?$")
