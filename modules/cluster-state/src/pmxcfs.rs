@@ -2,8 +2,9 @@
 //! Whether /etc/pve is there, and whether it takes writes.
 
 use std::path::Path;
+use std::time::Duration;
 
-use host::Host;
+use host::{Host, HostError, Waited, if_there, wait_until};
 
 use crate::StateError;
 use crate::read::is_there;
@@ -12,6 +13,8 @@ use crate::read::is_there;
 pub const MOUNT_POINT: &str = "/etc/pve";
 /// The link whose mode tells whether this node is quorate.
 pub const LOCAL: &str = "/etc/pve/local";
+/// How long a file may be away while another one is renamed over it.
+const RENAMING: Duration = Duration::from_secs(1);
 /// pmxcfs's database.
 pub const DATABASE: &str = "/var/lib/pve-cluster/config.db";
 
@@ -53,6 +56,26 @@ impl Pmxcfs {
     #[must_use]
     pub fn is_writable(&self) -> bool {
         self.mount == Mount::Writable
+    }
+}
+
+/// Reads a file of pmxcfs that others rename files over, as bytes: only when it has been away for a second is it not there, and
+/// the answer none.
+///
+/// Readers on the writing node get ENOENT for a moment when the rename ends
+/// (`captures/timeline--rename_corosync.conf_with_token_5000`).
+///
+/// # Errors
+///
+/// Any other error of reading it.
+pub fn read_settled(host: &dyn Host, path: &Path) -> Result<Option<Vec<u8>>, HostError> {
+    let look = || match if_there(host.read(path)) {
+        Ok(None) => Err(()),
+        found => Ok(found),
+    };
+    match wait_until(host, host.elapsed() + RENAMING, Duration::from_millis(20), look) {
+        Waited::Done(found) => found,
+        Waited::Pending(()) => Ok(None),
     }
 }
 

@@ -11,10 +11,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use cfs_lock::{CfsLock, NoLock};
+use cluster_state::pmxcfs::read_settled;
 use host::{Host, HostError, Waited, if_there, wait_until};
 
 use crate::edit::Edit;
-use crate::observe::{CLUSTER_FILE, read_settled};
+use crate::observe::CLUSTER_FILE;
 use crate::plan::too_large;
 
 /// The name that PVE would give to the lock of this file.

@@ -2,12 +2,11 @@
 //! Every read: the cluster's file, the files on the node's own disk, and what sshd makes of them.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use ansible_module::Failure;
 use authorized_keys_document::{PublicKey, given_keys};
 use cluster_state::pmxcfs::{self, Mount, Pmxcfs};
-use host::{Host, HostError, Stat, User, Waited, if_there, is_there, wait_until};
+use host::{Host, HostError, Stat, User, if_there, is_there};
 
 use crate::args::Args;
 use crate::edit::Nodes;
@@ -22,9 +21,6 @@ pub(crate) const CLUSTER_FILE: &str = "/etc/pve/priv/authorized_keys";
 const FALLBACKS: [&str; 2] = [".ssh/authorized_keys2", "/etc/ssh/authorized_keys.d/%u"];
 /// Where parts of sshd's configuration lie.
 pub(crate) const DROP_INS: &str = "/etc/ssh/sshd_config.d";
-/// How long a file may be away while another one is renamed over it: readers on the writing node were seen to get
-/// ENOENT for a moment.
-const RENAMING: Duration = Duration::from_secs(1);
 
 /// Everything that was seen.
 #[derive(Debug, Clone)]
@@ -145,7 +141,8 @@ pub(crate) fn effective(host: &dyn Host, user: &User) -> Result<Effective, Failu
 
 fn cluster(sshd: Option<&Effective>, files: &[LocalFile], host: &dyn Host) -> Result<Cluster, Failure> {
     let pmxcfs = pmxcfs::query(host).map_err(|error| Failure::new(error.to_string()))?;
-    let content = if pmxcfs.is_mounted() { read_settled(host, Path::new(CLUSTER_FILE))? } else { None };
+    let content =
+        if pmxcfs.is_mounted() { pmxcfs::read_settled(host, Path::new(CLUSTER_FILE))? } else { None };
     let leads_there = |file: &LocalFile| file.listed && file.path == Path::new(CLUSTER_FILE);
     let read_by_sshd = sshd.map(|_| files.iter().any(leads_there));
     let read_only = (pmxcfs.mount == Mount::ReadOnly).then(|| read_only::why(host));
@@ -225,17 +222,4 @@ fn nodes(host: &dyn Host) -> Result<Nodes, HostError> {
         }
     }
     Ok(Nodes { names, own })
-}
-
-/// A file that others rename files over: only when it has been away for a while is it not there.
-pub(crate) fn read_settled(host: &dyn Host, path: &Path) -> Result<Option<Vec<u8>>, HostError> {
-    let deadline = host.elapsed() + RENAMING;
-    let look = || match if_there(host.read(path)) {
-        Ok(None) => Err(()),
-        found => Ok(found),
-    };
-    match wait_until(host, deadline, Duration::from_millis(20), look) {
-        Waited::Done(found) => found,
-        Waited::Pending(()) => Ok(None),
-    }
 }
