@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""ha-manager: arming and disarming of a cluster whose LRMs are what the tests write into /etc/pve/nodes/*/lrm_status.
+"""ha-manager: lists of nodes (`halists`), arming and disarming of a cluster whose LRMs are what the tests write into /etc/pve/nodes/*/lrm_status.
 
 Nothing of this is recorded. It follows ha-manager(1), "Disarming HA for Cluster Maintenance", and the entries that
 `pvesh get /cluster/ha/status/current` is publicly known to have: a command is only queued, the master takes it up a moment later,
@@ -12,7 +12,7 @@ import os
 import sys
 import time
 
-from . import cfs, cli, files, paths
+from . import cfs, cli, files, halists, paths
 from .errors import PveError
 
 DISARM = {"freeze", "ignore"}
@@ -33,9 +33,11 @@ USAGE: ha-manager <COMMAND> [ARGS] [OPTIONS]
        ha-manager crm-command node-maintenance enable <node>
        ha-manager crm-command relocate <sid> <node>
        ha-manager crm-command stop <sid> <timeout>
+       ha-manager groupset <group> [OPTIONS]
        ha-manager migrate <sid> <node>
        ha-manager relocate <sid> <node>
        ha-manager remove <sid>
+       ha-manager rules set <type> <rule> [OPTIONS]
        ha-manager set <sid> [OPTIONS]
        ha-manager status [OPTIONS]
        ha-manager help [<extra-args>] [OPTIONS]
@@ -117,6 +119,9 @@ def dispatch(words):
         return _ask("disarmed", words[2])
     if words[:2] == ["crm-command", "arm-ha"] and len(words) == 2 and not os.path.exists(OLD):
         return _ask("armed")
+    done = halists.dispatch(words)
+    if done is not None:
+        return done
     raise PveError(f"ERROR: unknown command 'ha-manager {' '.join(words)}'\n")
 
 
