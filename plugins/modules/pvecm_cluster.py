@@ -51,9 +51,12 @@ options:
       - V(removed) removes O(node) from the cluster that this node is a member of. It is refused for this node itself, for a node
         that is online or that answers over ssh with the cluster's files although corosync does not see it,
         when the members are not quorate or would not be afterwards, while the cluster has a QDevice, and while
-        anything still needs the node. That is a guest's configuration in its directory, a group, rule or fence device of high
-        availability, a replication job, a Ceph daemon in C(/etc/pve/ceph.conf) or an OSD that C(ceph) lists. The refusal
+        anything still needs the node. That is a guest's configuration in its directory, a group or rule of high availability
+        that has no other node, a fence device, a Ceph daemon in C(/etc/pve/ceph.conf) or an OSD that C(ceph) lists. The refusal
         names each with its remedy.
+      - With V(removed), once the cluster no longer lists the node, it is taken out of the groups and node affinity rules that have
+        other nodes too, which they keep with their priorities. The replication jobs to it are deleted, and with O(separated) those of
+        its guests. This is done by C(ha-manager) and C(pvesr). Its keys go then, and its directory last.
       - V(absent) makes this node standalone. On a standalone node it removes what an earlier cluster left. It is refused while
         high availability is active on the node or keeps its guests running, and while a replication job is from or to it. Without
         O(force) it is also refused when the other members would lose quorum by it, while the cluster has a QDevice, and while Ceph
@@ -154,7 +157,7 @@ options:
   separated:
     description:
       - With O(state=removed), the node has left with O(state=absent) and keeps its guests itself. Their configurations are removed
-        from the cluster with its directory, after they were copied.
+        from the cluster with its directory, after they were copied, and their replication jobs are deleted.
       - A guest must not be started in two places. Give this only for a node that has really left.
     type: bool
     default: false
@@ -349,7 +352,8 @@ backup:
   sample: /var/lib/pve-cluster/backup/config-1795197802.sql.gz
 cleaned:
   description:
-    - With O(state=removed), where something of the removed node was left, besides the nodelist, and is no longer.
+    - With O(state=removed), where something of the removed node was left, besides the nodelist, and is no longer. That may be its
+      directory, C(priv/authorized_keys), C(priv/known_hosts), C(ha/groups.cfg), C(ha/rules.cfg) and C(replication.cfg).
     - With O(state=absent), where something of the cluster was left on this node and is no longer.
   returned: success with O(state=removed) and O(state=absent)
   type: list

@@ -5,6 +5,13 @@ import unittest
 
 from harness import Inventory, fresh, lab, nodes_agree, on, play, state, wait
 
+RULES = "/etc/pve/ha/rules.cfg"
+JOBS = "/etc/pve/replication.cfg"
+OTHER_RULE = "resource-affinity: r2\n\taffinity negative\n\tresources vm:100,vm:101"
+RULE = "node-affinity: r1\n\tnodes pve1:2,pve2,pve3:1\n\tresources vm:100\n\tstrict 1"
+ALONE = "node-affinity: r3\n\tnodes pve3\n\tresources vm:101"
+JOB = "local: 100-0\n\ttarget pve3\n\trate 10"
+OTHER_JOB = "local: 100-1\n\tsource pve3\n\ttarget pve2"
 STAYING = ["pve1", "pve2"]
 GONE = "node=pve3"
 PLAYBOOK = "cluster-remove-node.yml"
@@ -38,6 +45,17 @@ class Removal(unittest.TestCase):
         self.assertIn(reason, run.output)
         for node in STAYING:
             self.assertEqual(set(before[node]) ^ set(state(node)), set(), f"{node} was touched")
+
+    def entangle(self, node, *rules):
+        """Write these rules and both jobs."""
+        on(node, f"mkdir -p /etc/pve/ha && cat > {RULES} <<'END'\n" + "\n\n".join(rules) + "\n\nEND\n"
+                 f"cat > {JOBS} <<'END'\n{JOB}\n\n{OTHER_JOB}\n\nEND")
+
+    def assert_disentangled(self):
+        """The rule has the other nodes with what they had, and only the job that another node can do is there."""
+        for node in STAYING:
+            self.assertEqual(on(node, f"cat {RULES}").strip(), f"{RULE}\n\n{OTHER_RULE}".replace(",pve3:1", ""))
+            self.assertEqual(on(node, f"cat {JOBS}").strip(), OTHER_JOB)
 
     def succeeded(self, run):
         """The run ended well on every host that it needed."""
@@ -84,21 +102,23 @@ class Removal(unittest.TestCase):
         self.succeeded(run)
         self.assertEqual(set(run.changed().values()), {0}, run.output)
 
-    def test_30_guests_jobs_and_rules_are_refused_all_at_once(self):
+    def test_30_guests_and_rules_of_it_alone_are_refused_all_at_once(self):
         on("pve3", "mkdir -p /etc/pve/nodes/pve3/qemu-server && echo 'cores: 1' > /etc/pve/nodes/pve3/qemu-server/100.conf")
-        on("pve1", "printf 'local: 100-0\\n\\ttarget pve3\\n' > /etc/pve/replication.cfg")
-        on("pve1", "mkdir -p /etc/pve/ha && printf 'node-affinity: r1\\n\\tnodes pve3\\n\\tresources vm:100\\n' > /etc/pve/ha/rules.cfg")
+        self.entangle("pve1", RULE, OTHER_RULE, ALONE)
         lab("kill", "pve3")
         wait("pve1", "! corosync-quorumtool -siH | grep -q 0x00000003")
         self.refused(
             "cannot remove node 'pve3' from cluster 'lab': guests of it are configured (100): move what is to stay to another node, as "
             "with 'mv /etc/pve/nodes/pve3/qemu-server/100.conf /etc/pve/nodes/pve1/qemu-server/', and remove the rest; or, if the node has left "
             "with 'state: absent' and keeps them itself, use 'separated: true'; "
-            "'node-affinity: r1' in '/etc/pve/ha/rules.cfg' names it: take it out there first, as with 'ha-manager rules set' or "
-            "'ha-manager rules remove'; replication job '100-0' is from or to it: delete the job first with 'pvesr delete 100-0 --force'"
+            "'node-affinity: r3' in '/etc/pve/ha/rules.cfg' names it and no other node of the cluster: give it another one with "
+            "'ha-manager rules set node-affinity r3 --nodes NODE', or remove it with 'ha-manager rules remove r3'"
         )
-        on("pve1", "mv /etc/pve/nodes/pve3/qemu-server/100.conf /etc/pve/nodes/pve1/qemu-server/"
-                   " && rm /etc/pve/ha/rules.cfg /etc/pve/replication.cfg")
+        on("pve1", "mv /etc/pve/nodes/pve3/qemu-server/100.conf /etc/pve/nodes/pve1/qemu-server/")
+        # As the refusal says.
+        on("pve1", "ha-manager rules set node-affinity r3 --nodes pve2")
+        self.assertIn("nodes pve2\n\tresources vm:101", on("pve2", f"cat {RULES}"))
+        self.entangle("pve1", RULE, OTHER_RULE)
 
     def test_40_check_mode_shows_what_would_go(self):
         before = {node: state(node) for node in STAYING}
@@ -106,6 +126,8 @@ class Removal(unittest.TestCase):
         self.succeeded(run)
         self.assertRegex(run.output, r"(?m)^-pve3$")
         self.assertRegex(run.output, r"(?m)^-/etc/pve/nodes/pve3/notes$")
+        self.assertRegex(run.output, r"(?m)^-\tnodes pve1:2,pve2,pve3:1\n\+\tnodes pve1:2,pve2$")
+        self.assertRegex(run.output, r"(?m)^-local: 100-0$")
         for node in STAYING:
             self.assertEqual(set(before[node]) ^ set(state(node)), set(), f"{node} was touched")
 
@@ -115,7 +137,10 @@ class Removal(unittest.TestCase):
         self.assertEqual({node: run.changed()[node] for node in STAYING}, {"pve1": 1, "pve2": 0}, run.output)
         self.assertIn("'pve3' is still in the inventory", run.output)
         self.assert_gone()
+        self.assert_disentangled()
         self.assertEqual(on("pve1", "cat /var/backups/pve-cluster-collection/removed-pve3-*/nodes/pve3/notes"), "x\n")
+        self.assertEqual(on("pve1", "cat /var/backups/pve-cluster-collection/removed-pve3-*/ha/rules.cfg").strip(), f"{RULE}\n\n{OTHER_RULE}")
+        self.assertEqual(on("pve1", "cat /var/backups/pve-cluster-collection/removed-pve3-*/replication.cfg").strip(), f"{JOB}\n\n{OTHER_JOB}")
         self.assertEqual(on("pve1", "stat -c %a /var/backups/pve-cluster-collection/removed-pve3-*").strip(), "700")
         self.assertIn("cores: 1", on("pve2", "cat /etc/pve/nodes/pve1/qemu-server/100.conf"))
 
@@ -126,15 +151,34 @@ class Removal(unittest.TestCase):
 
     def test_70_what_an_interrupted_run_left_is_cleaned(self):
         on("pve2", "mkdir -p /etc/pve/nodes/pve3/priv && echo y > /etc/pve/nodes/pve3/notes")
-        # Also of one that somebody removed by hand: what still names it is for a person to decide, and nothing is left of it at the end.
-        on("pve2", "mkdir -p /etc/pve/ha && printf 'node-affinity: r1\\n\\tnodes pve3\\n' > /etc/pve/ha/rules.cfg; printf 'local: 100-0\\n\\ttarget pve3\\n' > /etc/pve/replication.cfg")
-        self.refused("'node-affinity: r1' in '/etc/pve/ha/rules.cfg' names it: take it out there first, as with 'ha-manager rules set' or "
-                     "'ha-manager rules remove'; replication job '100-0' is from or to it: delete the job first with 'pvesr delete 100-0 --force'")
-        on("pve2", "rm /etc/pve/ha/rules.cfg /etc/pve/replication.cfg")
+        # Also of one that somebody removed by hand: a rule of it alone is for a person to decide.
+        self.entangle("pve2", RULE, OTHER_RULE, ALONE)
+        self.refused("'node-affinity: r3' in '/etc/pve/ha/rules.cfg' names it and no other node of the cluster: give it another one with "
+                     "'ha-manager rules set node-affinity r3 --nodes NODE', or remove it with 'ha-manager rules remove r3'")
+        self.entangle("pve2", RULE, OTHER_RULE)
         run = self.remove()
         self.succeeded(run)
         self.assertEqual(run.changed()["pve1"], 1, run.output)
         self.assert_gone()
+        self.assert_disentangled()
+
+    def test_75_a_rule_and_a_job_alone_are_cleaned_once_their_commands_can(self):
+        self.entangle("pve2", RULE, OTHER_RULE)
+        # A node whose replication cannot be configured: the rule is done, the job is told, and the next run does it.
+        on("pve1", "mv /usr/bin/pvesr /usr/bin/pvesr.away")
+        run = self.remove()
+        self.assertNotEqual(run.rc, 0, run.output)
+        self.assertIn("cannot remove node 'pve3' from cluster 'lab': what is left of it (/etc/pve/ha/rules.cfg, /etc/pve/replication.cfg) cannot be "
+                      "removed: cannot run 'pvesr': No such file or directory (os error 2), and '/etc/pve/replication.cfg' still has job '100-0'; "
+                      "run this task again, which goes on where this one stopped", run.output)
+        on("pve1", "mv /usr/bin/pvesr.away /usr/bin/pvesr")
+        run = self.remove()
+        self.succeeded(run)
+        self.assertEqual(run.changed()["pve1"], 1, run.output)
+        self.assert_disentangled()
+        again = self.remove()
+        self.succeeded(again)
+        self.assertEqual({again.changed()[node] for node in STAYING}, {0}, again.output)
 
     def test_80_without_it_in_the_inventory_its_names_go_too(self):
         two = Inventory(2)

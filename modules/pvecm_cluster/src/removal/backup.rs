@@ -3,13 +3,14 @@
 
 use std::path::Path;
 
-use host::{Host, HostError, if_there};
+use host::{Host, HostError, if_there, is_there};
 
 use super::observe::{AUTHORIZED_KEYS, KNOWN_HOSTS, directory};
 use super::plan::Plan;
 use crate::database_copy;
 
-/// Copies the node's directory and the two key files as they lie below /etc/pve. Returns where.
+/// Copies the node's directory, the two key files, and the files of high availability and replication that lose it, as they
+/// lie below /etc/pve. Returns where.
 pub(crate) fn write(host: &dyn Host, node: &str, plan: &Plan) -> Result<String, HostError> {
     let root = database_copy::directory(host, &format!("removed-{node}"))?;
     if let Some(entries) = &plan.directory {
@@ -33,6 +34,15 @@ pub(crate) fn write(host: &dyn Host, node: &str, plan: &Plan) -> Result<String, 
             let name = Path::new(path).file_name().unwrap_or_default();
             host.create(&root.join("priv").join(name), &edit.before, 0o600)?;
         }
+    }
+    for (path, edit) in &plan.files {
+        let to = root.join(Path::new(path).strip_prefix("/etc/pve").unwrap_or(Path::new(path)));
+        if let Some(parent) = to.parent().filter(|parent| *parent != root)
+            && !is_there(host, parent)?
+        {
+            host.make_dir(parent, 0o700)?;
+        }
+        host.create(&to, &edit.before, 0o600)?;
     }
     Ok(root.to_string_lossy().into_owned())
 }

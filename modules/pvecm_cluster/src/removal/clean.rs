@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use host::{Host, HostError, Waited, if_there, wait_until};
 
+use super::commands;
 use super::keys;
 use super::observe::{AUTHORIZED_KEYS, KNOWN_HOSTS, directory};
 use super::plan::{Edit, Plan, without_host};
@@ -28,6 +29,8 @@ pub(crate) enum Stopped {
     Locked,
     /// Another program wrote the file each time.
     Busy(&'static str),
+    /// A command of PVE did not do what it was for; its words.
+    Kept(String),
     Host(HostError),
 }
 
@@ -41,13 +44,14 @@ impl Stopped {
     pub(crate) fn words(&self) -> String {
         match self {
             Self::Locked => format!("another program holds '{LOCK}', which falls 120 s after it has died"),
+            Self::Kept(words) => words.clone(),
             Self::Busy(path) => format!("other programs change '{path}' all the time"),
             Self::Host(error) => error.to_string(),
         }
     }
 }
 
-/// Cleans the two key files and removes the directory.
+/// Takes the node out of high availability and replication, cleans the two key files and removes the directory.
 pub(crate) fn clean(
     host: &dyn Host,
     wanted: &Wanted,
@@ -55,6 +59,12 @@ pub(crate) fn clean(
     plan: &Plan,
     deadline: Duration,
 ) -> Result<(), Stopped> {
+    for list in &plan.lists {
+        commands::shorten(host, wanted, seen, list, deadline)?;
+    }
+    for job in &plan.jobs {
+        commands::delete_job(host, job, deadline)?;
+    }
     if plan.authorized_keys.is_some() || plan.known_hosts.is_some() {
         locked(host, deadline, || key_files(host, wanted, seen, plan))?;
     }

@@ -3,8 +3,9 @@
 
 use std::time::Duration;
 
+use host::Command;
 use serde_json::{Value, json};
-use testkit::{Answer, FakeHost};
+use testkit::{Answer, FakeHost, Machine};
 
 use crate::fake::{PAIR, become_member, standalone};
 use crate::{args, module};
@@ -16,6 +17,51 @@ pub(crate) const KEY: &str =
 pub(crate) const OTHER: &str =
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBwH6HJ6TRpLRNy8m5B7gTqTNsGhSOZ3Gm1QCpzHT2kD";
 pub(crate) const BACKUP: &str = "/var/backups/pve-cluster-collection";
+
+pub(crate) const RULES: &str = "/etc/pve/ha/rules.cfg";
+pub(crate) const GROUPS: &str = "/etc/pve/ha/groups.cfg";
+pub(crate) const JOBS: &str = "/etc/pve/replication.cfg";
+pub(crate) const RULES_BEFORE: &str = "node-affinity: other\n\tnodes pve1\n\tresources vm:7\n\nnode-affinity: r1\n\tnodes \
+    pve1:2,pve3:5,pve2\n\tresources vm:100\n\tstrict 1\n\nnode-affinity: r2\n\tnodes pve3,pve2:9\n\tresources vm:8\n";
+pub(crate) const RULES_AFTER: &str = "node-affinity: other\n\tnodes pve1\n\tresources vm:7\n\nnode-affinity: r1\n\tnodes \
+    pve1:2,pve2\n\tresources vm:100\n\tstrict 1\n\nnode-affinity: r2\n\tnodes pve2:9\n\tresources vm:8\n";
+pub(crate) const JOBS_BEFORE: &str =
+    "local: 7-0\n\tsource pve3\n\ttarget pve2\n\nlocal: 100-0\n\ttarget pve3\n\trate 10\n";
+pub(crate) const JOBS_AFTER: &str = "local: 7-0\n\tsource pve3\n\ttarget pve2\n\n";
+
+/// The same machine, whose rules, group and replication jobs name pve3 with others, and whose programs of PVE take it out.
+pub(crate) fn entangled(host: FakeHost) -> FakeHost {
+    host.file(RULES, RULES_BEFORE)
+        .file(GROUPS, "group: main\n\tnodes pve3:2,pve1\n\tnofailback 1\n")
+        .file(JOBS, JOBS_BEFORE)
+        .action_prefix("ha-manager rules set node-affinity", Answer::ok("").doing_with(set_nodes(RULES, 3)))
+        .action_prefix("ha-manager groupset", Answer::ok("").doing_with(set_nodes(GROUPS, 1)))
+        .action(
+            "pvesr delete 100-0 --force",
+            Answer::ok("").doing(|machine| {
+                let text = machine.text(JOBS).unwrap();
+                machine.write(JOBS, &text[..text.find("local: 100-0").unwrap_or(text.len())]);
+            }),
+        )
+}
+
+/// Sets the nodes of the section whose id is this argument.
+fn set_nodes(path: &'static str, at: usize) -> impl Fn(&mut Machine, &Command) {
+    move |machine, command| {
+        let text = machine.text(path).unwrap();
+        let header = format!(": {}\n", command.args[at]);
+        let start = text.find(&header).unwrap() + header.len();
+        let line = text[start..].find('\n').unwrap() + start;
+        machine.write(path, format!("{}\tnodes {}{}", &text[..start], command.args[at + 2], &text[line..]));
+    }
+}
+
+/// Whether the lists have the others as they were, and the job to pve3 is gone.
+pub(crate) fn is_disentangled(host: &FakeHost) -> bool {
+    host.text(RULES) == RULES_AFTER
+        && host.text(GROUPS) == "group: main\n\tnodes pve1\n\tnofailback 1\n"
+        && host.text(JOBS) == JOBS_AFTER
+}
 
 /// The cluster once pvecm has removed pve3, and nothing else has been done.
 pub(crate) fn left_behind() -> FakeHost {

@@ -3,9 +3,13 @@
 
 mod backup;
 pub(crate) mod clean;
+mod commands;
+#[cfg(test)]
+mod entangled_tests;
 #[cfg(test)]
 mod fake;
 pub(crate) mod keys;
+mod lists;
 pub(crate) mod observe;
 mod plan;
 #[cfg(test)]
@@ -312,7 +316,8 @@ fn cleaned(wanted: &Wanted, plan: &Plan) -> Vec<String> {
         (AUTHORIZED_KEYS.to_owned(), plan.authorized_keys.is_some()),
         (KNOWN_HOSTS.to_owned(), plan.known_hosts.is_some()),
     ];
-    places.into_iter().filter(|(_, is_there)| *is_there).map(|(place, _)| place).collect()
+    let places = places.into_iter().filter(|(_, is_there)| *is_there).map(|(place, _)| place);
+    places.chain(plan.files.iter().map(|(path, _)| path.clone())).collect()
 }
 
 /// The answer, in check mode and after it was done.
@@ -356,11 +361,12 @@ fn diffs(wanted: &Wanted, plan: &Plan) -> Vec<Diff> {
         let before: String = std::iter::once(format!("{path}\n")).chain(names).collect();
         diffs.push(Diff::of_file(&path, before, ""));
     }
-    for (path, edit) in [(AUTHORIZED_KEYS, &plan.authorized_keys), (KNOWN_HOSTS, &plan.known_hosts)] {
-        if let Some(edit) = edit {
-            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-            diffs.push(Diff::of_file(path, text(&edit.before), text(&edit.after)));
-        }
+    let keys = [(AUTHORIZED_KEYS, &plan.authorized_keys), (KNOWN_HOSTS, &plan.known_hosts)];
+    let keys = keys.into_iter().filter_map(|(path, edit)| Some((path, edit.as_ref()?)));
+    let others = plan.files.iter().map(|(path, edit)| (path.as_str(), edit));
+    for (path, edit) in keys.chain(others) {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        diffs.push(Diff::of_file(path, text(&edit.before), text(&edit.after)));
     }
     diffs
 }

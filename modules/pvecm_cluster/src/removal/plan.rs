@@ -4,6 +4,8 @@
 use cluster_state::pmxcfs::Mount;
 
 use super::keys;
+use super::lists::{self, Named, Shortened};
+use super::observe::REPLICATION;
 use super::reach::There;
 use super::reason;
 use super::references;
@@ -22,6 +24,12 @@ pub(crate) struct Plan {
     pub(crate) directory: Option<Vec<Entry>>,
     pub(crate) authorized_keys: Option<Edit>,
     pub(crate) known_hosts: Option<Edit>,
+    /// Rules and groups of high availability that lose it.
+    pub(crate) lists: Vec<Shortened>,
+    /// Replication jobs that are deleted.
+    pub(crate) jobs: Vec<String>,
+    /// The files that these are in, by path.
+    pub(crate) files: Vec<(String, Edit)>,
     /// How the cluster is afterwards.
     pub(crate) config_version: u64,
     pub(crate) members: Vec<String>,
@@ -46,7 +54,10 @@ impl Edit {
 impl Plan {
     /// Whether something that is not in the nodelist is still there.
     pub(crate) fn cleans(&self) -> bool {
-        self.directory.is_some() || self.authorized_keys.is_some() || self.known_hosts.is_some()
+        self.directory.is_some()
+            || self.authorized_keys.is_some()
+            || self.known_hosts.is_some()
+            || !self.files.is_empty()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -105,7 +116,8 @@ pub(crate) fn plan(wanted: &Wanted, seen: &Seen) -> Result<Plan, Vec<Reason>> {
         Some(There::Unclear { said }) => warnings.push(reason::unclear(&wanted.node, said)),
         Some(There::Nothing | There::Separated) | None => {}
     }
-    reasons.extend(references(wanted, seen, &mut warnings));
+    let mut going = Going::default();
+    reasons.extend(references(wanted, seen, conf, &mut going, &mut warnings));
     for (path, text) in &seen.others {
         for section in references::naming(text, &wanted.node) {
             warnings.push(reason::named(path, &section));
@@ -125,6 +137,9 @@ pub(crate) fn plan(wanted: &Wanted, seen: &Seen) -> Result<Plan, Vec<Reason>> {
         directory: seen.directory.clone(),
         authorized_keys: Edit::of(&seen.authorized_keys, authorized_keys),
         known_hosts: Edit::of(seen.known_hosts.as_bytes(), known_hosts),
+        files: files(seen, &going),
+        lists: going.lists,
+        jobs: going.jobs,
         config_version: conf.config_version + u64::from(listed.is_some()),
         members: running.map(|nodeid| conf.name_of(*nodeid)).collect(),
         nodes: conf.nodes.values().map(|node| node.name.clone()).collect(),
@@ -190,14 +205,45 @@ fn quorum_afterwards(conf: &Conf, nodeid: u32, running: &Running) -> Option<Reas
     (there < votes / 2 + 1).then(|| reason::no_quorum_afterwards(there, votes))
 }
 
-/// Whatever still needs the node, by name.
-fn references(wanted: &Wanted, seen: &Seen, warnings: &mut Vec<String>) -> Vec<Reason> {
+/// What names the node and is taken away with it.
+#[derive(Default)]
+struct Going {
+    lists: Vec<Shortened>,
+    jobs: Vec<String>,
+}
+
+/// The files of high availability and replication before and after.
+fn files(seen: &Seen, going: &Going) -> Vec<(String, Edit)> {
+    let ha = seen.ha.iter().map(|(path, text)| {
+        let lists: Vec<&Shortened> = going.lists.iter().filter(|list| list.path == *path).collect();
+        (path.clone(), Edit::of(text.as_bytes(), lists::shortened(text, &lists).into_bytes()))
+    });
+    let text = &seen.replication;
+    let replication = Edit::of(text.as_bytes(), lists::without_jobs(text, &going.jobs).into_bytes());
+    let all = ha.chain(std::iter::once((REPLICATION.to_owned(), replication)));
+    all.filter_map(|(path, edit)| Some((path, edit?))).collect()
+}
+
+/// The nodes that the cluster lists besides the one that goes: those that PVE takes in a list.
+pub(crate) fn staying<'a>(wanted: &Wanted, conf: &'a Conf) -> Vec<&'a str> {
+    let names = conf.nodes.values().map(|node| node.name.as_str());
+    names.filter(|name| *name != wanted.node).collect()
+}
+
+/// Whatever still needs the node, by name, and what goes with it.
+fn references(
+    wanted: &Wanted,
+    seen: &Seen,
+    conf: &Conf,
+    going: &mut Going,
+    warnings: &mut Vec<String>,
+) -> Vec<Reason> {
     let node = &wanted.node;
     let mut reasons = Vec::new();
     let guests: Vec<&Entry> =
         seen.directory.iter().flatten().filter(|entry| entry.guest().is_some()).collect();
+    let ids: Vec<u32> = guests.iter().filter_map(|entry| entry.guest()).collect();
     if !guests.is_empty() && wanted.separated {
-        let ids: Vec<u32> = guests.iter().filter_map(|entry| entry.guest()).collect();
         let managed = references::managed(&seen.ha, &ids);
         if !managed.is_empty() {
             reasons.push(reason::managed(&managed));
@@ -207,12 +253,28 @@ fn references(wanted: &Wanted, seen: &Seen, warnings: &mut Vec<String>) -> Vec<R
         reasons.push(reason::guests(node, &guests, &seen.here.view.node));
     }
     for (path, text) in &seen.ha {
-        for section in references::ha(text, node) {
-            reasons.push(reason::ha(path, &section));
+        for named in lists::ha(path, text, node, &staying(wanted, conf)) {
+            match named {
+                Named::Shortened(list) => {
+                    if !list.strangers.is_empty() {
+                        warnings.push(reason::strangers(&list));
+                    }
+                    going.lists.push(list);
+                }
+                Named::Alone { section, set, remove } => {
+                    reasons.push(reason::alone(path, &section, &set, &remove));
+                }
+                Named::Other { section } => reasons.push(reason::ha(path, &section)),
+            }
         }
     }
-    for job in references::replication(&seen.replication, node) {
-        reasons.push(reason::replication(&job));
+    let leaving = if wanted.separated { &ids[..] } else { &[] };
+    for job in lists::jobs(&seen.replication, node, leaving) {
+        if lists::is_job(&job) {
+            going.jobs.push(job);
+        } else {
+            reasons.push(reason::strange_job(&job));
+        }
     }
     let daemons = references::ceph(&seen.ceph.conf, node);
     if !daemons.is_empty() {

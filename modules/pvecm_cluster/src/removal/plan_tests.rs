@@ -23,7 +23,7 @@ fn refused(host: &FakeHost, node: &str) -> String {
 
 #[test]
 fn each_reason_has_its_words_and_its_remedy() {
-    let table: [(Change, &str); 18] = [
+    let table: [(Change, &str); 19] = [
         (|m| m.unmount("/etc/pve"), "'/etc/pve' is not mounted: start it with 'systemctl start pve-cluster'"),
         (
             |m| m.remove("/etc/pve/corosync.conf"),
@@ -94,22 +94,28 @@ fn each_reason_has_its_words_and_its_remedy() {
              with 'state: absent' and keeps them itself, use 'separated: true'",
         ),
         (
-            |m| m.write("/etc/pve/ha/groups.cfg", "group: main\n\tnodes pve3:2,pve1\n"),
-            "'group: main' in '/etc/pve/ha/groups.cfg' names it: take it out there first, as with 'ha-manager groupset' or \
-             'ha-manager groupremove'",
+            |m| m.write("/etc/pve/ha/groups.cfg", "group: main\n\tnodes pve3:2,pve9\n"),
+            "'group: main' in '/etc/pve/ha/groups.cfg' names it and no other node of the cluster: give it another one with \
+             'ha-manager groupset main --nodes NODE', or remove it with 'ha-manager groupremove main'",
         ),
         (
             |m| m.write("/etc/pve/ha/rules.cfg", "node-affinity: r1\n\tnodes pve3\n\tresources vm:1\n"),
-            "'node-affinity: r1' in '/etc/pve/ha/rules.cfg' names it: take it out there first, as with 'ha-manager rules \
-             set' or 'ha-manager rules remove'",
+            "'node-affinity: r1' in '/etc/pve/ha/rules.cfg' names it and no other node of the cluster: give it another one \
+             with 'ha-manager rules set node-affinity r1 --nodes NODE', or remove it with 'ha-manager rules remove r1'",
+        ),
+        (
+            |m| m.write("/etc/pve/ha/rules.cfg", "future: r1\n\tnodes pve3,pve1\n"),
+            "'future: r1' in '/etc/pve/ha/rules.cfg' names it: take it out there first, as with 'ha-manager rules set' or \
+             'ha-manager rules remove'",
         ),
         (
             |m| m.write("/etc/pve/ha/fence.cfg", "connect: apc\n\tplug node=pve3\n"),
             "'connect: apc' in '/etc/pve/ha/fence.cfg' names it: take it out there first",
         ),
         (
-            |m| m.write("/etc/pve/replication.cfg", "local: 100-0\n\ttarget pve3\n"),
-            "replication job '100-0' is from or to it: delete the job first with 'pvesr delete 100-0 --force'",
+            |m| m.write("/etc/pve/replication.cfg", "local: --all\n\ttarget pve3\n"),
+            "replication job '--all' ends with it and has no name that 'pvesr' takes: take it out of \
+             '/etc/pve/replication.cfg' first",
         ),
         (
             |m| {
@@ -148,13 +154,15 @@ fn all_reasons_are_told_at_once() {
     host.change(|m| {
         become_member(m, 3, THREE, &[(1, 3), (2, 3), (3, 3)]);
         m.write("/etc/pve/nodes/pve3/qemu-server/100.conf", "");
-        m.write("/etc/pve/replication.cfg", "local: 100-0\n\ttarget pve3\n\nlocal: 101-0\n\ttarget pve3\n");
+        m.write(
+            "/etc/pve/ha/rules.cfg",
+            "node-affinity: a\n\tnodes pve3\n\nnode-affinity: b\n\tnodes pve3\n",
+        );
     });
     let answer = answer(&host, &remove());
     let reasons: Vec<&str> =
         answer["reasons"].as_array().unwrap().iter().map(|reason| reason.as_str().unwrap()).collect();
-    let starts =
-        ["node 'pve3' is online", "guests of it", "replication job '100-0'", "replication job '101-0'"];
+    let starts = ["node 'pve3' is online", "guests of it", "'node-affinity: a' in", "'node-affinity: b' in"];
     assert_eq!(reasons.len(), starts.len(), "{reasons:?}");
     for (reason, start) in reasons.iter().zip(starts) {
         assert!(reason.starts_with(start), "{reason}");
@@ -164,11 +172,9 @@ fn all_reasons_are_told_at_once() {
 #[test]
 fn what_names_a_node_that_is_gone_is_told_too() {
     let host = left_behind();
-    host.change(|m| m.write("/etc/pve/replication.cfg", "local: 100-0\n\ttarget pve3\n"));
-    assert_eq!(
-        refused(&host, "pve3"),
-        "replication job '100-0' is from or to it: delete the job first with 'pvesr delete 100-0 --force'"
-    );
+    host.change(|m| m.write("/etc/pve/ha/fence.cfg", "connect: apc\n\tplug node=pve3\n"));
+    let expected = "'connect: apc' in '/etc/pve/ha/fence.cfg' names it: take it out there first";
+    assert_eq!(refused(&host, "pve3"), expected);
 }
 
 #[test]

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Every reason not to remove a node, in words, with its remedy.
 
+use super::lists::Shortened;
+use super::observe::REPLICATION;
 use super::seen::Entry;
 use ansible_module::Reason;
 use ansible_module::reason::{lasting, passing};
@@ -113,9 +115,25 @@ pub(crate) fn ha(path: &str, section: &str) -> Reason {
     lasting(format!("'{section}' in '{path}' names it: take it out there first{command}"))
 }
 
-pub(crate) fn replication(job: &str) -> Reason {
+pub(crate) fn alone(path: &str, section: &str, set: &str, remove: &str) -> Reason {
     lasting(format!(
-        "replication job '{job}' is from or to it: delete the job first with 'pvesr delete {job} --force'"
+        "'{section}' in '{path}' names it and no other node of the cluster: give it another one with 'ha-manager {set} --nodes \
+         NODE', or remove it with 'ha-manager {remove}'"
+    ))
+}
+
+pub(crate) fn strangers(list: &Shortened) -> String {
+    format!(
+        "'{}' in '{}' also names what is no node of the cluster and goes from it too: {}",
+        list.section,
+        list.path,
+        quoted(&list.strangers)
+    )
+}
+
+pub(crate) fn strange_job(job: &str) -> Reason {
+    lasting(format!(
+        "replication job '{job}' ends with it and has no name that 'pvesr' takes: take it out of '{REPLICATION}' first"
     ))
 }
 

@@ -2,14 +2,14 @@
 //! Where the cluster's own configuration names a node: high availability, replication, Ceph.
 
 /// A section of a PVE configuration file: its header (`rule: x`) and its properties.
-struct Section<'a> {
-    kind: &'a str,
-    id: &'a str,
-    properties: Vec<(&'a str, &'a str)>,
+pub(super) struct Section<'a> {
+    pub(super) kind: &'a str,
+    pub(super) id: &'a str,
+    pub(super) properties: Vec<(&'a str, &'a str)>,
 }
 
 /// Reads sections: a header in the first column, its properties indented below.
-fn sections(text: &str) -> Vec<Section<'_>> {
+pub(super) fn sections(text: &str) -> Vec<Section<'_>> {
     let mut found: Vec<Section<'_>> = Vec::new();
     for line in text.lines() {
         let trimmed = line.trim();
@@ -26,19 +26,6 @@ fn sections(text: &str) -> Vec<Section<'_>> {
         }
     }
     found
-}
-
-/// The sections of a file of high availability that name the node, as `group: main`.
-///
-/// Groups and rules have `nodes pve1:2,pve3`, fence devices `connect DEVICE node=pve3`.
-pub(crate) fn ha(text: &str, node: &str) -> Vec<String> {
-    let names = |(key, value): &(&str, &str)| match *key {
-        "nodes" => value.split([',', ';', ' ']).any(|item| item.split(':').next() == Some(node)),
-        "comment" => false,
-        _ => value.split_whitespace().any(|word| word.strip_prefix("node=") == Some(node)),
-    };
-    let naming = sections(text).into_iter().filter(|section| section.properties.iter().any(names));
-    naming.map(|section| format!("{}: {}", section.kind, section.id)).collect()
 }
 
 /// Those of these guests that high availability keeps running, such as `vm:100`. `files` are its own, by path.
@@ -114,19 +101,6 @@ pub(crate) fn osds(text: &str) -> Vec<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn high_availability() {
-        let groups = "group: prefer\n\tcomment nodes pve3\n\tnodes pve1:2,pve3:1\n\tnofailback 0\n\ngroup: other\n\tnodes pve1\n";
-        assert_eq!(ha(groups, "pve3"), ["group: prefer"]);
-        assert_eq!(ha(groups, "pve"), Vec::<String>::new());
-        let rules = "node-affinity: r1\n\tnodes pve3\n\tresources vm:100\n\nresource-affinity: r2\n\taffinity negative\n\
-                     \tresources vm:1,vm:2\n";
-        assert_eq!(ha(rules, "pve3"), ["node-affinity: r1"]);
-        let fence = "# devices\ndevice: apc\n\tagent fence_apc\nconnect: apc\n\tplug node=pve3 port=1\n";
-        assert_eq!(ha(fence, "pve3"), ["connect: apc"]);
-        assert_eq!(ha("vm: 100\n\tgroup pve3\n\tcomment node=pve3\n", "pve3"), Vec::<String>::new());
-    }
 
     #[test]
     fn replication_jobs() {
