@@ -45,6 +45,7 @@ class Action:
     local_user: str = ""
     listed: tuple = ()
     prepare: object = None
+    also: object = None
     play: object = None
     remark: str = ""
 
@@ -64,6 +65,8 @@ class Action:
         for name in (*self.members, *self.standalone):
             guests = self.guests if name in self.members else [one for one in self.guests if one[0] == name]
             found += kept.missing(world, name, guests, local_keys[name])
+        if self.also:
+            found += self.also(world)
         if self.local_user:
             if not kept.backed_up(world, self.local_user):
                 found.append(f"no backup of the database of '{self.local_user}' has its own users")
@@ -140,6 +143,28 @@ def _third():
     )
 
 
+RULES = "/etc/pve/ha/rules.cfg"
+JOBS = "/etc/pve/replication.cfg"
+LISTED = "node-affinity: r1\n\tnodes pve1:2,pve2,pve3:1\n\tresources vm:100\n\n"
+JOB, OTHER_JOB = "local: 100-0\n\ttarget pve3\n\n", "local: 100-1\n\ttarget pve2\n\n"
+
+
+def _rule_and_job_with_pve3(world):
+    world.run("pve1", f"mkdir -p /etc/pve/ha && cat > {RULES} <<'END'\n{LISTED}END\ncat > {JOBS} <<'END'\n{JOB}{OTHER_JOB}END")
+    world.holds("pve2", f"grep -q r1 {RULES} && grep -q 100-1 {JOBS}")
+
+
+def _without_pve3(world):
+    """What is wrong with the rule and the jobs once the node is gone, on every member."""
+    found = []
+    for name in ("pve1", "pve2"):
+        for path, expected in ((RULES, LISTED.replace(",pve3:1", "")), (JOBS, OTHER_JOB)):
+            text = world.run(name, f"cat {path}", check=False)
+            if text.strip() != expected.strip():
+                found.append(f"'{path}' on '{name}' is {text!r}")
+    return found
+
+
 def _remove():
     here = lambda name, when: Point(name, "pve2", when)
     return Action(
@@ -150,12 +175,14 @@ def _remove():
             here("pvecm has started", "pvecm('delnode')"),
             here("the cluster no longer lists the node", "lacks('/etc/pve/corosync.conf', 'pve3')"),
             here("what is left of it is copied", "new('/var/backups/pve-cluster-collection/removed-pve3-*')"),
+            here("the rule no longer names the node", f"lacks('{RULES}', 'pve3')"),
+            here("the job to it is gone", f"lacks('{JOBS}', 'pve3')"),
             here("the node's key and directory are gone", "writable() and not exists('/etc/pve/nodes/pve3')"),
         ],
-        remark="The key and the directory go within a millisecond. Resources, rules and replication jobs that name the node are refused "
-               "beforehand, so no step takes them away.",
+        remark="A rule of high availability names the node with both others, which it keeps with their priorities, and a replication job "
+               "leads to it. The key and the directory go within a millisecond.",
         members=("pve1", "pve2"), off=("pve3",), options={"state": "removed", "node": "pve3"},
-        guests=(("pve1", 100), ("pve2", 200)),
+        guests=(("pve1", 100), ("pve2", 200)), prepare=_rule_and_job_with_pve3, also=_without_pve3,
     )
 
 
