@@ -85,7 +85,9 @@ fn until_done(
     });
     match waited {
         Waited::Done(done) => done,
-        Waited::Pending(left) => Err(Stopped::Kept(format!("{left} ('{lock}' is held)"))),
+        Waited::Pending(left) => Err(Stopped::Kept(format!(
+            "{left} ('{lock}' is another program's, and falls 120 s after that has died)"
+        ))),
     }
 }
 

@@ -231,7 +231,8 @@ fn a_lock_of_another_program_is_waited_for() {
         "cannot remove node 'pve3' from cluster 'prod': what is left of it (/etc/pve/ha/groups.cfg, /etc/pve/ha/rules.cfg, \
          /etc/pve/replication.cfg) cannot be removed: 'pvesr delete 100-0 --force' ended with exit code 255: cfs-lock \
          'file-replication_cfg' error: got lock request timeout, and '/etc/pve/replication.cfg' still has job '100-0' \
-         ('/etc/pve/priv/lock/file-replication_cfg' is held); run this task again, which goes on where this one stopped"
+         ('/etc/pve/priv/lock/file-replication_cfg' is another program's, and falls 120 s after that has died); run this task \
+         again, which goes on where this one stopped"
     );
     assert!(host.elapsed() < Duration::from_secs(150), "{:?}", host.elapsed());
 }
