@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use cluster_state::pmxcfs::read_settled;
 use cluster_state::{ha, leftovers, services, vmlist};
 use host::Host;
 
@@ -57,7 +58,11 @@ pub(crate) fn see(host: &dyn Host) -> Result<Seen, String> {
         qdevice_enabled: running.get("corosync-qdevice").is_some_and(|unit| unit.enabled == "enabled"),
         files,
         nodes,
-        authorized_keys: read(AUTHORIZED_KEYS)?.unwrap_or_default(),
+        authorized_keys: if mounted {
+            read_settled(host, Path::new(AUTHORIZED_KEYS)).map_err(|error| words(&error))?.unwrap_or_default()
+        } else {
+            read(AUTHORIZED_KEYS)?.unwrap_or_default()
+        },
         own_keys: observe::own_keys(host).map_err(|error| words(&error))?,
         known_hosts: text(KNOWN_HOSTS)?,
         ha_files: tree(HA)?.unwrap_or_default(),

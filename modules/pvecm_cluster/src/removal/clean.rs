@@ -5,6 +5,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use cluster_state::pmxcfs::read_settled;
 use host::{Host, HostError, Waited, if_there, wait_until};
 
 use super::commands;
@@ -132,7 +133,7 @@ pub(crate) fn rewrite(
     let new = format!("{path}.pvecm_cluster");
     let (file, new) = (Path::new(path), Path::new(&new));
     for _ in 0..ROUNDS {
-        let before = if_there(host.read(file))?.unwrap_or_default();
+        let before = read_settled(host, file)?.unwrap_or_default();
         let edit = Edit { after: edit(&before), before };
         if edit.after == edit.before {
             return Ok(());

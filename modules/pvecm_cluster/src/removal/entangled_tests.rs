@@ -29,7 +29,8 @@ fn whole() -> FakeHost {
 
 /// What is left when all but the lists and the jobs is gone already: no directory, no key.
 fn only_entangled() -> FakeHost {
-    entangled(standalone().dir("/var/backups").with(|machine| {
+    let keys = format!("{OTHER} root@pve1\n");
+    entangled(standalone().dir("/var/backups").file("/etc/pve/priv/authorized_keys", keys).with(|machine| {
         become_member(machine, 4, PAIR, &[(1, 4), (2, 4)]);
     }))
 }

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use cluster_state::pmxcfs::read_settled;
 use cluster_state::{StateError, leftovers};
 use host::{Command, FileKind, Host, HostError, if_there, is_there, read_text};
 
@@ -47,7 +48,8 @@ pub(crate) fn see(host: &dyn Host, wanted: &Wanted) -> Result<Seen, StateError> 
         joining: joining(host, &here.view.node)?,
         here,
         directory: tree(host, &directory(&wanted.node))?,
-        authorized_keys: if_there(host.read(Path::new(AUTHORIZED_KEYS)))?.unwrap_or_default(),
+        // Other nodes, and PVE on this one, rename new ones over it: away for a moment is not empty.
+        authorized_keys: read_settled(host, Path::new(AUTHORIZED_KEYS))?.unwrap_or_default(),
         own_keys: own_keys(host)?,
         known_hosts: text(host, KNOWN_HOSTS)?,
         ha: ha(host)?,

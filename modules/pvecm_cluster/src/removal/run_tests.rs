@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use testkit::{Answer, FakeHost, at_every_effect};
 
 use super::fake::*;
-use crate::fake::{become_member, set_services, standalone};
+use crate::fake::{PAIR, become_member, set_services, standalone};
 use crate::probe::{LOCK, owner};
 
 const KEYS_LOCK: &str = "/etc/pve/priv/lock/file-priv_authorized_keys";
@@ -92,6 +92,19 @@ fn what_pvecm_left_behind_is_cleaned_without_pvecm() {
     assert_eq!(msg(&answer), "what was left of node 'pve3' in cluster 'prod' is removed");
     assert_eq!((&answer["changed"], &answer["config_version"]), (&json!(true), &json!(4)));
     assert!(is_clean(&host) && answer.get("pvecm").is_none());
+}
+
+#[test]
+fn keys_that_are_away_for_a_moment_are_not_taken_for_gone() {
+    const KEYS: &str = "/etc/pve/priv/authorized_keys";
+    let keys = format!("{OTHER} root@pve1\n{KEY} root@pve3\n");
+    let host = standalone()
+        .dir("/var/backups")
+        .with(|machine| become_member(machine, 4, PAIR, &[(1, 4), (2, 4)]))
+        .at(Duration::from_millis(60), move |machine| machine.write(KEYS, keys.clone()));
+    let answer = answer(&host, &remove());
+    assert_eq!(answer["cleaned"], json!([KEYS]), "{answer}");
+    assert_eq!(host.text(KEYS), format!("{OTHER} root@pve1\n"));
 }
 
 #[test]
