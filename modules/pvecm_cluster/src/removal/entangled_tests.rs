@@ -330,3 +330,14 @@ fn jobs_of_guests_that_leave_go_and_those_of_guests_elsewhere_stay() {
     assert_eq!((&said["failed"], commands(&host)), (&Value::Null, vec![DELNODE.to_owned()]), "{said}");
     assert!(!said["cleaned"].to_string().contains("replication"));
 }
+
+#[test]
+fn a_file_that_is_away_for_a_moment_is_not_taken_for_empty() {
+    const ENOENT: i32 = 2;
+    for path in [RULES, JOBS] {
+        let host = only_entangled().fail_first(move |step| *step == testkit::Step::Read(path.into()), ENOENT);
+        let answer = answer(&host, &remove());
+        assert_eq!(answer["cleaned"], json!([GROUPS, RULES, JOBS]), "{answer}");
+        assert!(is_disentangled(&host), "{path}");
+    }
+}

@@ -53,13 +53,24 @@ pub(crate) fn see(host: &dyn Host, wanted: &Wanted) -> Result<Seen, StateError> 
         own_keys: own_keys(host)?,
         known_hosts: text(host, KNOWN_HOSTS)?,
         ha: ha(host)?,
-        replication: text(host, REPLICATION)?,
+        replication: renamed_over(host, REPLICATION)?,
         ceph: ceph(host, &wanted.node)?,
     })
 }
 
 pub(crate) fn text(host: &dyn Host, path: &str) -> Result<String, HostError> {
     Ok(if_there(read_text(host, Path::new(path)))?.unwrap_or_default())
+}
+
+/// A file that PVE renames new ones over: as long as its directory lists it, it is there, whatever a reader is told for a moment.
+fn renamed_over(host: &dyn Host, path: &str) -> Result<String, HostError> {
+    let path = Path::new(path);
+    let listed =
+        path.parent().map_or(Ok(None), |directory| if_there(host.list(directory)))?.unwrap_or_default();
+    if !listed.iter().any(|name| path.ends_with(name)) {
+        return Ok(String::new());
+    }
+    Ok(String::from_utf8_lossy(&read_settled(host, path)?.unwrap_or_default()).into_owned())
 }
 
 /// The management address of a node that the cluster lists and corosync does not see.
@@ -117,7 +128,7 @@ pub(crate) fn ha(host: &dyn Host) -> Result<Vec<(String, String)>, HostError> {
     let mut files = Vec::new();
     for name in names.iter().filter(|name| name.ends_with(".cfg")) {
         let path = format!("{HA}/{name}");
-        let text = text(host, &path)?;
+        let text = renamed_over(host, &path)?;
         files.push((path, text));
     }
     Ok(files)
