@@ -29,6 +29,12 @@ options:
     elements: str
     choices: [health]
     default: []
+  settle:
+    description:
+      - How many seconds the node is looked at again while its situation is V(synchronizing), which passes by itself when pmxcfs has met
+        the other nodes. No other situation is waited for. The one that there is then is told.
+    type: int
+    default: 0
 attributes:
   check_mode:
     description: Can run in check_mode and return changed status prediction without modifying target.
@@ -54,9 +60,10 @@ EXAMPLES = r"""
 - name: Read the state of the node
   pve.cluster.cluster_facts:
 
-- name: Read what tells trouble before it stops the cluster, too
+- name: Read what tells trouble before it stops the cluster, too, once pmxcfs has met the other nodes
   pve.cluster.cluster_facts:
     gather: [health]
+    settle: 20
 
 - name: Stop unless the node is a member of a quorate cluster that takes writes
   ansible.builtin.assert:
@@ -692,7 +699,10 @@ from ansible.module_utils.basic import AnsibleModule
 def main() -> None:
     """Say that the compiled module, which takes this file's place, is missing."""
     module = AnsibleModule(
-        argument_spec={"gather": {"type": "list", "elements": "str", "choices": ["health"], "default": []}},
+        argument_spec={
+            "gather": {"type": "list", "elements": "str", "choices": ["health"], "default": []},
+            "settle": {"type": "int", "default": 0},
+        },
         supports_check_mode=True,
     )
     module.fail_json(msg="compiled module missing: run make build")

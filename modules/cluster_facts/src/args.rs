@@ -9,6 +9,8 @@ use serde::Deserialize;
 pub(crate) struct Args {
     /// Facts that take more programs to read.
     pub(crate) gather: Vec<Part>,
+    /// Seconds for which a state that passes by itself is looked at again.
+    pub(crate) settle: i64,
 }
 
 /// Facts beyond those that are always told.
@@ -23,7 +25,10 @@ pub(crate) enum Part {
 pub(crate) fn spec() -> Spec {
     Spec {
         name: "cluster_facts",
-        options: vec![Opt::list("gather", Kind::Str).default(serde_json::json!([])).choices(&["health"])],
+        options: vec![
+            Opt::list("gather", Kind::Str).default(serde_json::json!([])).choices(&["health"]),
+            Opt::new("settle", Kind::Int).default(0),
+        ],
         ..Spec::default()
     }
 }

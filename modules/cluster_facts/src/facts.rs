@@ -51,6 +51,13 @@ pub(crate) struct Facts {
     health: Option<HealthFacts>,
 }
 
+impl Facts {
+    /// Whether the situation is one that passes by itself within seconds.
+    pub(crate) fn passes(&self) -> bool {
+        self.situation == Situation::Synchronizing
+    }
+}
+
 /// Always a dictionary, so that `quorum.quorate` can be asked for in every situation.
 #[derive(Debug, Default, Serialize)]
 struct QuorumFacts {

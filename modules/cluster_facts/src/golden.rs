@@ -163,3 +163,36 @@ fn no_secret_is_read() {
         assert!(!read.iter().any(|step| step.contains(secret)), "{secret}: {read:?}");
     }
 }
+
+#[test]
+fn a_member_that_meets_the_others_is_looked_at_until_it_has() {
+    use std::time::Duration;
+
+    let node = || {
+        let meeting = nodes::three_nodes().with(|machine| machine.set_quorate(false));
+        meeting.at(Duration::from_secs(4), |machine| machine.set_quorate(true))
+    };
+    let asked = |settle: i64| {
+        let host = node();
+        let situation = facts(&host, &json!({"settle": settle}))["situation"].clone();
+        (situation, host.elapsed().as_secs())
+    };
+    assert_eq!(asked(0), (json!("synchronizing"), 0));
+    assert_eq!(asked(2), (json!("synchronizing"), 2));
+    assert_eq!(asked(20), (json!("member"), 4));
+    // Nothing else is waited for.
+    let host = nodes::not_quorate();
+    assert_eq!(facts(&host, &json!({"settle": 20}))["situation"], "not_quorate");
+    assert_eq!(host.elapsed().as_secs(), 0);
+}
+
+#[test]
+fn no_more_than_ten_minutes_are_waited() {
+    for settle in [-1, 601] {
+        let given = json!({"settle": settle}).to_string();
+        let answer =
+            ansible_module::answer(&args::spec(), given.as_bytes(), &nodes::standalone(), module::run);
+        assert_eq!(answer["msg"], format!("'settle' is {settle}, which is not between 0 and 600 seconds"));
+        assert_eq!(answer["failed"], true);
+    }
+}

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! The module: reads, puts the facts together, changes nothing.
 
+use std::time::Duration;
+
 use ansible_module::{Context, Failure, Outcome};
-use host::Host;
+use host::{Host, Waited, wait_until};
 use serde::Serialize;
 
 use crate::args::Args;
@@ -14,9 +16,23 @@ struct AnsibleFacts {
     pve_cluster: Facts,
 }
 
-/// Never fails: what could not be read is said in the facts, so that a playbook can decide on it.
-#[expect(clippy::unnecessary_wraps, reason = "every module has this signature")]
+/// The most that a task may ask to look again, in seconds.
+const LONGEST: i64 = 600;
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// Fails only for what was asked: what could not be read is said in the facts, so that a playbook can decide on it.
 pub(crate) fn run(args: Args, _: &Context, host: &dyn Host) -> Result<Outcome, Failure> {
-    let facts = AnsibleFacts { pve_cluster: facts(observe(host, &args.gather)) };
-    Ok(Outcome::unchanged().with("ansible_facts", facts))
+    if !(0..=LONGEST).contains(&args.settle) {
+        let settle = args.settle;
+        return Err(Failure::new(format!(
+            "'settle' is {settle}, which is not between 0 and {LONGEST} seconds"
+        )));
+    }
+    let deadline = host.elapsed() + Duration::from_secs(args.settle.unsigned_abs());
+    let waited = wait_until(host, deadline, PAUSE, || {
+        let facts = Box::new(facts(observe(host, &args.gather)));
+        if facts.passes() { Err(facts) } else { Ok(facts) }
+    });
+    let (Waited::Done(pve_cluster) | Waited::Pending(pve_cluster)) = waited;
+    Ok(Outcome::unchanged().with("ansible_facts", AnsibleFacts { pve_cluster: *pve_cluster }))
 }
