@@ -169,7 +169,7 @@ class Agent:
             return
         self.processes.look()
         for name in sorted(self.armed):
-            found = self.pids(name)
+            found = self.targets(name)
             if found:
                 say(killed=name, pids=self.end(found), t=time.monotonic(), armed=True)
                 self.armed.discard(name)
@@ -215,16 +215,16 @@ class Agent:
     def kill(self, what):
         """Kill the module, the login it runs in, or a daemon, as they are now."""
         self.processes.look()
+        say(killed=what, pids=self.end(self.targets(what)), t=time.monotonic())
+
+    def targets(self, what):
+        """The processes that this is, now: the module, the login it runs in, or a daemon."""
         if what == "module":
-            pids = self.processes.of(is_module)
-        elif what == "session":
-            pids = self.sessions()
-        else:
-            pids = self.pids(what)
-        say(killed=what, pids=self.end(pids), t=time.monotonic())
+            return set(self.processes.of(is_module))
+        return self.sessions() if what == "session" else self.pids(what)
 
     def arm(self, what):
-        """Kill a daemon as soon as it runs."""
+        """Kill it as soon as it runs."""
         self.armed.add(what)
         say(armed_for=what)
 

@@ -6,8 +6,8 @@ import queue
 import time
 
 FAULTS = {
-    "module": "the module is killed (SIGKILL); pvecm and what it started live on",
-    "ssh": "the login that the task runs in is killed, on the node",
+    "module": "the module is killed (SIGKILL), or the next one that starts; pvecm and what it started live on",
+    "ssh": "the login that the task runs in is killed, on the node; where none runs, that of the next module",
     "node": "power cut of the node that the task runs on",
     "primary": "power cut of the first node of the cluster (create: of the node itself)",
     "corosync": "corosync is killed (SIGKILL) on that node; where it does not run there, on the primary or another one; where it runs "
@@ -76,6 +76,11 @@ def strike(world, action, point, fault, seen, task):
             world.agent(action.primary).order(do="kill", what=what)
             event = _killed(world, what, seen)
             hit.note = "on the primary" if event and event["pids"] else ""
+        if event and not event["pids"]:
+            # Between two modules: then the next one.
+            world.agent(action.actor).order(do="arm", what=what)
+            event = _killed(world, what, seen, 30, task.ended)
+            hit.note = "the next one"
         hit.done = bool(event and event["pids"])
         hit.time = event and event["t"]
     else:
