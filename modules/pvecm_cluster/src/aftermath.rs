@@ -170,6 +170,7 @@ fn remedy(here: &Here, there: &There) -> String {
     }
     let behind = theirs.is_some_and(|theirs| theirs.config_version > conf.config_version)
         || matches!(here.last_words, Some(LastWords::OtherVersion { theirs, ours }) if theirs > ours);
+    let unmet = verify::unmet(view);
     match (&view.corosync, peer) {
         (None, _) if behind => format!(
             "the cluster changed its corosync.conf while this node joined: copy '/etc/pve/corosync.conf' of {} to \
@@ -200,11 +201,7 @@ fn remedy(here: &Here, there: &There) -> String {
              pve-cluster' starts it anew"
                 .to_owned()
         }
-        (Some(_), _) if verify::unmet(view).is_some() => format!(
-            "pmxcfs synchronises by itself as soon as that of another member runs: run 'systemctl start pve-cluster' on {}, then \
-             this task again",
-            quoted(verify::unmet(view).unwrap_or_default())
-        ),
+        (Some(_), _) if unmet.is_some() => unmet.as_ref().map(company).unwrap_or_default(),
         (Some(_), _) if !here.certificate => format!(
             "the join stopped before its last steps: run 'pvecm updatecerts' on this node, which makes '{}', and \
              'systemctl restart pveproxy pvedaemon'",
@@ -216,6 +213,20 @@ fn remedy(here: &Here, there: &There) -> String {
             certificate_key_path(name)
         ),
         (Some(_), _) => "run this task again".to_owned(),
+    }
+}
+
+/// What helps a pmxcfs that counts none of the members.
+fn company(alone: &verify::Alone) -> String {
+    if alone.counts {
+        format!(
+            "pmxcfs synchronises by itself as soon as that of another member runs: run 'systemctl start pve-cluster' on {}, then \
+             this task again",
+            quoted(&alone.names)
+        )
+    } else {
+        "run 'systemctl restart pve-cluster' on this node, which makes it count anew, then this task again"
+            .to_owned()
     }
 }
 
@@ -413,6 +424,15 @@ mod tests {
                 "pmxcfs synchronises by itself as soon as that of another member runs: run 'systemctl start pve-cluster' on \
                  'pve1', then this task again"
                     .into(),
+            ),
+            (
+                fake::member(),
+                |machine| {
+                    let nobody = fake::alone_in_pmxcfs(2, PAIR).replace("\"online\": 1", "\"online\": 0");
+                    machine.write("/etc/pve/.members", nobody);
+                },
+                None,
+                "run 'systemctl restart pve-cluster' on this node, which makes it count anew, then this task again".into(),
             ),
             (
                 fake::member(),

@@ -40,8 +40,8 @@ pub(crate) enum Missing {
     Certificate(String),
     /// The key of one that is there.
     CertificateKey(String),
-    /// pmxcfs is alone although corosync sees these members: what is in /etc/pve may not be the cluster's.
-    Company(Vec<String>),
+    /// pmxcfs is alone although corosync sees others: what is in /etc/pve may not be the cluster's.
+    Company(Alone),
     /// Anything else, in words.
     Other(String),
 }
@@ -51,8 +51,11 @@ impl fmt::Display for Missing {
         match self {
             Self::Certificate(path) => write!(f, "the node certificate '{path}' is missing"),
             Self::CertificateKey(path) => write!(f, "the key of the node certificate, '{path}', is missing"),
-            Self::Company(names) => {
+            Self::Company(Alone { names, counts: true }) => {
                 write!(f, "pmxcfs on this node has not met that of {} yet", quoted(names))
+            }
+            Self::Company(Alone { names, counts: false }) => {
+                write!(f, "pmxcfs on this node does not tell whether it has met that of {}", quoted(names))
             }
             Self::Other(words) => f.write_str(words),
         }
@@ -121,9 +124,7 @@ pub(crate) fn membership(cluster_name: &str, here: &Here) -> Result<Membership, 
     if view.mount == Mount::ReadOnly {
         missing.push(other("'/etc/pve' takes no writes on this node".to_owned()));
     }
-    if let Some(names) = unmet(view) {
-        missing.push(Missing::Company(names));
-    }
+    missing.extend(unmet(view).map(Missing::Company));
     if !here.certificate {
         missing.push(Missing::Certificate(observe::certificate_path(&view.node)));
     } else if !here.certificate_key {
@@ -139,6 +140,19 @@ pub(crate) fn membership(cluster_name: &str, here: &Here) -> Result<Membership, 
     }
 }
 
+/// A pmxcfs that counts none of the members that corosync sees.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Alone {
+    /// Their names.
+    pub(crate) names: Vec<String>,
+    /// Whether it counts at all: it counts itself as soon as it is in its group.
+    ///
+    /// One that has heard of its group before it knew the nodes counts nobody until the next node comes or goes
+    /// (`cfs_status_set_clinfo` in `pmxcfs/status.c` takes over only what it knew before). That happens when corosync becomes ready
+    /// between two of its connections.
+    pub(crate) counts: bool,
+}
+
 /// The members that corosync sees, when pmxcfs on this node sees none of theirs; nothing where it sees one, or where there
 /// are no others.
 ///
@@ -146,12 +160,15 @@ pub(crate) fn membership(cluster_name: &str, here: &Here) -> Result<Membership, 
 /// with, for some seconds. A node that has just joined then shows an /etc/pve of its own that takes writes, and loses it
 /// when the other comes. pmxcfs counts a node as `online` while that node's pmxcfs is in its group (`dfsm_confchg` in
 /// `pmxcfs/status.c`).
-pub(crate) fn unmet(view: &View) -> Option<Vec<String>> {
+pub(crate) fn unmet(view: &View) -> Option<Alone> {
     let (running, conf, table) = (view.corosync.as_ref()?, view.conf.conf()?, view.members.as_ref()?);
     let others: Vec<u32> = running.versions.keys().copied().filter(|id| *id != running.nodeid).collect();
     let met = |id: &u32| table.nodelist.values().any(|node| node.id == *id && node.online);
     let alone = running.quorate && !others.is_empty() && !others.iter().any(met);
-    alone.then(|| others.iter().map(|id| conf.name_of(*id)).collect())
+    alone.then(|| Alone {
+        names: others.iter().map(|id| conf.name_of(*id)).collect(),
+        counts: met(&running.nodeid),
+    })
 }
 
 /// The membership that a node has as soon as it has its certificate; none when more is missing.
@@ -248,7 +265,7 @@ mod tests {
     fn each_thing_that_is_missing_has_its_words() {
         type Change = fn(&mut testkit::Machine);
         const READ_ONLY: &str = "'/etc/pve' takes no writes on this node";
-        let table: [(Change, &[&str]); 10] = [
+        let table: [(Change, &[&str]); 11] = [
             (|m| m.unmount("/etc/pve"), &["'/etc/pve' is not mounted"]),
             (|m| m.remove("/etc/pve/corosync.conf"), &["'/etc/pve/corosync.conf' is missing"]),
             (
@@ -275,6 +292,14 @@ mod tests {
             (
                 |m| m.write("/etc/pve/.members", fake::alone_in_pmxcfs(2, fake::PAIR)),
                 &["pmxcfs on this node has not met that of 'pve1' yet"],
+            ),
+            (
+                |m| {
+                    let nobody =
+                        fake::alone_in_pmxcfs(2, fake::PAIR).replace("\"online\": 1", "\"online\": 0");
+                    m.write("/etc/pve/.members", nobody);
+                },
+                &["pmxcfs on this node does not tell whether it has met that of 'pve1'"],
             ),
             (
                 |m| m.remove(fake::CERTIFICATE),
