@@ -72,6 +72,21 @@ class Repair(unittest.TestCase):
         self.assertEqual(on("pve3", f"cat {answer['repair_backups'][0]}/stray.txt").strip(), "stray")
         self.assert_guest()
 
+    def test_15_a_pmxcfs_that_counts_nobody(self):
+        on("pve3", "touch /etc/pve-standin-late-map && systemctl restart pve-cluster")
+        wait("pve3", "[ $(grep -c '\"online\": 0' /etc/pve/.members) = 3 ]")
+        writable("pve3")
+        answer = task("pve3", timeout=5, **MEMBER)
+        self.assertTrue(answer.get("failed"), answer)
+        for words in (
+            "pmxcfs on this node does not tell whether it has met that of 'pve1', 'pve2'",
+            "What to do: run 'systemctl restart pve-cluster' on this node, which makes it count anew, then this task again",
+        ):
+            self.assertIn(words, answer["msg"])
+        on("pve3", "rm /etc/pve-standin-late-map && systemctl restart pve-cluster")
+        done(self, task("pve3", **MEMBER), changed=False)
+        self.assert_well()
+
     def test_20_a_node_that_missed_a_change_of_corosync_conf(self):
         on("pve3", "systemctl stop corosync")
         on("pve1", "version=$(sed -n 's/.*config_version: //p' /etc/pve/corosync.conf); sed \"s/config_version: $version/config_version: $((version + 1))/\" "

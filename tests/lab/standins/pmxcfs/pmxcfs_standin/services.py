@@ -6,11 +6,14 @@ the last try lies more than 5 whole seconds back. This gives the delays of the r
 a node whose corosync starts after pmxcfs is writable 5 to 6 s later.
 """
 
+import os
 import time
 
 from . import corosync, journal
 
 RETRY_AFTER = 5
+# With this file corosync becomes ready between the first connection to its map and the others, as it can by itself.
+LATE_MAP = "/etc/pve-standin-late-map"
 JOB_PERIOD = 1.0
 
 
@@ -69,8 +72,12 @@ class MapService:
         self.status = status
         self.connection = None
         self.dirty = False
+        self.late = os.path.exists(LATE_MAP)
 
     def connect(self):
+        if self.late:
+            self.late = False
+            raise corosync.Failed("cmap_initialize", corosync.TRY_AGAIN)
         self.connection = corosync.Map(self._changed)
         try:
             self.connection.track("totem.config_version")
