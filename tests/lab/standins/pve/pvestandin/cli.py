@@ -112,3 +112,11 @@ def main_with(function):
     sys.stdout.flush()
     sys.stderr.flush()
     raise SystemExit(code)
+
+
+def main_as_root(dispatch):
+    """The same for a program that only root may run; `dispatch` takes the words of the command line."""
+    if os.geteuid() != 0:
+        sys.stderr.write("please run as root\n")
+        raise SystemExit(255)
+    main_with(lambda: dispatch(sys.argv[1:]))

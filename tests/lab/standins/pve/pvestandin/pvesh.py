@@ -2,7 +2,6 @@
 """pvesh: the API without a network, as root@pam."""
 
 import json
-import os
 import sys
 
 from . import api, cfs, cli
@@ -84,7 +83,4 @@ def dispatch(words):
 
 
 def main():
-    if os.geteuid() != 0:
-        sys.stderr.write("please run as root\n")
-        raise SystemExit(255)
-    cli.main_with(lambda: dispatch(sys.argv[1:]))
+    cli.main_as_root(dispatch)

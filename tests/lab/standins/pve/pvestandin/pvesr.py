@@ -5,9 +5,6 @@ Nothing of this is recorded. It follows pvesr(1): with `force` the entry goes fr
 job that is not there.
 """
 
-import os
-import sys
-
 from . import cfs, cli, paths, schema, sections
 from .errors import ParameterError, PveError, UsageError
 
@@ -46,7 +43,4 @@ def dispatch(words):
 
 def main():
     """The program."""
-    if os.geteuid() != 0:
-        sys.stderr.write("please run as root\n")
-        raise SystemExit(255)
-    cli.main_with(lambda: dispatch(sys.argv[1:]))
+    cli.main_as_root(dispatch)
