@@ -72,7 +72,7 @@ def findings(thorough: bool) -> list[Finding]:
     if thorough:
         kernel: list[tuple[Callable[[str], bool], str, str]] = [
             (_in_mounts, OVERLAY, "overlay file systems"),
-            (_in_mounts, "mount -t cgroup2 none /mnt && mkdir /mnt/lab-doctor && rmdir /mnt/lab-doctor",
+            (_in_mounts, "mount -t cgroup2 none /mnt && mkdir /mnt/lab-doctor-$$ && rmdir /mnt/lab-doctor-$$",
              "a writable unified cgroup hierarchy"),
             (_in_network, BRIDGE, "network namespaces with bridges and veth pairs"),
         ]
