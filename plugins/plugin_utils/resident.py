@@ -19,7 +19,7 @@ import shlex
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.common.text.converters import to_text
 from ansible.plugins.action import ActionBase
-from ansible.vars.clean import remove_internal_keys
+from ansible_collections.pve.cluster.plugins.plugin_utils.answer import answer
 
 # What the node answers when it does not have the module yet; the modules themselves exit 0 or 1.
 _NOT_THERE = 97
@@ -106,14 +106,9 @@ class ResidentActionModule(ActionBase):
     @staticmethod
     def _answer(ran):
         """The module's JSON object, or a failure that shows what came instead."""
-        for line in reversed(to_text(ran["stdout"]).splitlines()):
-            if line.startswith("{"):
-                try:
-                    answer = json.loads(line)
-                except ValueError:
-                    continue
-                remove_internal_keys(answer)
-                return answer
+        found = answer(to_text(ran["stdout"]))
+        if found is not None:
+            return found
         return {
             "failed": True,
             "msg": f"the module gave no answer (exit code {ran['rc']})",
