@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Thin front door: every target calls a script that can be run by itself.
 .DEFAULT_GOAL := help
-.PHONY: bench cluster-init cluster-add-node cluster-check cluster-preflight cluster-status cluster-nodes cluster-health cluster-report cluster-failover-test cluster-corosync cluster-export cluster-destroy cluster-remove-node cluster-repair cluster-qdevice cluster-expected-votes help setup build dist link demo test check lint unit integration faults lab-up lab-down lab-reset lab-ssh lab-partition lab-heal lab-kill clean
+.PHONY: bench cluster-init cluster-add-node cluster-check cluster-preflight cluster-status cluster-nodes cluster-health cluster-report cluster-failover-test cluster-corosync cluster-export cluster-destroy cluster-remove-node cluster-repair cluster-qdevice cluster-expected-votes help setup build dist link demo test check lint unit integration faults lab-up lab-down lab-reset lab-ssh lab-partition lab-heal lab-kill mutants clean
 
 NODES ?= 3
 NODE ?= pve1
@@ -117,6 +117,9 @@ lab-heal: ## Undo lab-partition (NODE=name)
 
 lab-kill: ## Cut the power of a lab node (NODE=name)
 	$(LAB) kill $(NODE)
+
+mutants: setup ## Change every deciding line and see a test fail (hours; goes on where it was cut short)
+	tools/mutants
 
 clean: ## Remove what was built
 	rm -rf target libexec dist .ansible

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What came of the mutants, held against the list of survivors that are explained."""
+
+import re
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Found:
+    """What came of one crate's mutants, each as `FILE: WHAT in FUNCTION`, without line and column, which move."""
+
+    caught: list = field(default_factory=list)
+    missed: list = field(default_factory=list)
+    timeout: list = field(default_factory=list)
+    unviable: list = field(default_factory=list)
+
+
+def is_test(name):
+    """Whether a source file holds tests, or what only tests use."""
+    return name.endswith("_tests.rs") or name in ("tests.rs", "fake.rs", "fakes.rs")
+
+
+def named(line):
+    """A mutant's name as cargo mutants prints it, without line and column."""
+    return re.sub(r"^(\S+?):\d+:\d+: ", r"\1: ", line.strip())
+
+
+def read(folder):
+    """Read a `mutants.out`: the newest run and, through `previously_caught.txt`, those before it."""
+    def lines(name):
+        path = folder / name
+        return [named(line) for line in path.read_text().splitlines() if line.strip()] if path.exists() else []
+
+    if not folder.is_dir():
+        raise SystemExit(f"cannot judge: '{folder}' does not exist; run tools/mutants first")
+    return Found(lines("caught.txt") + lines("previously_caught.txt"), lines("missed.txt"), lines("timeout.txt"), lines("unviable.txt"))
+
+
+def verdict(results, explained, whole):
+    """The report, and whether it is good: every survivor is explained and, after a whole run, every explanation has one."""
+    out = ["| Crate | Mutants | Caught | By time | Explained | Survive |", "|---|---|---|---|---|---|"]
+    unexplained, used = [], set()
+    total = 0
+    for crate, found in results:
+        survivors = []
+        accepted = 0
+        for name in found.missed:
+            for number, entry in enumerate(explained):
+                if entry["mutant"] == name:
+                    used.add(number)
+                    accepted += 1
+                    break
+            else:
+                survivors.append(name)
+        viable = len(found.caught) + len(found.missed) + len(found.timeout)
+        total += viable
+        out.append(f"| {crate} | {viable} | {len(found.caught)} | {len(found.timeout)} | {accepted} | {len(survivors)} |")
+        unexplained += survivors
+    problems = [f"survives: {name}" for name in unexplained]
+    tried = tuple(f"modules/{crate}/" for crate, _found in results)
+    if whole:
+        problems += [
+            f"explained, and does not survive any more: {entry['mutant']}"
+            for number, entry in enumerate(explained)
+            if number not in used and entry["mutant"].startswith(tried)
+        ]
+    if not total and whole:
+        problems.append("no mutant was tried")
+    return "\n".join(out + problems), not problems
