@@ -168,7 +168,7 @@ options:
   rescue_after:
     description:
       - Seconds after which this node looks by itself whether the change has cost the cluster, and puts it back if it has, when this
-        run is not there any more to do so; 0 for never, otherwise from 10 to 3600.
+        run is not there any more to do so; 0 for never, otherwise from 10 to 604800.
       - That is the M(pve.cluster.corosync_rescue) of this node alone, which can bring back this node and no other. The role
         P(pve.cluster.corosync#role) arms it on every node. One that is armed already for the file as it is stays as it is.
     type: int
@@ -394,6 +394,14 @@ nodes:
       links: [0, 1]
       restart_needed: []
       result: updated
+unconfirmed:
+  description:
+    - What of the file is not in use on this node, so that its answer is no proof of the change. Links that the task names and that are not
+      connected, and values that corosync runs otherwise.
+  returned: when nothing is to be changed
+  type: list
+  elements: str
+  sample: []
 healed:
   description:
     - What was not the same in the file, in this node's copy of it and in the corosync that runs here, and was made the same by a

@@ -30,6 +30,8 @@ pub(crate) struct Drift {
     pub(crate) waiting: Vec<(String, String)>,
     /// What stays as it is, with its remedy.
     pub(crate) left: Vec<String>,
+    /// Values that corosync on this node runs and the file does not have, whether that can be healed or not.
+    pub(crate) otherwise: Vec<String>,
     /// What is against any change.
     pub(crate) fatal: Vec<String>,
 }
@@ -115,6 +117,7 @@ pub(crate) fn find(wanted: &Wanted, seen: &Seen, file: &Document, version: u64, 
             quoted(value.as_deref()),
             quoted(runs)
         );
+        drift.otherwise.push(differs.clone());
         if effect_of(&key).is_some_and(Effect::is_live) {
             drift.healable.push(differs);
             drift.changes.push(Changed { key, before: runs.map(str::to_owned), after: value });

@@ -105,6 +105,10 @@ fn a_link_that_is_down_is_told_though_the_file_has_it() {
         answer["warnings"],
         json!(["link 1 to 'pve3' is as it should be in the file, and is not connected"])
     );
+    // who puts the answers together asks for the field
+    assert_eq!(answer["unconfirmed"], answer["warnings"]);
+    let host = node(&two_links(6), Trouble::default());
+    assert_eq!(run(&host, link(1, "10.77.0"))["unconfirmed"], json!([]));
 }
 
 #[test]

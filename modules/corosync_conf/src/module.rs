@@ -38,6 +38,7 @@ pub(crate) fn run(args: Args, context: &Context, host: &dyn Host) -> Result<Outc
             let outcome = with_members(Outcome::unchanged(), &confirmed.members, confirmed.version);
             let outcome = outcome.with("offline", &confirmed.away).with("nodes", &confirmed.nodes);
             let outcome = outcome.with("restart_needed", &confirmed.waiting);
+            let outcome = outcome.with("unconfirmed", &confirmed.unconfirmed);
             let outcome = outcome.with("changes", json!([])).with("config", export::config(&confirmed.file));
             return Ok(confirmed.warnings.into_iter().fold(outcome, Outcome::warn));
         }

@@ -309,7 +309,7 @@ fn this_node_would_come_back_by_itself_while_the_change_is_made() {
     let answer = with_rescue_after(&healthy(), 9);
     assert_eq!(
         answer["msg"],
-        "cannot change '/etc/pve/corosync.conf': 'rescue_after' is 9 s and must be 0 or from 10 to 3600 s"
+        "cannot change '/etc/pve/corosync.conf': 'rescue_after' is 9 s and must be 0 or from 10 to 604800 s"
     );
 }
 

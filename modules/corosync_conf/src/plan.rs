@@ -59,6 +59,8 @@ pub(crate) struct Confirmed {
     pub(crate) nodes: Vec<NodeResult>,
     /// Keys that corosync on this node follows only when it is started anew.
     pub(crate) waiting: Vec<String>,
+    /// What of the file is not in use here, so that this node is no proof of it.
+    pub(crate) unconfirmed: Vec<String>,
     pub(crate) warnings: Vec<String>,
 }
 
@@ -417,6 +419,7 @@ fn confirm(
     let mut warnings = warnings(before, &validate(before));
     let nodes = nodes::as_seen(seen, before, &members(before), &drift);
     let waiting = drift.waiting.iter().map(|(key, _)| key.clone()).collect();
+    let mut unconfirmed = drift.otherwise.clone();
     match &seen.running {
         _ if wanted.validate_only => {}
         Ok(_) => {
@@ -432,17 +435,21 @@ fn confirm(
             warnings.extend(healable.chain(drift.fatal.iter().cloned()).chain(drift.left.iter().cloned()));
             warnings.extend(drift.waiting.iter().map(|(_, told)| told.clone()));
             for (link, member) in silent(wanted, seen, before) {
-                warnings.push(format!(
-                    "link {link} to '{member}' is as it should be in the file, and is not connected"
-                ));
+                let told =
+                    format!("link {link} to '{member}' is as it should be in the file, and is not connected");
+                unconfirmed.push(told.clone());
+                warnings.push(told);
             }
         }
         Err(error) => {
-            warnings.push(format!("the file is as it should be, but not known to be in use: {error}"))
+            let told = format!("the file is as it should be, but not known to be in use: {error}");
+            unconfirmed.push(told.clone());
+            warnings.push(told);
         }
     }
     let (members, away) = split(members(before), seen, wanted);
-    Ok(Plan::Nothing(Confirmed { file: before.clone(), version, members, away, nodes, waiting, warnings }))
+    let file = before.clone();
+    Ok(Plan::Nothing(Confirmed { file, version, members, away, nodes, waiting, unconfirmed, warnings }))
 }
 
 /// Links that the task names, and the nodes that do not answer on them.

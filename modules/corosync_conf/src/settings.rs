@@ -14,6 +14,8 @@ use crate::links::WantedLink;
 pub(crate) const SECTIONS: [&str; 3] = ["totem", "quorum", "logging"];
 /// The longest the module may wait.
 const LONGEST: i64 = 3600;
+/// The longest until a rescue looks: a rolling restart of many nodes may take hours.
+const LATEST: i64 = 604_800;
 
 /// One key to set or to remove.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -149,9 +151,9 @@ impl Wanted {
         if !(1..=LONGEST).contains(&args.timeout) {
             wrong.push(format!("'timeout' is {} s and must be from 1 to {LONGEST} s", args.timeout));
         }
-        if args.rescue_after != 0 && !(10..=LONGEST).contains(&args.rescue_after) {
+        if args.rescue_after != 0 && !(10..=LATEST).contains(&args.rescue_after) {
             wrong.push(format!(
-                "'rescue_after' is {} s and must be 0 or from 10 to {LONGEST} s",
+                "'rescue_after' is {} s and must be 0 or from 10 to {LATEST} s",
                 args.rescue_after
             ));
         }

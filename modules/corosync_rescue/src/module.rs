@@ -10,10 +10,13 @@ use rescue::{Armed, NotArmed};
 
 use crate::args::{Args, State};
 
+/// A week: a rolling restart of many nodes may take hours.
+const LONGEST: i64 = 604_800;
+
 /// Does what the task asks.
 pub(crate) fn run(args: Args, context: &Context, host: &dyn Host) -> Result<Outcome, Failure> {
     let mut reasons = Vec::new();
-    let after = within(args.after, "after", 10..=3600, &mut reasons);
+    let after = within(args.after, "after", 10..=LONGEST, &mut reasons);
     let timeout = within(args.timeout, "timeout", 1..=3600, &mut reasons);
     let verb = match args.state {
         State::Armed => "arm",

@@ -44,7 +44,7 @@ fn times_have_bounds() {
     let failure = run(wrong, &Context::default(), &standalone()).unwrap_err();
     assert_eq!(
         failure.msg,
-        "cannot arm the rescue of '/etc/corosync/corosync.conf': 'after' is 9 s and must be from 10 to 3600 s; 'timeout' is 3601 s \
+        "cannot arm the rescue of '/etc/corosync/corosync.conf': 'after' is 9 s and must be from 10 to 604800 s; 'timeout' is 3601 s \
          and must be from 1 to 3600 s"
     );
 }

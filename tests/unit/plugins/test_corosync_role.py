@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""When the role calls the rescue off: only where somebody has said how the change ended."""
+"""The role leaves the decision to call the rescue off to the filter, with everything that it needs for it."""
 
 from __future__ import annotations
 
@@ -8,56 +8,58 @@ import unittest
 from pathlib import Path
 
 import yaml
-from ansible.plugins.test.core import failed
+from ansible_collections.pve.cluster.plugins.plugin_utils.corosync_end import corosync_end
 from jinja2 import Environment
 
 ROOT = Path(__file__).resolve().parents[3]
+PROOF = {"changed": False, "members": [{"name": "pve1"}], "unconfirmed": [], "restart_needed": []}
+GOOD = {"changed": True, "members": [{"name": "pve1"}]}
 
 
-def conditions():
-    """What the task that calls the rescue off depends on."""
+def tasks():
+    """The block of the change: its tasks, and those that run always."""
     block = yaml.safe_load((ROOT / "roles/corosync/tasks/main.yml").read_text())[-1]
-    (task,) = [task for task in block["always"] if task.get("pve.cluster.corosync_rescue") == {"state": "disarmed"}]
-    return task["when"]
+    return block["block"], block["always"]
 
 
 def called_off(**variables):
     """Whether it is called off when these variables are what the run has come to."""
     environment = Environment(autoescape=False)  # noqa: S701 - no page is made of it
-    environment.tests["failed"] = failed
     environment.filters["extract"] = lambda key, container: container[key]
-    known = {"corosync_due": True, "cluster_inventory_hosts": ["pve1", "pve2"], "hostvars": {"pve1": {}, "pve2": {}}, **variables}
-    return all(environment.compile_expression(condition)(**known) for condition in conditions())
+    environment.filters["bool"] = bool
+    environment.filters["pve.cluster.corosync_end"] = corosync_end
+    (task,) = [task for task in tasks()[1] if task.get("pve.cluster.corosync_rescue") == {"state": "disarmed"}]
+    known = {
+        "corosync_due": True, "corosync_allow_offline": [], "corosync_restart": True, "cluster_inventory_hosts": ["pve1", "pve2"],
+        "hostvars": {"pve1": {"corosync_confirmed": PROOF}, "pve2": {"corosync_confirmed": PROOF}}, **variables,
+    }
+    return all(environment.compile_expression(condition)(**known) for condition in task["when"])
 
 
 class CallOff(unittest.TestCase):
-    """Every end of the task that changes the file."""
+    """The task that calls the rescue off."""
 
-    def test_where_the_cluster_is_as_it_was_or_as_it_should_be(self):
-        for told, change in {
-            "changed": {"changed": True, "members": [{"name": "pve1"}]},
-            "nothing to do": {"changed": False, "members": [{"name": "pve1"}]},
-            "refused": {"failed": True, "changed": False, "reasons": ["offline"]},
-            "undone": {"failed": True, "changed": True, "reasons": ["lost"], "rolled_back": True},
-        }.items():
-            with self.subTest(told):
-                self.assertTrue(called_off(corosync_change=change))
-        # it was never begun
+    def test_by_proof_from_every_host(self):
+        self.assertTrue(called_off(corosync_change=GOOD))
         self.assertTrue(called_off())
+        self.assertFalse(called_off(corosync_change=GOOD, corosync_due=False))
 
-    def test_not_where_nobody_knows(self):
-        for told, change in {
-            "stuck": {"failed": True, "changed": True, "reasons": ["lost"], "rolled_back": False},
-            "the module was killed": {"failed": True, "changed": False, "msg": "MODULE FAILURE", "rc": 137},
-            "the node was lost": {"unreachable": True, "changed": False, "msg": "Connection timed out"},
-        }.items():
-            with self.subTest(told):
-                self.assertFalse(called_off(corosync_change=change))
+    def test_not_after_a_restart_that_failed(self):
+        lost = {"corosync_restarted": {"failed": True, "changed": True, "reasons": ["corosync does not run"]}}
+        self.assertFalse(called_off(corosync_change=GOOD, hostvars={"pve1": {"corosync_confirmed": PROOF}, "pve2": lost}))
 
-    def test_not_where_a_node_does_not_confirm_it(self):
-        good = {"changed": True, "members": [{"name": "pve1"}]}
-        hosts = {"pve1": {"corosync_confirmed": {"failed": False}}, "pve2": {"corosync_confirmed": {"failed": True}}}
-        self.assertFalse(called_off(corosync_change=good, hostvars=hosts))
+    def test_not_when_a_node_cannot_be_reached(self):
+        lost = {"corosync_confirmed": {"unreachable": True, "changed": False}}
+        self.assertFalse(called_off(corosync_change=GOOD, hostvars={"pve1": {"corosync_confirmed": PROOF}, "pve2": lost}))
+
+    def test_no_sentence_of_the_module_is_searched(self):
+        text = (ROOT / "roles/corosync/tasks/main.yml").read_text()
+        self.assertNotIn("'search'", text)
+
+    def test_what_the_filter_reads_is_what_the_tasks_register(self):
+        registered = [task.get("register") for task in tasks()[0]]
+        for name in ("corosync_change", "corosync_restarted", "corosync_confirmed"):
+            self.assertIn(name, registered)
 
 
 if __name__ == "__main__":
