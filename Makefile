@@ -1,17 +1,19 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Thin front door: every target calls a script that can be run by itself.
 .DEFAULT_GOAL := help
-.PHONY: bench cluster-init cluster-add-node cluster-check cluster-preflight cluster-status cluster-nodes cluster-health cluster-report cluster-failover-test cluster-corosync cluster-export cluster-destroy cluster-remove-node cluster-repair cluster-qdevice cluster-expected-votes help setup build dist link demo test check lint unit integration faults lab-up lab-down lab-reset lab-ssh lab-partition lab-heal lab-kill mutants clean
+# every target below that is described
+.PHONY: $(shell sed -n 's/^\([a-z-]*\):.*\#\#.*/\1/p' $(MAKEFILE_LIST))
 
 NODES ?= 3
 NODE ?= pve1
 INVENTORY ?= inventory
 O ?= text
 STATE ?= present
+KEY ?=
 LAB := tests/lab/lab
 
 help: ## List the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 24
 
 setup: ## Install what building and testing need (apt as root, .venv)
 	tools/setup
@@ -85,6 +87,10 @@ cluster-export: build ## Write the cluster as it is into an inventory, in report
 cluster-qdevice: build ## Give the cluster the vote of a QDevice (STATE=absent takes it away)
 	.venv/bin/ansible-playbook -i $(INVENTORY) playbooks/cluster-qdevice.yml -e cluster_qdevice_state=$(STATE)
 
+cluster-rotate-key: build ## Replace the controller's ssh key on all nodes (KEY=the new private key)
+	$(if $(KEY),,$(error cannot replace the controller's key: KEY is not given; make cluster-rotate-key KEY=~/.ssh/id_ed25519_new))
+	.venv/bin/ansible-playbook -i $(INVENTORY) playbooks/cluster-rotate-key.yml -e 'key_rotation_new_private_key_file="$(KEY)"'
+
 cluster-expected-votes: build ## EMERGENCY: let what is left of the cluster be quorate, after asking
 	.venv/bin/ansible-playbook -i $(INVENTORY) playbooks/cluster-expected-votes.yml
 
@@ -96,6 +102,13 @@ cluster-repair: build ## Mend nodes that are half in the cluster of INVENTORY
 
 cluster-destroy: build ## Take the cluster of INVENTORY apart into standalone nodes, after asking
 	.venv/bin/ansible-playbook -i $(INVENTORY) playbooks/cluster-destroy.yml
+
+# The names that other guides for such clusters use.
+test-cluster: cluster-preflight ## The same as cluster-preflight
+
+create-cluster: cluster-init ## The same as cluster-init
+
+destroy-cluster: cluster-destroy ## The same as cluster-destroy
 
 lab-up: setup ## Boot lab nodes (NODES=n)
 	$(LAB) up $(NODES)
