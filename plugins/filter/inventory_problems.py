@@ -7,6 +7,8 @@ from __future__ import annotations
 import ipaddress
 import re
 
+from ansible_collections.pve.cluster.plugins.plugin_utils.given import link_number, names, nothing
+
 DOCUMENTATION = """
 name: inventory_problems
 short_description: What an inventory has wrong about a cluster
@@ -65,20 +67,20 @@ def inventory_problems(nodes, cluster_name, listed=(), network=None):
     for node in nodes:
         problems.extend(_problems_of(node, network))
     problems.extend(_twice(nodes))
-    names = {node["name"] for node in nodes}
+    there = {node["name"] for node in nodes}
     problems.extend(
         f"cluster_nodes lists '{name}', but no host of the cluster has this name: add the host or remove the entry"
-        for name in listed
-        if name not in names
+        for name in names(listed)
+        if name not in there
     )
     if len({frozenset(_numbers(node)) for node in nodes}) > 1:
-        sets = ", ".join(f"{node['name']}: {sorted(_numbers(node))}" for node in nodes)
+        sets = ", ".join(f"{node['name']}: {sorted(_numbers(node), key=str)}" for node in nodes)
         problems.append(f"every node needs the same links, but they differ ({sets})")
     return problems
 
 
 def _numbers(node):
-    return [link.get("number", position) for position, link in enumerate(node["links"])]
+    return [link_number(link, position) for position, link in enumerate(node["links"])]
 
 
 def _problems_of(node, network):
@@ -96,7 +98,7 @@ def _problems_of(node, network):
         address = _address(link.get("address"))
         if address is None:
             yield f"'{link.get('address')}' is not an IP address: set the address of link {number} of node '{name}'"
-        elif network and number == 0 and address not in ipaddress.ip_network(network, strict=False):
+        elif not nothing(network) and number == 0 and address not in ipaddress.ip_network(network, strict=False):
             yield f"link 0 of node '{name}' has address {address}, which is not in corosync_network {network}"
 
 

@@ -92,6 +92,7 @@ _value:
       type: str
 """
 
+from ansible_collections.pve.cluster.plugins.plugin_utils import given
 from ansible_collections.pve.cluster.plugins.plugin_utils.findings import ERROR, finding, in_order, split_waived
 from ansible_collections.pve.cluster.plugins.plugin_utils.preflight_cluster import cluster_findings, join_findings, joined_findings, versions
 from ansible_collections.pve.cluster.plugins.plugin_utils.preflight_drops import dropped_findings
@@ -106,7 +107,8 @@ _MAJORS = ("8", "9")
 
 def preflight_findings(hosts, cluster_name, environment="development", limits=None, bridges=(), waive=(), names_follow=False):
     """All findings over all nodes, errors first."""
-    limits = {**LIMITS, **(limits or {})}
+    limits = given.limits(LIMITS, limits)
+    names_follow = given.truth(names_follow, "preflight_names_follow")
     # nobody is to join through a member of another cluster
     through = next((host for host in hosts if host.get("through") and not _foreign(host["facts"], cluster_name)), None)
     joins = any(host["joins"] for host in hosts)
@@ -121,7 +123,7 @@ def preflight_findings(hosts, cluster_name, environment="development", limits=No
             own += join_findings(host, through)
             own += dropped_findings(host, through, keys, joins)
             own += networks_findings(host)
-            own += machine_findings(host, limits, bridges, joins)
+            own += machine_findings(host, limits, given.names(bridges), joins)
         own += measured_findings(host, limits)
         if host is through:
             own += joined_findings(host, joins)

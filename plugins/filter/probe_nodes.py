@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from ansible_collections.pve.cluster.plugins.plugin_utils.given import link_number, nothing
+
 DOCUMENTATION = """
 name: probe_nodes
 short_description: Nodes of the inventory as M(pve.cluster.cluster_probe) takes them
@@ -41,13 +43,13 @@ _value:
 
 def probe_nodes(nodes, ssh_ports=None):
     """Name, address and links of each, and its TCP ports where sshd has another than the usual one."""
-    ssh_ports = ssh_ports or {}
+    ssh_ports = {} if nothing(ssh_ports) else ssh_ports
     return [
         {
             "name": node["name"],
             "address": str(node["address"]),
             "links": [
-                {"number": int(link.get("number", position)), "address": str(link["address"])} for position, link in enumerate(node["links"])
+                {"number": link_number(link, position), "address": str(link["address"])} for position, link in enumerate(node["links"])
             ],
             **_own_ports([int(port) for port in ssh_ports.get(node["name"]) or []]),
         }

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from ansible_collections.pve.cluster.plugins.plugin_utils.given import names, truth
+
 # What is cut unless asked otherwise, each undone by the node in seconds; a machine that is reset takes minutes to come back.
 KINDS = ("link", "network", "corosync")
 POWER = "power"
@@ -14,6 +16,7 @@ _NEEDED = ("corosync", "pve-cluster")
 
 def failover_refusals(report, guests, allow_guests=False, kinds=KINDS):
     """Why this cluster is not to be cut now."""
+    kinds = names(kinds)
     reasons = []
     if report["verdict"] == "error":
         reasons.append("it is not well: see the findings of cluster-health")
@@ -26,7 +29,7 @@ def failover_refusals(report, guests, allow_guests=False, kinds=KINDS):
                 for service in _NEEDED
                 if node["services"].get(service, {}).get("enabled") not in (None, "enabled")
             )
-    if allow_guests:
+    if truth(allow_guests, "failover_test_allow_guests"):
         return reasons
     if guests:
         reasons.append(f"it has guests ({', '.join(str(guest['vmid']) for guest in guests)}); failover_test_allow_guests allows that")
@@ -40,6 +43,7 @@ def failover_refusals(report, guests, allow_guests=False, kinds=KINDS):
 
 def failover_cases(report, kinds=KINDS, only=()):
     """The cuts, one after the other, each with what every node must see. `report` is that of a cluster that is well."""
+    kinds, only = names(kinds), names(only)
     nodes = [node for node in report["nodes"] if not only or node["name"] in only]
     cases = []
     numbers = [str(link["number"]) for link in report["links"]]

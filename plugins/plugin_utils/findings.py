@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from ansible_collections.pve.cluster.plugins.plugin_utils.given import names
+
 ERROR = "error"
 WARNING = "warning"
 
@@ -30,7 +32,7 @@ def sentence(found):
 
 def split_waived(found, waive):
     """Those that count, and those whose id is waived."""
-    waived = set(waive or [])
+    waived = set(names(waive))
     return [one for one in found if one["id"] not in waived], [one for one in found if one["id"] in waived]
 
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from ansible_collections.pve.cluster.plugins.plugin_utils.findings import ERROR, WARNING, finding
+from ansible_collections.pve.cluster.plugins.plugin_utils.given import limits as all_limits
 
 # The services without which a node is no use to the cluster, and one that only its graphs and states need.
 _SERVICES = {"corosync": ERROR, "pve-cluster": ERROR, "pvedaemon": ERROR, "pveproxy": ERROR, "pvestatd": WARNING}
@@ -26,7 +27,7 @@ _ENOUGH_PINGS = 200
 
 def health_findings(hosts, cluster_name, limits=None):
     """All findings over all hosts; each of these has `name` and `facts` (none where it could not be asked, with a `problem`)."""
-    limits = {**LIMITS, **(limits or {})}
+    limits = all_limits(LIMITS, limits)
     names = {host["name"] for host in hosts}
     found = []
     for host in hosts:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from ansible_collections.pve.cluster.plugins.plugin_utils.findings import in_order, split_waived, verdict
+from ansible_collections.pve.cluster.plugins.plugin_utils.given import limits as all_limits
 from ansible_collections.pve.cluster.plugins.plugin_utils.health import (
     LIMITS,
     health_findings,
@@ -19,7 +20,7 @@ FORMAT = 1
 
 def health_report(hosts, cluster_name, time, limits=None, waive=None):
     """The document. `hosts` as for `health_findings`, `time` as it is to be shown."""
-    limits = {**LIMITS, **(limits or {})}
+    limits = all_limits(LIMITS, limits)
     found, waived = split_waived(in_order(health_findings(hosts, cluster_name, limits)), waive)
     return {
         "format": FORMAT,

@@ -4,13 +4,16 @@
 
 from __future__ import annotations
 
+from ansible_collections.pve.cluster.plugins.plugin_utils.given import names
+
 # The same words in every form of the report.
 VERDICTS = {"ok": "healthy", "warning": "healthy, with warnings", "error": "not healthy"}
 
 
 def health_text(report, show, changes=()):
     """The parts of the report that are asked for, then what has changed."""
-    parts = [part(report) for name, part in (("status", _status), ("nodes", _nodes), ("findings", _findings)) if name in show]
+    wanted = names(show)
+    parts = [part(report) for name, part in (("status", _status), ("nodes", _nodes), ("findings", _findings)) if name in wanted]
     if changes:
         parts.append(["Not as in the earlier report:", *(f"  {change}" for change in changes)])
     return "\n\n".join("\n".join(lines) for lines in parts) + "\n"

@@ -7,6 +7,7 @@ from __future__ import annotations
 import ipaddress
 
 from ansible_collections.pve.cluster.plugins.plugin_utils.findings import ERROR, WARNING, finding
+from ansible_collections.pve.cluster.plugins.plugin_utils.given import link_number
 from ansible_collections.pve.cluster.plugins.plugin_utils.preflight_names import spelled
 
 
@@ -41,7 +42,7 @@ def _of_families(hosts):
     for host in hosts:
         for position, link in enumerate(host["node"]["links"]):
             version = ipaddress.ip_address(str(link["address"])).version
-            families.setdefault(link.get("number", position), {}).setdefault(version, []).append(host["node"]["name"])
+            families.setdefault(link_number(link, position), {}).setdefault(version, []).append(host["node"]["name"])
     for number, found in sorted(families.items()):
         if len(found) > 1:
             said = "; ".join(f"IPv{version}: {', '.join(names)}" for version, names in sorted(found.items()))
@@ -86,7 +87,7 @@ def _of_room(host, through):
     """The same as M(pve.cluster.pvecm_cluster) would refuse when it is too late for the nodes before it."""
     node, name = host["node"], host["node"]["name"]
     listed = through["facts"].get("nodelist") or []
-    wanted = {int(link.get("number", position)): spelled(link["address"]) for position, link in enumerate(node["links"])}
+    wanted = {link_number(link, position): spelled(link["address"]) for position, link in enumerate(node["links"])}
     numbers = sorted({int(number) for one in listed for number in one["links"]})
     if listed and numbers != sorted(wanted):
         yield finding(

@@ -7,6 +7,7 @@ from __future__ import annotations
 import ipaddress
 
 from ansible_collections.pve.cluster.plugins.plugin_utils.findings import ERROR, WARNING, finding
+from ansible_collections.pve.cluster.plugins.plugin_utils.given import link_number
 from ansible_collections.pve.cluster.plugins.plugin_utils.preflight_machine import said
 from ansible_collections.pve.cluster.plugins.plugin_utils.preflight_names import spelled
 
@@ -34,7 +35,7 @@ def _networks(host):
         entry = own.get(spelled(link["address"]))
         if entry:
             network = ipaddress.ip_network(f"{spelled(entry['address'])}/{entry['prefix']}", strict=False)
-            found[link.get("number", position)] = (entry["interface"], network)
+            found[link_number(link, position)] = (entry["interface"], network)
     return found
 
 
@@ -44,7 +45,7 @@ def _of_addresses(host):
         if spelled(link["address"]) not in own:
             yield finding(
                 "link-address", ERROR, f"the address {link['address']} of link {link.get('number', position)} is not on this node",
-                "configure the network, or correct the inventory", link=link.get("number", position),
+                "configure the network, or correct the inventory", link=link_number(link, position),
             )
 
 

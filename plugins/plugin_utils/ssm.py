@@ -8,6 +8,8 @@ import json
 import re
 from importlib.util import find_spec
 
+from ansible_collections.pve.cluster.plugins.plugin_utils.given import names
+
 # Bytes that AWS takes a parameter, by tier (PutParameter's documentation).
 _ROOM = {"Standard": 4096, "Advanced": 8192, "Intelligent-Tiering": 8192}
 _COLLECTIONS = ("amazon.aws", "community.aws")
@@ -46,7 +48,7 @@ def ssm_problems(values, prefix, tier="Standard", secure=(), there=None):
                 f"'{name}' has {size} bytes and the tier {tier} takes {_ROOM[tier]}"
                 + ("; set cluster_export_ssm_tier to Advanced" if size <= _ROOM["Advanced"] else "")
             )
-    unknown = sorted(set(secure) - set(values))
+    unknown = sorted(set(names(secure)) - set(values))
     if unknown:
         problems.append(f"there is no parameter '{unknown[0]}' to encrypt; there are {', '.join(values)}")
     return problems

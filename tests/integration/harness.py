@@ -17,6 +17,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 LAB = ROOT / "tests/lab/lab"
 PLAYBOOKS = ROOT / "playbooks"
+# The programs of one ansible-core: that of the clone's environment, or of a folder that tools/ansible-versions made.
+ANSIBLE = Path(os.environ.get("PVE_ANSIBLE", ROOT / ".venv/bin"))
 
 
 def lab(*words, check=True, timeout=600):
@@ -194,7 +196,7 @@ def play(inventory, playbook="cluster-init.yml", *words, timeout=600):
     environment = {**os.environ, "ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_NOCOLOR": "1", "ANSIBLE_INVENTORY": str(inventory.folder)}
     begun = time.monotonic()
     done = subprocess.run(
-        [LAB, "run", "--", ROOT / ".venv/bin/ansible-playbook", "-i", inventory.folder, PLAYBOOKS / playbook, *words],
+        [LAB, "run", "--", ANSIBLE / "ansible-playbook", "-i", inventory.folder, PLAYBOOKS / playbook, *words],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=timeout, cwd=ROOT,
         env=environment, check=False,
     )
