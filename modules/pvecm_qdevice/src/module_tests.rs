@@ -43,6 +43,8 @@ fn a_second_run_changes_nothing() {
     let again = answer(&host, &present());
     assert_eq!((&again["changed"], &again["failed"]), (&json!(false), &Value::Null), "{again}");
     assert_eq!(host.effects(), Vec::<String>::new());
+    // the QNetd host is looked at before a QDevice is set up, and then no more
+    assert!(host.commands().iter().all(|command| command.program != "ssh"));
     let gone = answer(&host, &absent());
     assert_eq!((msg(&gone), &gone["changed"]), ("cluster 'prod' has no QDevice (2 votes)", &json!(true)));
     host.revive();
@@ -172,6 +174,15 @@ fn a_daemon_that_is_down_is_started() {
         host.effects(),
         ["run systemctl enable corosync-qdevice", "run systemctl start corosync-qdevice"]
     );
+}
+
+#[test]
+fn a_daemon_gets_only_what_it_lacks() {
+    for (active, enabled, lacks) in [("active", "disabled", "enable"), ("inactive", "enabled", "start")] {
+        let host = with_daemon(2, World { active, enabled, ..World::default() });
+        assert_eq!(answer(&host, &present())["changed"], true);
+        assert_eq!(host.effects(), [format!("run systemctl {lacks} corosync-qdevice")]);
+    }
 }
 
 #[test]
