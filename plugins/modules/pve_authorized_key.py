@@ -26,7 +26,9 @@ options:
       - A line is what C(ssh-keygen) writes to a file ending in C(.pub), with or without options before the type of the key.
         Blank lines and lines that begin with C(#) are passed over.
       - Options and comment of a line are set as given. When there are none, those of an existing line of the key stay.
-      - Private keys, certificates, damaged keys and options that sshd does not know are refused before anything is changed.
+      - Keys are compared as sshd compares them. A line of a file that has C(rsa-sha2-512) in place of C(ssh-rsa) before the same key is a line of that key.
+      - Private keys, certificates, damaged keys, and options or values of options for which sshd would ignore the line or let nobody in
+        are refused before anything is changed.
       - Exactly one of O(key) and O(key_file) must be given.
     type: raw
   key_file:
@@ -60,6 +62,14 @@ options:
         root's own keys on this node, and every key whose comment is C(root@) and the name of a node in C(/etc/pve/nodes).
         RV(kept_node_keys) tells which were kept. To remove such a key, name it with O(state=absent).
       - Only with O(state=present).
+    type: bool
+    default: false
+  allow_lockout:
+    description:
+      - Whether a line may be written that lets nobody in, as its C(expiry-time) is past or its C(from) has names of hosts only, which sshd
+        compares only with C(UseDNS yes).
+      - Also whether a line that would let the connection of this task in may be changed to one that would not, or of which that is not
+        known, because of its C(from) or C(command). The address of the connection is what sshd tells of it in C(SSH_CONNECTION).
     type: bool
     default: false
   user:
@@ -227,6 +237,7 @@ def main():
             key_options=dict(type="str", no_log=False),
             comment=dict(type="str"),
             exclusive=dict(type="bool", default=False),
+            allow_lockout=dict(type="bool", default=False),
             user=dict(type="str", default="root"),
             scope=dict(type="str", choices=["cluster", "local", "both"]),
             timeout=dict(type="int", default=150),

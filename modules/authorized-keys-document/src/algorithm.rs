@@ -50,11 +50,34 @@ impl Algorithm {
         }
     }
 
-    /// The type that a line names so.
+    /// The type that a line names so. sshd takes the names of signatures for their keys too.
     pub(crate) fn named(name: &[u8]) -> Option<Self> {
-        Self::ALL.into_iter().find(|algorithm| algorithm.name().as_bytes() == name)
+        let other = OTHER_NAMES.iter().find(|(other, _)| other.as_bytes() == name);
+        let own = Self::ALL.into_iter().find(|algorithm| algorithm.name().as_bytes() == name);
+        own.or_else(|| other.map(|(_, algorithm)| *algorithm))
+    }
+
+    /// The type that a blob names so: as in a line, and OpenSSH's own short names in any case.
+    pub(crate) fn named_inside(name: &[u8]) -> Option<Self> {
+        let short = SHORT_NAMES.iter().find(|(short, _)| short.as_bytes().eq_ignore_ascii_case(name));
+        Self::named(name).or_else(|| short.map(|(_, algorithm)| *algorithm))
     }
 }
+
+/// Names of signatures, which name the key that makes them.
+const OTHER_NAMES: [(&str, Algorithm); 3] = [
+    ("rsa-sha2-256", Algorithm::Rsa),
+    ("rsa-sha2-512", Algorithm::Rsa),
+    ("webauthn-sk-ecdsa-sha2-nistp256@openssh.com", Algorithm::SkEcdsaP256),
+];
+
+/// Those whose name does not have to tell a curve.
+const SHORT_NAMES: [(&str, Algorithm); 4] = [
+    ("RSA", Algorithm::Rsa),
+    ("DSA", Algorithm::Dsa),
+    ("ED25519", Algorithm::Ed25519),
+    ("ED25519-SK", Algorithm::SkEd25519),
+];
 
 /// Whether a line that names its type so holds a certificate: sshd takes certificates from the client, never from
 /// this file.

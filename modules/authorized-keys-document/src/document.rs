@@ -75,6 +75,10 @@ impl Document {
                 if let Some(comment) = &given.comment {
                     entry.comment = comment.trim_ascii().as_bytes().to_vec();
                 }
+                if entry.named_short {
+                    entry.spelling = entry.key.spelling().into_bytes();
+                    entry.named_short = false;
+                }
                 line.say(entry);
             }
             keep
@@ -106,6 +110,7 @@ impl Document {
             key: given.key.clone(),
             comment: given.comment.as_deref().unwrap_or_default().trim_ascii().as_bytes().to_vec(),
             spelling: given.key.spelling().into_bytes(),
+            named_short: false,
         }));
     }
 }
@@ -162,6 +167,45 @@ mod tests {
         let twice = format!("pty {A} one\n{B}\nrestrict {A} two\n");
         assert_eq!(ensured(&twice, &given(&format!("restrict {A}"))), format!("{B}\nrestrict {A} two\n"));
         assert_eq!(ensured(&twice, &given(&format!("no-pty {A} three"))), format!("no-pty {A} three\n{B}\n"));
+    }
+
+    /// The blob of an RSA key, with this name for its type and so many zeros too many before its modulus.
+    fn rsa(name: &str, zeros: usize) -> String {
+        use base64::Engine;
+        let mut blob = Vec::new();
+        let modulus = [vec![0; zeros + 1], vec![0xC7; 128]].concat();
+        for field in [name.as_bytes(), &[1, 0, 1], &modulus] {
+            blob.extend(u32::try_from(field.len()).unwrap().to_be_bytes());
+            blob.extend(field);
+        }
+        base64::engine::general_purpose::STANDARD.encode(blob)
+    }
+
+    #[test]
+    fn a_key_is_the_same_whatever_word_stands_before_it() {
+        let key = rsa("ssh-rsa", 0);
+        let wanted = given(&format!("ssh-rsa {key}"));
+        for line in [
+            format!("rsa-sha2-512 {key} me\n"),
+            format!("restrict rsa-sha2-256 {key}\n"),
+            format!("ssh-rsa {}\n", rsa("rsa-sha2-512", 0)),
+            format!("ssh-rsa {}\n", rsa("ssh-rsa", 2)),
+        ] {
+            assert_eq!(ensured(&line, &wanted), line, "it logs in as it is");
+            let mut document = Document::parse(format!("{B}\n{line}").as_bytes());
+            document.remove(&wanted.key);
+            assert_eq!(document.to_bytes(), format!("{B}\n").as_bytes(), "{line}");
+            assert_eq!(given(&line).key.fingerprint(), wanted.key.fingerprint());
+        }
+        assert_eq!(given(&format!("rsa-sha2-512 {key}")).key.spelling(), format!("ssh-rsa {key}"));
+        assert!(given_keys(&format!("ssh-ed25519 {key}")).is_err());
+    }
+
+    #[test]
+    fn a_blob_that_newer_sshds_do_not_take_is_written_anew() {
+        let line = format!("restrict ssh-rsa {} me\n", rsa("RSA", 1));
+        let wanted = given(&format!("ssh-rsa {}", rsa("ssh-rsa", 0)));
+        assert_eq!(ensured(&line, &wanted), format!("restrict ssh-rsa {} me\n", rsa("ssh-rsa", 0)));
     }
 
     #[test]

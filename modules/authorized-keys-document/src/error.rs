@@ -41,6 +41,27 @@ pub enum OptionError {
     /// The option with this number takes no value.
     #[error("option number {0} takes no value")]
     TakesNone(usize),
+    /// The value of the option with this number is not one that sshd takes.
+    #[error("the value of option number {number}, '{name}', {must}")]
+    Value {
+        /// Its number.
+        number: usize,
+        /// Its name.
+        name: &'static str,
+        /// What the value must be, or why it lets nobody in.
+        must: &'static str,
+    },
+    /// An option is given a second time that sshd takes once.
+    #[error("option number {number}, '{name}', is given a second time, and sshd takes one")]
+    Twice {
+        /// Its number.
+        number: usize,
+        /// Its name.
+        name: &'static str,
+    },
+    /// `principals` is for an authority.
+    #[error("option number {0}, 'principals', is for a line with 'cert-authority' only")]
+    NoAuthority(usize),
     /// There is a line break or NUL.
     #[error("they must be one line")]
     NotOneLine,

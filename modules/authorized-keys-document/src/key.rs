@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! A public key: type and blob, and nothing of what a line says besides.
+//!
+//! Two keys are one when sshd takes one for the other, whatever word stands before them.
 
 use std::fmt;
 
@@ -14,6 +16,15 @@ use crate::{Algorithm, KeyError, algorithm, blob};
 pub struct PublicKey {
     algorithm: Algorithm,
     blob: Vec<u8>,
+}
+
+/// A key as it was read.
+pub(crate) struct Read {
+    pub(crate) key: PublicKey,
+    /// How many bytes type and blob take.
+    pub(crate) length: usize,
+    /// Whether the blob has a name for its type that newer sshds do not take.
+    pub(crate) named_short: bool,
 }
 
 impl PublicKey {
@@ -35,8 +46,8 @@ impl PublicKey {
         format!("{} {}", self.algorithm.name(), STANDARD.encode(&self.blob))
     }
 
-    /// Reads `type base64` at the start of the text; also how many bytes they take.
-    pub(crate) fn read(text: &[u8]) -> Result<(Self, usize), KeyError> {
+    /// Reads `type base64` at the start of the text.
+    pub(crate) fn read(text: &[u8]) -> Result<Read, KeyError> {
         let name = word(text);
         let Some(algorithm) = Algorithm::named(name) else {
             return Err(if algorithm::is_certificate(name) {
@@ -48,7 +59,8 @@ impl PublicKey {
         let start = name.len() + blanks(text.get(name.len()..).unwrap_or_default());
         let spelled = word(text.get(start..).unwrap_or_default());
         // sshd passes over white space inside the base64 text, which the carriage return of a DOS line is
-        let digits: Vec<u8> = spelled.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
+        let space = |byte: u8| byte.is_ascii_whitespace() || byte == 0x0b;
+        let digits: Vec<u8> = spelled.iter().copied().filter(|byte| !space(*byte)).collect();
         let blob = STANDARD.decode(digits).map_err(|_| KeyError::NotBase64(algorithm.name()))?;
         if blob.is_empty() {
             return Err(KeyError::NotBase64(algorithm.name()));
@@ -56,10 +68,9 @@ impl PublicKey {
         if blob::type_of(&blob).is_some_and(algorithm::is_certificate) {
             return Err(KeyError::Certificate);
         }
-        if !blob::is_whole(algorithm, &blob) {
-            return Err(KeyError::Damaged(algorithm.name()));
-        }
-        Ok((Self { algorithm, blob }, start + spelled.len()))
+        let named_short = blob::is_named_short(&blob);
+        let blob = blob::canonical(algorithm, &blob).ok_or(KeyError::Damaged(algorithm.name()))?;
+        Ok(Read { key: Self { algorithm, blob }, length: start + spelled.len(), named_short })
     }
 }
 

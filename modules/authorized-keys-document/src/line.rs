@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! One line of the file.
 
-use crate::key::blanks;
+use crate::key::{Read, blanks};
 use crate::{KeyError, PublicKey, options};
 
 /// What a line says about a key.
@@ -15,6 +15,8 @@ pub struct Entry {
     pub comment: Vec<u8>,
     /// Type and key as the line spells them.
     pub(crate) spelling: Vec<u8>,
+    /// Whether the blob names its type as only older sshds take it.
+    pub(crate) named_short: bool,
 }
 
 impl Entry {
@@ -23,24 +25,26 @@ impl Entry {
         // to sshd, which is written in C, a line ends at a NUL
         let line = line.split(|byte| *byte == 0).next().unwrap_or_default();
         let line = line.get(blanks(line)..).unwrap_or_default();
-        if let Ok((key, length)) = PublicKey::read(line) {
-            return Ok(Self::new(b"", key, line, length));
+        if let Ok(read) = PublicKey::read(line) {
+            return Ok(Self::new(b"", read, line));
         }
         let end = options::length(line);
         let after = line.get(end..).unwrap_or_default();
         let after = after.get(blanks(after)..).unwrap_or_default();
         match PublicKey::read(after) {
-            Ok((key, length)) => Ok(Self::new(line.get(..end).unwrap_or_default(), key, after, length)),
+            Ok(read) => Ok(Self::new(line.get(..end).unwrap_or_default(), read, after)),
             // of the two readings the one that found the name of a type knows why
             Err(KeyError::NoType) => Err(PublicKey::read(line).err().unwrap_or(KeyError::NoType)),
             Err(error) => Err(error),
         }
     }
 
-    fn new(options: &[u8], key: PublicKey, from_key: &[u8], length: usize) -> Self {
+    fn new(options: &[u8], read: Read, from_key: &[u8]) -> Self {
+        let Read { key, length, named_short } = read;
         Self {
             options: options.to_vec(),
             key,
+            named_short,
             comment: from_key.get(length..).unwrap_or_default().trim_ascii().to_vec(),
             spelling: from_key.get(..length).unwrap_or_default().trim_ascii().to_vec(),
         }
@@ -50,6 +54,12 @@ impl Entry {
     #[must_use]
     pub fn is_certificate_authority(&self) -> bool {
         options::is_certificate_authority(&self.options)
+    }
+
+    /// Whether only an sshd older than OpenSSH 10 takes the key as the line spells it: the blob has a short name for its type.
+    #[must_use]
+    pub fn is_for_older_sshd(&self) -> bool {
+        self.named_short
     }
 
     /// The line without its end.

@@ -72,6 +72,27 @@ fn every_type_is_read_and_its_fingerprint_is_the_same() {
     assert_eq!(types, all, "some type was never compared");
 }
 
+/// The word before a blob need not be the one inside it.
+#[test]
+fn words_of_signatures_are_read_as_their_keys() {
+    let dir = tempfile::tempdir().unwrap();
+    let keys = fresh_keys(dir.path());
+    let blob = |line: &str| line.split(' ').nth(1).unwrap().to_owned();
+    for (word, key, read) in [
+        ("rsa-sha2-256", &keys[1], true),
+        ("rsa-sha2-512", &keys[1], true),
+        ("rsa-sha2-512", &keys[2], false),
+        ("rsa-sha2-512-cert-v01@openssh.com", &keys[1], false),
+        ("webauthn-sk-ecdsa-sha2-nistp256@openssh.com", &keys[7], true),
+        ("webauthn-sk-ecdsa-sha2-nistp256@openssh.com", &keys[3], false),
+    ] {
+        let line = format!("{word} {}", blob(key));
+        let theirs = by_ssh_keygen(dir.path(), line.as_bytes());
+        assert_eq!(theirs.len(), usize::from(read), "{line}");
+        assert_eq!(by_this_crate(line.as_bytes()), theirs, "{line}");
+    }
+}
+
 #[test]
 fn comments_are_the_same() {
     let dir = tempfile::tempdir().unwrap();

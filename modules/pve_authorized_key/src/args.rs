@@ -25,6 +25,7 @@ pub(crate) struct Args {
     #[serde(default)]
     pub(crate) comment: Option<String>,
     pub(crate) exclusive: bool,
+    pub(crate) allow_lockout: bool,
     pub(crate) user: String,
     #[serde(default)]
     pub(crate) scope: Option<Scope>,
@@ -69,6 +70,7 @@ pub(crate) fn spec() -> Spec {
             Opt::new("key_options", Kind::Str),
             Opt::new("comment", Kind::Str),
             Opt::new("exclusive", Kind::Bool).default(false),
+            Opt::new("allow_lockout", Kind::Bool).default(false),
             Opt::new("user", Kind::Str).default("root"),
             Opt::new("scope", Kind::Str).choices(&["cluster", "local", "both"]),
             Opt::new("timeout", Kind::Int).default(TIMEOUT),

@@ -3,10 +3,12 @@
 
 mod apply;
 mod args;
+mod caller;
 mod cluster_file;
 mod drop_in;
 mod edit;
 mod local_file;
+mod lockout;
 mod module;
 mod observe;
 mod place;

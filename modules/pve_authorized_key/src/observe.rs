@@ -9,6 +9,7 @@ use cluster_state::pmxcfs::{self, Mount, Pmxcfs};
 use host::{Host, HostError, Stat, User, if_there, is_there};
 
 use crate::args::Args;
+use crate::caller::{self, Caller};
 use crate::edit::Nodes;
 use crate::place::{self, Place};
 use crate::read_only;
@@ -33,6 +34,7 @@ pub(crate) struct Observed {
     /// What sshd's configuration says; with the local files it is always there.
     pub(crate) sshd: Option<Effective>,
     pub(crate) nodes: Nodes,
+    pub(crate) caller: Caller,
 }
 
 /// The cluster's file.
@@ -115,7 +117,12 @@ pub(crate) fn observe(request: &Request, host: &dyn Host) -> Result<Observed, Fa
         None
     };
     let nodes = if user.uid == 0 { nodes(host)? } else { Nodes::default() };
-    Ok(Observed { user, cluster, local, sshd, nodes })
+    let caller = caller::look(host, || {
+        let contents = cluster.iter().filter_map(|cluster| cluster.content.as_deref());
+        let locals = local.iter().flat_map(|local| &local.files).filter_map(|file| file.content.as_deref());
+        caller::names_a_time(request, contents.chain(locals))
+    })?;
+    Ok(Observed { user, cluster, local, sshd, nodes, caller })
 }
 
 /// The user's drop-in. First in the order of the names, because of several values sshd takes the first.

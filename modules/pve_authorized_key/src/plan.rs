@@ -9,6 +9,7 @@ use host::User;
 
 use crate::args::State;
 use crate::edit::Edit;
+use crate::lockout;
 use crate::observe::{CLUSTER_FILE, Cluster, DROP_INS, Local, LocalFile, Observed, drop_in_path};
 use crate::request::Request;
 
@@ -85,7 +86,7 @@ pub(crate) fn plan(request: &Request, seen: &Observed) -> Result<Plan, Vec<Strin
         spared: Vec::new(),
         warnings: Vec::new(),
     };
-    let mut refusals = Vec::new();
+    let mut refusals = lockout::given(request, seen);
     if let Some(cluster) = &seen.cluster {
         let edit = Edit::of(request, &seen.nodes, true);
         plan_cluster(edit, cluster, &mut plan, &mut refusals);
@@ -93,6 +94,7 @@ pub(crate) fn plan(request: &Request, seen: &Observed) -> Result<Plan, Vec<Strin
     if let Some(local) = &seen.local {
         plan_local(request, seen, local, &mut plan, &mut refusals);
     }
+    refusals.extend(lockout::replaced(request, seen, &plan));
     warn(request, seen, &mut plan);
     if refusals.is_empty() { Ok(plan) } else { Err(refusals) }
 }

@@ -21,6 +21,8 @@ pub(crate) struct Effective {
     pub(crate) takes_keys: bool,
     /// `PermitRootLogin`.
     pub(crate) root_login: String,
+    /// `UseDNS`: whether it looks up the name of the address that a login comes from.
+    pub(crate) looks_names_up: bool,
 }
 
 /// Asks for the settings that hold for a login of this user. `Match` blocks on addresses are taken as they apply to
@@ -58,6 +60,7 @@ pub(crate) fn parse(text: &str) -> Option<Effective> {
             }
             "port" => found.ports.extend(value.parse::<u16>()),
             "pubkeyauthentication" => found.takes_keys = value == "yes",
+            "usedns" => found.looks_names_up = value == "yes",
             "permitrootlogin" => value.clone_into(&mut found.root_login),
             _ => {}
         }
@@ -105,8 +108,10 @@ mod tests {
                 ports: vec![22],
                 takes_keys: true,
                 root_login: "yes".into(),
+                looks_names_up: false,
             })
         );
+        assert!(parse("authorizedkeysfile none\nusedns yes\n").unwrap().looks_names_up);
         assert_eq!(parse("authorizedkeysfile none\n").unwrap().key_files, [""; 0]);
         assert_eq!(parse("port 22\n"), None);
     }

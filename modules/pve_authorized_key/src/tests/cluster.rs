@@ -80,7 +80,7 @@ fn absent_removes_from_both() {
 
 #[test]
 fn options_and_comments_change_only_their_line() {
-    let host = node();
+    let host = node().file("/proc/self/environ", "SSH_CONNECTION=10.0.0.7 50000 10.0.0.1 22\0");
     host.change(|machine| machine.write(CLUSTER, format!("# ours\n{MINE} old\n{}", nodes_keys())));
     let answer = run_twice_as_said(
         &host,

@@ -7,6 +7,7 @@ mod drop_in;
 mod faults;
 mod golden;
 mod local;
+mod lockout;
 mod refusals;
 mod world;
 mod writers;
