@@ -7,12 +7,15 @@ import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from . import limits
 from .process import LabError
 from .settings import Lab
 
 # command: the Debian package that has it
 NEEDED = {"debootstrap": "debootstrap", "systemd-nspawn": "systemd-container", "ip": "iproute2", "unshare": "util-linux",
           "nsenter": "util-linux", "ssh": "openssh-client", "ssh-keygen": "openssh-client", "tar": "tar"}
+# As many as 'up' boots when it is not told.
+NODES = 3
 USEFUL = {"sshpass": ("sshpass", "logging in by password")}
 
 
@@ -78,11 +81,17 @@ def findings(thorough: bool) -> list[Finding]:
         ]
         for attempt, script, what in kernel:
             check(attempt(script), what, "this kernel or container does not allow it")
+    for shortage in limits.shortages(NODES) if thorough else []:
+        if shortage.can_be_raised():
+            check(False, shortage.name, f"too low for {NODES} nodes: 'up' raises it until no lab is up ({str(shortage).removeprefix(shortage.name + ' ')})", False)
+        else:
+            check(False, shortage.name, str(shortage).removeprefix(f"{shortage.name} "))
     return found
 
 
 def require(lab: Lab) -> None:
-    """Refuse to start where the lab cannot run."""
-    lacking = [finding for finding in findings(thorough=not lab.memory.is_mount()) if finding.needed]
+    """Refuse to start where the lab cannot run. How many nodes the limits allow is asked when their number is known."""
+    names = {limit.name for limit in limits.LIMITS}
+    lacking = [finding for finding in findings(thorough=not lab.memory.is_mount()) if finding.needed and finding.what not in names]
     if lacking:
         raise LabError("cannot run the lab here: " + "; ".join(f"{f.what}: {f.lacking}" for f in lacking))

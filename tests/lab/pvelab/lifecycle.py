@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from . import access, layers, machine, network, pristine
+from . import access, layers, limits, machine, network, pristine
 from .process import LabError, run
 from .settings import KINDS, NETWORKS, PVE, QNETD, Lab, Node, first, node
 
@@ -92,6 +92,7 @@ def _finish(lab: Lab, nodes: list[Node]) -> None:
 def up(lab: Lab, count: int, key: bool | None, qnetd: int = 0) -> None:
     """Boot what is missing of the first `count` nodes and of the first `qnetd` hosts with corosync-qnetd."""
     nodes = first(PVE, count) + first(QNETD, qnetd, least=0)
+    limits.ensure(lab, sum(not machine.is_on(lab, which) for which in nodes))
     _prepare(lab)
     _remember_key(lab, key)
     lowers = layers.lowers(lab)
@@ -113,6 +114,7 @@ def start(lab: Lab, which: Node) -> None:
     if not _is_whole(lab, which):
         raise LabError(f"cannot start node '{which.name}': the lab does not have it; add it with 'lab up N'")
     if not machine.is_on(lab, which):
+        limits.ensure(lab, 1)
         lowers = [Path(line) for line in _lowers_file(lab, which).read_text().splitlines()]
         machine.power_on(lab, which, lowers, fresh=False)
     machine.wait_reachable(lab, which)
@@ -123,6 +125,7 @@ def reset(lab: Lab, nodes: list[Node], key: bool | None, new_keys: bool) -> None
     if not lab.memory.is_mount():
         raise LabError("cannot reset nodes: the lab is not up; start it with 'lab up'")
     nodes = nodes or known(lab)
+    limits.ensure(lab, sum(not machine.is_on(lab, which) for which in nodes))
     _prepare(lab)
     _remember_key(lab, key)
     access.close_connections(lab)
@@ -156,6 +159,7 @@ def down(lab: Lab) -> None:
         shutil.rmtree(path, ignore_errors=True)
     for path in (lab.with_key, lab.known_hosts, lab.inventory):
         path.unlink(missing_ok=True)
+    limits.put_back(lab)
 
 
 def clean(lab: Lab) -> None:

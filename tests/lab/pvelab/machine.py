@@ -123,6 +123,21 @@ def _require_on(lab: Lab, node: Node) -> None:
         raise LabError(f"cannot boot node '{node.name}': {last_line(lab.log(node))} (see {lab.log(node)})")
 
 
+# What the kernel says when it has no more of something; a unit that failed by it says only that it failed.
+USED_UP = ("Too many open files", "No space left on device", "Cannot allocate memory", "Resource temporarily unavailable")
+
+
+def _words(text: str) -> str:
+    """Lines that systemctl filled with blanks, as one sentence."""
+    return "; ".join(" ".join(line.split()) for line in text.splitlines() if line.strip())
+
+
+def _reason(lab: Lab, node: Node) -> str:
+    """Why units may have failed: what the node's log says of something that this machine has no more of."""
+    said = [line.strip() for line in lab.log(node).read_text(errors="replace").splitlines() if any(sign in line for sign in USED_UP)]
+    return f"; '{said[0]}' ({lab.log(node)}); 'lab doctor' says which limit is too low" if said else f" (see {lab.log(node)})"
+
+
 def wait_ready(lab: Lab, node: Node) -> None:
     """Wait until a freshly started node is ready for work."""
     end = time.monotonic() + BOOT_SECONDS
@@ -134,7 +149,7 @@ def wait_ready(lab: Lab, node: Node) -> None:
             if answer.returncode == 0:
                 return
             if answer.returncode == 3:
-                raise LabError(f"cannot boot node '{node.name}': failed units: {answer.stdout.strip()}")
+                raise LabError(f"cannot boot node '{node.name}': failed units: {_words(answer.stdout)}{_reason(lab, node)}")
         if time.monotonic() > end:
             said = (answer.stderr.strip() if answer else "") or last_line(lab.log(node))
             raise LabError(f"cannot boot node '{node.name}': not ready after {BOOT_SECONDS} s: {said}")

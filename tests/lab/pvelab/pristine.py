@@ -2,6 +2,7 @@
 """What makes a node itself: its names, its keys, and the state after its first boot, kept for resets."""
 
 import shutil
+import time
 import uuid
 from pathlib import Path
 
@@ -9,6 +10,8 @@ from . import layers, machine
 from .process import run
 from .settings import Lab, Node
 
+# A first boot makes certificates, which expire: what is older is made once more.
+FRESH_SECONDS = 30 * 86400
 HOST_KEYS = {"rsa": "3072", "ecdsa": "256", "ed25519": "256"}
 
 
@@ -80,7 +83,7 @@ def layer(lab: Lab, node: Node, lowers: list[Path]) -> Path:
         return wanted
     for old in (lab.memory / "pristine").glob(f"{node.name}-*"):
         shutil.rmtree(old)
-    if saved.is_file():
+    if saved.is_file() and time.time() - saved.stat().st_mtime < FRESH_SECONDS:
         partial = lab.memory / "pristine" / f"{name}.partial"
         partial.mkdir(parents=True)
         run(["tar", "-C", str(partial), "--xattrs", "--xattrs-include=*", "-xf", str(saved)], f"unpack '{saved}'")
