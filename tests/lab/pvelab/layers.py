@@ -42,12 +42,23 @@ def base_digest() -> str:
 def standins_digest() -> str:
     """Names the base with the stand-ins over it; changes with any of their files."""
     parts = [base_digest().encode()]
-    if has_standins():
-        for path in sorted(STANDINS.rglob("*")):
+    for folder in installed():
+        for path in sorted(folder.rglob("*")):
             if path.is_file() and "__pycache__" not in path.parts:
                 executable = path.stat().st_mode & stat.S_IXUSR
-                parts += [f"{path.relative_to(STANDINS)} {executable}".encode(), path.read_bytes()]
+                parts += [f"{path.relative_to(folder)} {executable}".encode(), path.read_bytes()]
     return digest(*parts)
+
+
+def installed() -> list[Path]:
+    """The folders whose `install` is run over the base, in this order: the stand-ins, and one that PVE_LAB_OVER names."""
+    folders = [STANDINS] if has_standins() else []
+    over = os.environ.get("PVE_LAB_OVER")
+    if over:
+        if not os.access(Path(over) / "install", os.X_OK):
+            raise LabError(f"cannot use folder '{over}' (PVE_LAB_OVER): it has no program 'install'")
+        folders.append(Path(over).absolute())
+    return folders
 
 
 def has_standins() -> bool:
@@ -92,7 +103,8 @@ def below(which: Node, all_layers: list[Path]) -> list[Path]:
 def lowers(lab: Lab) -> list[Path]:
     """All layers that a fresh PVE node stands on, the uppermost first."""
     below = base(lab)
-    if not has_standins():
+    folders = installed()
+    if not folders:
         return [below]
     layer = lab.memory / f"standins-{standins_digest()}"
     if not layer.is_dir():
@@ -104,10 +116,10 @@ def lowers(lab: Lab) -> list[Path]:
         (work / "work").mkdir()
         (work / "root").mkdir()
         # In a mount namespace of its own: nothing stays mounted, whatever happens.
-        script = 'mount -t overlay overlay -o "$1" "$2" && exec "$3" "$2"'
+        script = 'mount -t overlay overlay -o "$1" "$2" && root=$2 && shift 2 && for install; do "$install" "$root" || exit; done'
         options = f"lowerdir={below},upperdir={partial},workdir={work / 'work'}"
         run(["unshare", "--mount", "--propagation", "slave", "sh", "-c", script, "sh", options,
-             str(work / "root"), str(STANDINS / "install")], f"install the stand-ins into '{layer}'")
+             str(work / "root"), *(str(folder / "install") for folder in folders)], f"install the stand-ins into '{layer}'")
         shutil.rmtree(work)
         partial.rename(layer)
     return [layer, below]

@@ -6,7 +6,8 @@ import re
 import threading
 
 from . import api, nodes, situations
-from .normal import journal_dropped, journal_of_one_daemon, journal_sorted, normal
+from .debian import reduced
+from .normal import journal_dropped, journal_sorted, normal
 
 FINGERPRINT = re.compile(r"(?:[0-9A-F]{2}:){31}[0-9A-F]{2}")
 
@@ -83,10 +84,10 @@ def _normal(recording, text):
     text = normal(text)
     if recording.command == "cat /etc/pve/.version" and recording.situation not in EXACT_COUNTERS:
         text = re.sub(r'": \d+', '": <COUNT>', text)
-    if "systemctl status" in recording.command:
+    text = reduced(recording.command, text)
+    if "systemctl status" in recording.command or re.search(r"journalctl.*(?:\btail\b| -n )", recording.command):
+        # The last lines there happen to be.
         text = journal_dropped(text)
-    elif "journalctl" in recording.command and re.search(r"\btail\b| -n ", recording.command):
-        text = journal_of_one_daemon(text)
     elif "journalctl" in recording.command:
         text = journal_sorted(text)
     elif recording.command.endswith("grep -c INSERT"):
@@ -120,7 +121,7 @@ TURNED_AWAY = re.compile(
 
 
 def _of_some_node(recording, code, stdout, stderr):
-    text = normal(f"exit code {code}\n{stdout}\n--- stderr\n{stderr}").replace(f"'{recording.node}'", "'<NODE>'")
+    text = reduced(recording.command, normal(f"exit code {code}\n{stdout}\n--- stderr\n{stderr}")).replace(f"'{recording.node}'", "'<NODE>'")
     return TURNED_AWAY.sub("An error occurred on the cluster node: <REASON>", text).rstrip("\n")
 
 

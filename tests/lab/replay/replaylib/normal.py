@@ -126,27 +126,18 @@ def _links_in_order(match):
     return "".join(links)
 
 
-# A line of the journal. How often corosync's transport tells of its links differs from run to run.
+# A line of the journal.
 JOURNAL = re.compile(r"^<DATE> \w+ \S+: .*\n?", re.M)
 
 
 def journal_sorted(text):
     """Lines of daemons that run side by side come in no fixed order."""
-    lines = [line.rstrip("\n") for line in JOURNAL.findall(text) if "[KNET  ]" not in line]
-    # How often systemd tries a unit whose condition fails depends on the order in which it takes two jobs.
-    skipped = {line for line in lines if "skipped, unmet condition" in line}
-    lines = [line for line in lines if line not in skipped] + list(skipped)
-    return JOURNAL.sub("", text) + "\n".join(sorted(lines))
-
-
-def journal_of_one_daemon(text):
-    """For a command that shows the last lines there happen to be: what corosync's main part says among them."""
-    lines = [line.rstrip("\n") for line in JOURNAL.findall(text) if "[MAIN  ]" in line]
+    lines = [line.rstrip("\n") for line in JOURNAL.findall(text)]
     return JOURNAL.sub("", text) + "\n".join(sorted(lines))
 
 
 def journal_dropped(text):
-    """For `systemctl status`, which shows the last lines there happen to be."""
+    """For a command that shows the last lines there happen to be."""
     return JOURNAL.sub("", text)
 
 

@@ -1,0 +1,3 @@
+#when *
+s/^Creating new /Creating a new /
+s/^Importing /Taking in /

@@ -1,0 +1,2 @@
+#when *
+s/^    Algorithm:.*/&\n    Build:		9.9.9/

@@ -1,0 +1,3 @@
+#when *
+s/ssh-copy-id: INFO: /ssh-copy-id: NOTE: /
+s/^\(.*\): ERROR: Host key/\1: ERROR: The host key/
