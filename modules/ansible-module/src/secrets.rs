@@ -31,6 +31,9 @@ impl Secrets {
             let names = opt.aliases.iter().chain([&opt.name]);
             let values = names.filter_map(|name| given.get(*name));
             for value in values.chain(opt.default.as_ref()) {
+                for text in opt.secrets_in.map(|find| find(value)).unwrap_or_default() {
+                    self.add_text(&text);
+                }
                 if opt.no_log {
                     self.add(value);
                 } else if !opt.suboptions.is_empty() {
@@ -274,6 +277,30 @@ mod tests {
         assert_eq!(
             secrets.scrub_text("one1 two2 open three3 {key four4 seedling"),
             "******** ******** open ******** ******** ********"
+        );
+    }
+
+    #[test]
+    fn parts_of_an_open_value_are_secrets() {
+        fn after_a_colon(value: &Value) -> Vec<String> {
+            let text = value.as_str().unwrap_or_default();
+            text.split_once(':').map(|(_, secret)| secret.to_owned()).into_iter().collect()
+        }
+        let options = [
+            Opt::new("content", Kind::Str).aliases(&["text"]).secrets_in(after_a_colon),
+            Opt::new("links", Kind::Dict)
+                .suboptions(vec![Opt::new("note", Kind::Str).secrets_in(after_a_colon)]),
+        ];
+        let Value::Object(given) =
+            json!({"content": "a:one1", "text": "b:two2", "links": {"note": "c:three3"}})
+        else {
+            panic!()
+        };
+        let mut secrets = Secrets::default();
+        secrets.collect(&options, &given);
+        assert_eq!(
+            secrets.scrub(json!({"content": "a:one1", "msg": "two2 in b", "c": "three3"})),
+            json!({"content": "a:********", "msg": "******** in b", "c": WHOLE})
         );
     }
 

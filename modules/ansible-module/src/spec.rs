@@ -60,6 +60,8 @@ pub struct Opt {
     pub aliases: &'static [&'static str],
     /// Whether its value is a secret, censored wherever it would be printed.
     pub no_log: bool,
+    /// Finds the secrets inside its value, where it is none as a whole; gets the value as it was given too.
+    pub secrets_in: Option<fn(&Value) -> Vec<String>>,
     /// The options inside a `dict`, or inside each element of a `list` of `dict`s.
     pub suboptions: Vec<Opt>,
     /// The rules between its suboptions.
@@ -79,6 +81,7 @@ impl Opt {
             choices: &[],
             aliases: &[],
             no_log: false,
+            secrets_in: None,
             suboptions: Vec::new(),
             rules: Rules::NONE,
         }
@@ -124,6 +127,13 @@ impl Opt {
     #[must_use]
     pub fn secret(mut self) -> Self {
         self.no_log = true;
+        self
+    }
+
+    /// Parts of its value are secrets.
+    #[must_use]
+    pub fn secrets_in(mut self, find: fn(&Value) -> Vec<String>) -> Self {
+        self.secrets_in = Some(find);
         self
     }
 

@@ -5,6 +5,8 @@ use ansible_module::{Kind, Opt, Spec};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use crate::cluster_key::keys_in;
+
 /// The module's options.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub(crate) struct Args {
@@ -42,7 +44,7 @@ pub(crate) fn spec() -> Spec {
     Spec {
         name: "corosync_conf",
         options: vec![
-            Opt::new("totem", Kind::Dict),
+            Opt::new("totem", Kind::Dict).secrets_in(keys_in),
             Opt::new("quorum", Kind::Dict),
             Opt::new("logging", Kind::Dict),
             Opt::list("links", Kind::Dict).suboptions(vec![
@@ -53,8 +55,8 @@ pub(crate) fn spec() -> Spec {
                 Opt::new("state", Kind::Str).choices(&["present", "absent"]).default("present"),
             ]),
             Opt::new("nodes", Kind::Dict),
-            Opt::new("content", Kind::Str),
-            Opt::new("current", Kind::Str),
+            Opt::new("content", Kind::Str).secrets_in(keys_in),
+            Opt::new("current", Kind::Str).secrets_in(keys_in),
             Opt::new("state", Kind::Str).choices(&["merged", "replaced"]).default("merged"),
             Opt::new("several_links", Kind::Bool).default(false),
             Opt::new("restart", Kind::Bool).default(false),

@@ -4,6 +4,9 @@
 mod apply;
 mod args;
 mod backup;
+mod cluster_key;
+#[cfg(test)]
+mod cluster_key_tests;
 mod content;
 #[cfg(test)]
 mod content_tests;
