@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use cluster_state::corosync_conf::CLUSTER;
 use host::{Command, Host, HostError};
+use locks::Lock;
 
 use crate::observe::{self, NEW};
 use crate::plan::Change;
@@ -16,7 +17,7 @@ const RELOAD: Duration = Duration::from_secs(15);
 /// Puts the changed file in the place of the one that was read; refuses when that one has changed since.
 ///
 /// An error means that the cluster's file is as it was.
-pub(crate) fn write(host: &dyn Host, change: &Change) -> Result<(), String> {
+pub(crate) fn write(host: &dyn Host, change: &Change, lock: &Lock) -> Result<(), String> {
     let now = current(host)?;
     if now != change.before.to_bytes() {
         return Err(format!("'{CLUSTER}' was changed by someone else in the meantime; run the task again"));
@@ -29,6 +30,13 @@ pub(crate) fn write(host: &dyn Host, change: &Change) -> Result<(), String> {
         host.remove_file(Path::new(NEW)).map_err(|error| error.to_string())?;
     }
     host.create(Path::new(NEW), &after, 0o640).map_err(|error| error.to_string())?;
+    if let Err(lost) = lock.check(host) {
+        let left = discard(host).err().map(|left| format!("; and {left}")).unwrap_or_default();
+        return Err(format!(
+            "the lock '{}' is no longer certain: {lost}; run the task again{left}",
+            locks::path(locks::COROSYNC_CONF).display()
+        ));
+    }
     let Err(error) = host.rename(Path::new(NEW), Path::new(CLUSTER)) else { return Ok(()) };
     // pmxcfs answers a rename only when its copies are made; an error need not mean that nothing happened
     if current(host).is_ok_and(|now| now == after) {

@@ -117,11 +117,7 @@ pub(crate) fn node(text: &str, trouble: Trouble) -> FakeHost {
 
 /// The module's process has this number.
 pub(crate) fn process(machine: &mut Machine, pid: u32) {
-    machine.link("/proc/self", pid.to_string());
-    let began = 5000 + pid;
-    let stat =
-        format!("{pid} (corosync (conf)) R 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 {began} 20 21\n");
-    machine.write(format!("/proc/{pid}/stat"), stat);
+    machine.set_process(pid);
 }
 
 fn text_of(machine: &Machine) -> String {

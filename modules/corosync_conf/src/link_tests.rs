@@ -319,7 +319,7 @@ fn a_move_that_dies_at_every_step_is_completed_by_the_next() {
 
 #[test]
 fn whatever_is_changed_next_puts_back_a_link_that_was_away() {
-    let host = both().dies_at(7);
+    let host = both().dies_at(6);
     run(&host, link(0, "10.77.5"));
     host.revive();
     assert!(!host.text(CLUSTER).contains("ring0_addr"), "{:?}", host.effects());

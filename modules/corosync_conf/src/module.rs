@@ -4,11 +4,11 @@
 use std::time::Duration;
 
 use ansible_module::{Context, Diff, Failure, Outcome};
-use cfs_lock::{CfsLock, NoLock};
 use cluster_state::corosync_check;
 use cluster_state::corosync_conf::CLUSTER;
 use corosync_document::{Document, Place};
 use host::{Host, Waited, wait_until};
+use locks::{COROSYNC_CONF, Deed, Lock, NoLock};
 use serde_json::{Value, json};
 
 use crate::args::Args;
@@ -23,7 +23,6 @@ const SETTLE: Duration = Duration::from_secs(10);
 /// The pause between two looks at such a cluster.
 const PAUSE: Duration = Duration::from_millis(250);
 /// PVE's own name for the lock of this file.
-const LOCK: &str = "file-corosync_conf";
 /// How long the lock may be held by someone else; PVE's own programs wait as long.
 const LOCKED: Duration = Duration::from_secs(10);
 
@@ -99,12 +98,13 @@ fn settle(host: &dyn Host, wanted: &Wanted) -> Result<Plan, Failure> {
 
 /// Makes the change under the lock. Answers with what was left behind, if anything.
 fn carry_out(host: &dyn Host, wanted: &Wanted, work: &Work, copy: &str) -> Result<Vec<String>, Failure> {
-    let lock = CfsLock::take(host, LOCK, host.elapsed() + LOCKED.min(wanted.timeout))
+    let lock = Lock::take(host, COROSYNC_CONF, Deed::Change, host.elapsed() + LOCKED.min(wanted.timeout))
         .map_err(|why| refused(vec![no_lock(why)]))?;
     let done = guarded(host, wanted, work, copy, &lock);
     let left = lock.release(host).err();
-    let left = left
-        .map(|error| format!("the lock '{}' stays for up to 120 s: {error}", cfs_lock::path(LOCK).display()));
+    let left = left.map(|error| {
+        format!("the lock '{}' stays for up to 120 s: {error}", locks::path(COROSYNC_CONF).display())
+    });
     match (done, left) {
         (Ok(warnings), left) => Ok(warnings.into_iter().chain(left).collect()),
         (Err(failure), None) => Err(failure),
@@ -121,7 +121,7 @@ fn guarded(
     wanted: &Wanted,
     work: &Work,
     copy: &str,
-    lock: &CfsLock,
+    lock: &Lock,
 ) -> Result<Vec<String>, Failure> {
     let mut guard = Guard::raise(host, wanted, work).map_err(|reason| refused(vec![reason]))?;
     let done = under_lock(host, wanted, work, copy, lock);
@@ -151,10 +151,10 @@ fn guarded(
 }
 
 fn no_lock(why: NoLock) -> String {
-    let lock = cfs_lock::path(LOCK);
+    let (lock, by) = (locks::path(COROSYNC_CONF), why.by());
     match why {
-        NoLock::Held => format!(
-            "another program is changing the cluster: it has held the lock '{}' all the time; try again when it is done",
+        NoLock::Held(_) => format!(
+            "another program is changing the cluster{by}: it has held the lock '{}' all the time; try again when it is done",
             lock.display()
         ),
         NoLock::ReadOnly => "this node is no longer quorate, so /etc/pve is read-only".to_owned(),
@@ -162,19 +162,13 @@ fn no_lock(why: NoLock) -> String {
     }
 }
 
-fn under_lock(
-    host: &dyn Host,
-    wanted: &Wanted,
-    work: &Work,
-    copy: &str,
-    lock: &CfsLock,
-) -> Result<(), Failure> {
+fn under_lock(host: &dyn Host, wanted: &Wanted, work: &Work, copy: &str, lock: &Lock) -> Result<(), Failure> {
     backup::write(host, copy, &work.before.to_bytes())
         .map_err(|error| refused(vec![format!("no backup could be made: {error}")]))?;
     let record = RestartRecord::make(host, work)
         .map_err(|error| refused(vec![format!("what waits for a restart could not be noted: {error}")]))?;
     for (done, step) in work.steps.iter().enumerate() {
-        let (written, missing) = match apply::write(host, step) {
+        let (written, missing) = match apply::write(host, step, lock) {
             Ok(()) => match bring_into_use(host, wanted, step, lock) {
                 Ok(()) => continue,
                 Err(missing) => (done + 1, missing),
@@ -242,12 +236,7 @@ fn failed(
 }
 
 /// Waits until every node runs the change. Answers with what is missing when the time is over.
-fn bring_into_use(
-    host: &dyn Host,
-    wanted: &Wanted,
-    change: &Change,
-    lock: &CfsLock,
-) -> Result<(), Vec<String>> {
+fn bring_into_use(host: &dyn Host, wanted: &Wanted, change: &Change, lock: &Lock) -> Result<(), Vec<String>> {
     let deadline = host.elapsed() + wanted.timeout;
     verify::verify(host, change, lock, deadline)?;
     if !plan::retimes_links(change) {
@@ -266,7 +255,7 @@ struct Stuck {
 
 /// Takes the steps back, the last one first, each verified like a step forward: a link that was made anew has to be
 /// removed before it can have its old addresses.
-fn take_back(host: &dyn Host, wanted: &Wanted, steps: &[Change], lock: &CfsLock) -> Result<u64, Stuck> {
+fn take_back(host: &dyn Host, wanted: &Wanted, steps: &[Change], lock: &Lock) -> Result<u64, Stuck> {
     let Some(last) = steps.last() else { return Ok(0) };
     let mut now = last.after.clone();
     let mut version = last.version;
@@ -274,7 +263,7 @@ fn take_back(host: &dyn Host, wanted: &Wanted, steps: &[Change], lock: &CfsLock)
         let back = plan::reversed(step, &now)
             .ok_or_else(|| Stuck { left: "its config_version cannot be raised".to_owned(), version })?;
         version = back.version;
-        apply::write(host, &back).map_err(|left| Stuck { left, version })?;
+        apply::write(host, &back, lock).map_err(|left| Stuck { left, version })?;
         bring_into_use(host, wanted, &back, lock).map_err(|missing| Stuck {
             left: format!("the old text is back in place, but {}", missing.join("; ")),
             version,

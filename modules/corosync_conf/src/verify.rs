@@ -4,12 +4,12 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use cfs_lock::CfsLock;
 use cluster_state::cfgtool::Links;
 use cluster_state::pmxcfs::Mount;
 use cluster_state::{cfgtool, cmap, corosync_conf, pmxcfs, quorumtool};
 use corosync_document::{Document, Node};
 use host::{Host, Waited, wait_until};
+use locks::Lock;
 
 use crate::links::same_address;
 use crate::observe;
@@ -31,7 +31,7 @@ pub(crate) struct Look {
 pub(crate) fn verify(
     host: &dyn Host,
     change: &Change,
-    lock: &CfsLock,
+    lock: &Lock,
     deadline: Duration,
 ) -> Result<(), Vec<String>> {
     let waited = wait_until(host, deadline, PAUSE, || {

@@ -4,10 +4,9 @@
 use std::time::Duration;
 
 use ansible_module::Failure;
-use cfs_lock::NoLock;
 use host::{Host, HostError};
+use locks::NoLock;
 
-use crate::cluster_file::LOCK;
 use crate::observe::CLUSTER_FILE;
 use crate::plan::{Plan, too_large};
 use crate::{cluster_file, drop_in, local_file, read_only};
@@ -60,10 +59,11 @@ fn steps(plan: &mut Plan, host: &dyn Host, timeout: Duration, done: &mut Vec<Str
 fn of_cluster(why: cluster_file::Why, timeout: Duration, host: &dyn Host) -> String {
     use cluster_file::Why;
     let cause = match why {
-        Why::NoLock(NoLock::Held) => format!(
-            "another program has held the lock '{}' for {} s",
-            cfs_lock::path(LOCK).display(),
-            timeout.as_secs()
+        Why::NoLock(ref no @ NoLock::Held(_)) => format!(
+            "another program has held the lock '{}' for {} s{}",
+            locks::path(locks::AUTHORIZED_KEYS).display(),
+            timeout.as_secs(),
+            no.by()
         ),
         Why::NoLock(NoLock::ReadOnly) => read_only::why(host),
         Why::NoLock(NoLock::Host(error)) | Why::Host(error) => of_pmxcfs(&error, host),
@@ -71,7 +71,10 @@ fn of_cluster(why: cluster_file::Why, timeout: Duration, host: &dyn Host) -> Str
         Why::Undone => {
             "another program has undone it each time; find out which one writes this file".to_owned()
         }
-        Why::LockLost => "pmxcfs has not answered for so long that the lock may be lost".to_owned(),
+        Why::LockLost(lost) => format!(
+            "the lock '{}' is no longer certain: {lost}; run this task again",
+            locks::path(locks::AUTHORIZED_KEYS).display()
+        ),
     };
     format!("cannot change '{CLUSTER_FILE}': {cause}")
 }

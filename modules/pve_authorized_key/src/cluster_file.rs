@@ -10,16 +10,14 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use cfs_lock::{CfsLock, NoLock};
 use cluster_state::pmxcfs::read_settled;
 use host::{Host, HostError, Waited, if_there, wait_until};
+use locks::{AUTHORIZED_KEYS, Deed, Lock, Lost, NoLock};
 
 use crate::edit::Edit;
 use crate::observe::CLUSTER_FILE;
 use crate::plan::too_large;
 
-/// The name that PVE would give to the lock of this file.
-pub(crate) const LOCK: &str = "file-priv_authorized_keys";
 /// The new file before it is renamed. Always the same name: the lock makes it one at a time, and what a killed run
 /// left is found and removed.
 const NEW: &str = "/etc/pve/priv/authorized_keys.pve-authorized-key";
@@ -52,7 +50,7 @@ pub(crate) enum Why {
     /// Another program undid it each time.
     Undone,
     /// The lock was lost while pmxcfs did not answer.
-    LockLost,
+    LockLost(Lost),
     Host(HostError),
 }
 
@@ -79,7 +77,8 @@ pub(crate) fn change(
     let mut changed: Option<Changed> = None;
     for _ in 0..ROUNDS {
         let not = |why, changed: &Option<Changed>| NotChanged { why, written: changed.is_some() };
-        let lock = CfsLock::take(host, LOCK, deadline).map_err(|no| not(Why::NoLock(no), &changed))?;
+        let lock = Lock::take(host, AUTHORIZED_KEYS, Deed::Change, deadline)
+            .map_err(|no| not(Why::NoLock(no), &changed))?;
         let written = write(edit, host, &lock);
         let released = lock.release(host);
         if let Some(now) = written.map_err(|why| not(why, &changed))? {
@@ -97,7 +96,7 @@ pub(crate) fn change(
 }
 
 /// Writes the file under the lock; nothing when it is as wanted.
-fn write(edit: &Edit, host: &dyn Host, lock: &CfsLock) -> Result<Option<Changed>, Why> {
+fn write(edit: &Edit, host: &dyn Host, lock: &Lock) -> Result<Option<Changed>, Why> {
     let (file, new) = (Path::new(CLUSTER_FILE), Path::new(NEW));
     loop {
         let before = read_settled(host, file)?;
@@ -113,8 +112,10 @@ fn write(edit: &Edit, host: &dyn Host, lock: &CfsLock) -> Result<Option<Changed>
         host.create(new, &after, 0o600)?;
         let as_it_was = no_one_writes(host).and_then(|()| read_settled(host, file)).map(|now| now == before);
         let renamed = match as_it_was {
-            Ok(true) if !lock.is_fresh(host) => Err(Why::LockLost),
-            Ok(true) => host.rename(new, file).map_err(Why::Host),
+            Ok(true) => match lock.check(host) {
+                Ok(()) => host.rename(new, file).map_err(Why::Host),
+                Err(lost) => Err(Why::LockLost(lost)),
+            },
             Ok(false) => {
                 host.remove_file(new)?;
                 continue;

@@ -4,10 +4,10 @@
 use std::path::Path;
 use std::time::Duration;
 
-use cfs_lock::{CfsLock, NoLock};
 use cluster_state::corosync_conf::{self, CLUSTER};
 use corosync_document::{Document, Place};
 use host::{Command, Host, HostError, Output, last_line};
+use locks::{COROSYNC_CONF, Deed, Lock, NoLock};
 use serde::Serialize;
 
 use crate::args::{Goal, Wanted};
@@ -17,7 +17,6 @@ use crate::seen::Own;
 /// The name under which a new file is prepared, as PVE does.
 const NEW: &str = "/etc/pve/corosync.conf.new";
 /// PVE's lock of corosync.conf.
-const CONF_LOCK: &str = "file-corosync_conf";
 
 /// What pvecm did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -109,20 +108,21 @@ fn run(host: &dyn Host, command: &Command) -> Result<(), String> {
 /// Takes the QDevice out of the cluster's file, under PVE's lock, as `before` was read. An error means that the file is
 /// as it was.
 pub(crate) fn take_out(host: &dyn Host, before: &Document, deadline: Duration) -> Result<(), String> {
-    let lock = CfsLock::take(host, CONF_LOCK, deadline).map_err(|why| match why {
-        NoLock::Held => {
-            format!("another program has held the lock of '{CLUSTER}' all the time: run this task again")
-        }
+    let lock = Lock::take(host, COROSYNC_CONF, Deed::Change, deadline).map_err(|why| match why {
+        NoLock::Held(_) => format!(
+            "another program has held the lock of '{CLUSTER}' all the time{}: run this task again",
+            why.by()
+        ),
         NoLock::ReadOnly => "'/etc/pve' takes no writes on this node".to_owned(),
         NoLock::Host(error) => error.to_string(),
     })?;
-    let done = write(host, before);
-    // It falls by itself after 120 s.
+    let done = write(host, before, &lock);
+    // It expires by itself after 120 s.
     let _ = lock.release(host);
     done
 }
 
-fn write(host: &dyn Host, before: &Document) -> Result<(), String> {
+fn write(host: &dyn Host, before: &Document, lock: &Lock) -> Result<(), String> {
     let now = corosync_conf::cluster(host).map_err(|error| error.to_string())?;
     if now.as_ref().map(Document::to_bytes) != Some(before.to_bytes()) {
         return Err(format!("'{CLUSTER}' was changed in the meantime: run this task again"));
@@ -137,6 +137,10 @@ fn write(host: &dyn Host, before: &Document) -> Result<(), String> {
         _ => {}
     }
     host.create(new, &after.to_bytes(), 0o640).map_err(|error| error.to_string())?;
+    if let Err(lost) = lock.check(host) {
+        let _ = host.remove_file(new);
+        return Err(format!("the lock of '{CLUSTER}' is no longer certain ({lost}): run this task again"));
+    }
     let Err(error) = host.rename(new, path) else { return Ok(()) };
     // An error of pmxcfs need not mean that nothing happened.
     let now = corosync_conf::cluster(host).ok().flatten();

@@ -235,12 +235,15 @@ fn it_goes_without_nodes_that_are_off_when_told() {
         ])
     );
     assert_eq!(host.text(CONF), conf(4, 4, None));
+    let name = "/etc/pve/priv/lock/file-corosync_conf-by-change.pve1.100.5100.0f1e2d3c4b5a49788796a5b4c3d2e1f0.1767225600";
     assert_eq!(
         host.effects(),
         [
             "mkdir /etc/pve/priv/lock/file-corosync_conf 0700".to_owned(),
+            format!("mkdir {name} 0700"),
             format!("create /etc/pve/corosync.conf.new 0640 ({} bytes)", conf(4, 4, None).len()),
             "rename /etc/pve/corosync.conf.new -> /etc/pve/corosync.conf".to_owned(),
+            format!("rmdir {name}"),
             "rmdir /etc/pve/priv/lock/file-corosync_conf".to_owned(),
             "run systemctl stop corosync-qdevice".to_owned(),
             "run systemctl disable corosync-qdevice".to_owned(),

@@ -4,14 +4,13 @@
 use std::path::Path;
 use std::time::Duration;
 
-use cfs_lock::{CfsLock, NoLock};
 use cluster_state::corosync_conf::{self, CLUSTER};
 use cluster_state::pmxcfs;
 use corosync_document::Document;
 use host::{Host, if_there, wait_until};
+use locks::{COROSYNC_CONF, Deed, Lock, NoLock};
 
 use crate::decide::same;
-use crate::look::LOCK_NAME;
 
 /// The name under which a new file is prepared, as PVE does.
 const NEW: &str = "/etc/pve/corosync.conf.new";
@@ -28,30 +27,34 @@ const BACK: Duration = Duration::from_secs(60);
 /// # Errors
 /// In words, when it cannot.
 pub(crate) fn write(host: &dyn Host, seen: &Document, text: &Document) -> Result<(), String> {
-    locked(host, || under_lock(host, seen, text))
+    locked(host, |lock| under_lock(host, seen, text, lock))
 }
 
 /// Does something while no other node changes the file or restarts corosync.
 ///
 /// # Errors
 /// In words, when it fails, or when another program holds the lock all the time.
-pub(crate) fn locked(host: &dyn Host, deed: impl FnOnce() -> Result<(), String>) -> Result<(), String> {
-    let lock = CfsLock::take(host, LOCK_NAME, host.elapsed() + LOCKED).map_err(|why| match why {
-        NoLock::Held => "another program holds the lock of the file".to_owned(),
-        NoLock::ReadOnly => "/etc/pve takes no writes".to_owned(),
-        NoLock::Host(error) => error.to_string(),
-    })?;
-    let done = deed();
+pub(crate) fn locked(host: &dyn Host, deed: impl FnOnce(&Lock) -> Result<(), String>) -> Result<(), String> {
+    let lock =
+        Lock::take(host, COROSYNC_CONF, Deed::Change, host.elapsed() + LOCKED).map_err(|why| match why {
+            NoLock::Held(_) => format!("another program holds the lock of the file{}", why.by()),
+            NoLock::ReadOnly => "/etc/pve takes no writes".to_owned(),
+            NoLock::Host(error) => error.to_string(),
+        })?;
+    let done = deed(&lock);
     // after a restart of corosync it takes some seconds until /etc/pve is written again
-    let _ = wait_until(host, host.elapsed() + BACK, PAUSE, || match pmxcfs::query(host) {
-        Ok(found) if found.is_writable() => Ok(()),
-        _ => Err(()),
+    let _ = wait_until(host, host.elapsed() + BACK, PAUSE, || {
+        lock.renew(host);
+        match pmxcfs::query(host) {
+            Ok(found) if found.is_writable() => Ok(()),
+            _ => Err(()),
+        }
     });
     let released = lock.release(host).map_err(|error| error.to_string());
     done.and(released)
 }
 
-fn under_lock(host: &dyn Host, seen: &Document, text: &Document) -> Result<(), String> {
+fn under_lock(host: &dyn Host, seen: &Document, text: &Document, lock: &Lock) -> Result<(), String> {
     match corosync_conf::cluster(host) {
         Ok(Some(now)) if same(&now, seen) => {}
         Ok(_) => return Err(format!("'{CLUSTER}' was changed by someone else in the meantime")),
@@ -60,5 +63,6 @@ fn under_lock(host: &dyn Host, seen: &Document, text: &Document) -> Result<(), S
     let new = Path::new(NEW);
     if_there(host.remove_file(new)).map_err(|error| error.to_string())?;
     host.create(new, &text.to_bytes(), 0o640).map_err(|error| error.to_string())?;
+    lock.check(host).map_err(|lost| format!("the lock of the file is no longer certain: {lost}"))?;
     host.rename(new, Path::new(CLUSTER)).map_err(|error| error.to_string())
 }

@@ -129,9 +129,9 @@ fn act(host: &dyn Host, record: &Record, copy: &Document, seen: &Look, deed: Dee
         Deed::Restart(_) if seen.quorate && !seen.spare => {
             Err("the others would not be quorate without this node".to_owned())
         }
-        Deed::Restart(_) if seen.quorate => locked(host, || restart(host)),
+        Deed::Restart(_) if seen.quorate => locked(host, |_| restart(host)),
         Deed::Restart(_) => restart(host),
-        Deed::Adopt(text) if seen.spare => locked(host, || {
+        Deed::Adopt(text) if seen.spare => locked(host, |_| {
             put(host, &text)?;
             restart(host)
         }),

@@ -9,9 +9,6 @@ use cluster_state::{cfgtool, cmap, corosync_check, corosync_conf, pmxcfs, quorum
 use corosync_document::Document;
 use host::Host;
 
-/// The lock that PVE and the module corosync_conf take for a change of corosync.conf.
-pub(crate) const LOCK_NAME: &str = "file-corosync_conf";
-
 /// The node as it is now.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Look {
@@ -117,6 +114,6 @@ fn refusal(host: &dyn Host, text: &[u8]) -> Option<String> {
 }
 
 fn locked_for(host: &dyn Host) -> Option<u64> {
-    let since = u64::try_from(host.stat(&cfs_lock::path(LOCK_NAME)).ok()?.mtime).ok()?;
+    let since = u64::try_from(host.stat(&locks::path(locks::COROSYNC_CONF)).ok()?.mtime).ok()?;
     Some(host.unix_time().saturating_sub(since))
 }

@@ -53,7 +53,7 @@ fn against(seen: &Look) -> Vec<String> {
 pub fn restart(host: &dyn Host, patience: Duration) -> Result<(), (bool, Vec<String>)> {
     let mut begun = false;
     let mut reasons = Vec::new();
-    let done = locked(host, || {
+    let done = locked(host, |_| {
         // under the lock no other node is being restarted
         let before = look(host, &mut Asked::default());
         reasons = against(&before);

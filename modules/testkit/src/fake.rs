@@ -19,8 +19,8 @@ const STEPS: usize = 100_000;
 
 /// A machine in memory.
 ///
-/// It starts with `/etc`, `/root`, `/run`, `/tmp`, `/var/lib`, the user root, the host name `localhost`, no
-/// addresses and no programs. Running a program that was not scripted is a panic that names it. Nothing takes time
+/// It starts with `/etc`, `/root`, `/run`, `/tmp`, `/var/lib`, what /proc has of the module's own process, number 100, the user
+/// root, the host name `localhost`, no addresses and no programs. Running a program that was not scripted is a panic that names it. Nothing takes time
 /// but [`Host::sleep`] and answers with [`Answer::taking`].
 #[derive(Default)]
 pub struct FakeHost {

@@ -15,6 +15,11 @@ use crate::pmxcfs::{Pmxcfs, WWW_DATA};
 /// 2026-01-01 00:00:00 UTC, when every fake clock starts.
 pub(crate) const START: u64 = 1_767_225_600;
 
+/// The boot that every fake machine is in, as /proc has it.
+const BOOT: &str = "0f1e2d3c-4b5a-4978-8796-a5b4c3d2e1f0\n";
+/// The number of the module's process, unless a test gives it another one.
+const PROCESS: u32 = 100;
+
 /// What a file holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Content {
@@ -78,6 +83,8 @@ impl Default for Machine {
         }
         machine.make_dir("/root");
         machine.set_mode("/root", 0o700);
+        machine.write("/proc/sys/kernel/random/boot_id", BOOT);
+        machine.set_process(PROCESS);
         machine
     }
 }
@@ -276,6 +283,15 @@ impl Machine {
     /// Answers this command line from now on, in place of earlier answers to it: a program that changes something.
     pub fn action(&mut self, line: &str, answer: impl Into<Answer>) {
         self.script(Matcher::Line(line.to_owned()), true, vec![answer.into()]);
+    }
+
+    /// The module's process has this number from now on. One that was there before lives on, until
+    /// `/proc/NUMBER` is removed.
+    pub fn set_process(&mut self, pid: u32) {
+        self.link("/proc/self", pid.to_string());
+        let began = 5000 + pid;
+        let fields = format!("R 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 {began} 20 21");
+        self.write(format!("/proc/{pid}/stat"), format!("{pid} (a (module)) {fields}\n"));
     }
 
     /// Sets the host name.

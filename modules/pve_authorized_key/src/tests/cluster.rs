@@ -14,12 +14,15 @@ fn a_key_is_added_in_this_order() {
     let answer = run_twice_as_said(&host, json!({"key": format!("{MINE} me"), "scope": "cluster"}));
     assert_eq!(answer["changed"], json!(true));
     assert_eq!(host.text(CLUSTER), format!("{}{MINE} me\n", nodes_keys()));
+    let name = format!("{LOCK}-by-change.pve1.100.5100.0f1e2d3c4b5a49788796a5b4c3d2e1f0.1767225600");
     assert_eq!(
         host.effects(),
         [
             format!("mkdir {LOCK} 0700"),
+            format!("mkdir {name} 0700"),
             format!("create {NEW} 0600 ({} bytes)", host.text(CLUSTER).len()),
             format!("rename {NEW} -> {CLUSTER}"),
+            format!("rmdir {name}"),
             format!("rmdir {LOCK}"),
         ]
     );

@@ -128,9 +128,12 @@ fn deed(machine: &mut Machine, then: &Path) {
     answers(machine, &then.join("answers"));
 }
 
-/// The machine's files as a tree.
+/// The machine's files as a tree, without those that every machine has.
 pub(super) fn files(host: &FakeHost) -> files::Tree {
-    let machine = host.machine();
+    let (machine, every) = (host.machine(), Machine::default());
+    let own = |(path, node): &(&PathBuf, &crate::Node)| {
+        every.nodes.get(*path).is_none_or(|same| same.content != node.content)
+    };
     let file = |(path, node): (&PathBuf, &crate::Node)| match &node.content {
         Content::File(bytes) => {
             let name = path.strip_prefix("/").unwrap_or(path).to_string_lossy().into_owned();
@@ -138,5 +141,5 @@ pub(super) fn files(host: &FakeHost) -> files::Tree {
         }
         _ => None,
     };
-    machine.nodes.iter().filter_map(file).collect()
+    machine.nodes.iter().filter(own).filter_map(file).collect()
 }
