@@ -72,6 +72,33 @@ impl Document {
         Ok(changed)
     }
 
+    /// Gives the interface sections of these links that say their number as PVE of old did, or not at all, the
+    /// `linknumber` by which corosync knows them too. Answers for which it did.
+    ///
+    /// # Errors
+    /// When a section has no end.
+    pub fn number_interfaces(&mut self, links: &[u8]) -> Result<Vec<u8>, EditError> {
+        let mut numbered = Vec::new();
+        let mut edited = self.clone();
+        loop {
+            let sections = edited.tree.at(&["totem", "interface"]).into_iter();
+            let mut unnumbered = sections.filter_map(|index| {
+                let section = edited.tree.sections.get(index)?;
+                let link = interface_link_of_pve(section).map_or(Some(0), number::<u8>)?;
+                (section.value("linknumber").is_none() && links.contains(&link)).then_some((section, link))
+            });
+            let Some((section, link)) = unnumbered.next() else { break };
+            let at = insertion_point(section, "linknumber")
+                .ok_or_else(|| EditError::Unclosed(section.name.clone()))?;
+            let line = edited.new_item(section, at, "linknumber", &link.to_string());
+            edited.lines.insert(at, line);
+            edited.rebuild();
+            numbered.push(link);
+        }
+        *self = edited;
+        Ok(numbered)
+    }
+
     fn write(&mut self, place: &Place, key: &str, value: &str) -> Result<bool, EditError> {
         let Some(index) = self.section_at(place)? else {
             if let Place::Node(name) = place {
@@ -390,12 +417,14 @@ impl Document {
     }
 }
 
-/// The link an interface section is for; corosync takes 0 when it does not say.
+/// The link that an interface section is for as corosync 3 takes it, which knows no `ringnumber`: 0 when it does not say.
 pub(crate) fn interface_link(section: &Section) -> Option<u8> {
-    match section.value("linknumber").or_else(|| section.value("ringnumber")) {
-        Some(text) => number(text),
-        None => Some(0),
-    }
+    section.value("linknumber").map_or(Some(0), number)
+}
+
+/// The same as PVE takes it; none when PVE finds no number.
+pub(crate) fn interface_link_of_pve(section: &Section) -> Option<&str> {
+    section.value("linknumber").or_else(|| section.value("ringnumber"))
 }
 
 /// The line before which a new key belongs: in a section sorted by the alphabet, as PVE writes it, after the key that
@@ -548,6 +577,32 @@ mod tests {
         assert!(document.remove_link(1).unwrap());
         assert_eq!(document.to_text(), TWO);
         assert!(!document.remove_link(1).unwrap());
+    }
+
+    #[test]
+    fn a_link_gets_the_number_that_corosync_knows() {
+        let old = TWO.replace("linknumber: 0", "bindnetaddr: 10.0.0.1\n    ringnumber: 0");
+        let second = "  interface {\n    bindnetaddr: 10.1.0.1\n    ringnumber: 1\n  }\n  version";
+        let old = old.replace("  version", second);
+        let mut document = Document::parse(old.as_bytes());
+        assert_eq!(document.number_interfaces(&[2]).unwrap(), []);
+        assert_eq!(document.to_text(), old);
+        assert_eq!(document.number_interfaces(&[1]).unwrap(), [1]);
+        let numbered = "10.1.0.1\n    linknumber: 1\n    ringnumber: 1";
+        assert_eq!(document.to_text(), old.replace("10.1.0.1\n    ringnumber: 1", numbered));
+        assert_eq!(disagreements(&document), []);
+        assert_eq!(document.number_interfaces(&[0, 1]).unwrap(), [0]);
+        assert_eq!(document.number_interfaces(&[0, 1]).unwrap(), []);
+
+        let mut empty = Document::parse(b"totem {\n  interface {\n    mcastport: 5410\n  }\n}\n");
+        assert_eq!(disagreements(&empty).len(), 1);
+        assert_eq!(empty.number_interfaces(&[0]).unwrap(), [0]);
+        assert_eq!(
+            empty.to_text(),
+            "totem {\n  interface {\n    linknumber: 0\n    mcastport: 5410\n  }\n}\n"
+        );
+        let mut open = Document::parse(b"totem {\n  interface {\n");
+        assert!(open.number_interfaces(&[0]).is_err());
     }
 
     #[test]

@@ -40,6 +40,8 @@ pub(crate) const ANEW: Effect =
 pub(crate) const KEY: Effect = Effect::Unproven(
     "a node that has not the same key can no longer be heard, and nothing tells so beforehand",
 );
+pub(crate) const UNTRIED: Effect =
+    Effect::Unproven("nobody has tried yet what a corosync that runs does with it");
 pub(crate) const PLUGIN: Effect = Effect::Unproven(
     "a node that lacks the plug-in for it can no longer be heard, and nothing tells so beforehand",
 );

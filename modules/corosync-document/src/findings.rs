@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::Document;
+use crate::edit::interface_link_of_pve;
 use crate::line::{Kind, Line, blank, nameable};
 use crate::readers::{self, pve_blank};
 use crate::tree::Section;
-use crate::vocabulary::{self, ValueKind};
+use crate::vocabulary;
 
 /// Sections of which PVE reads any number side by side; of any other it takes one.
 const LISTS: [&str; 2] = ["node", "interface"];
@@ -54,6 +55,10 @@ pub enum Problem {
     KeyAndSection(String),
     /// pmxcfs takes the first text that looks like a version, also in a comment or another key.
     VersionElsewhere,
+    /// A section of a link that says its number as PVE of old did, which corosync 3 does not know.
+    RingNumber(String),
+    /// A section of a link that does not say its number.
+    NoLinkNumber,
     /// corosync refuses anything but a number here, PVE takes it.
     NotANumber {
         /// The key.
@@ -102,6 +107,18 @@ impl fmt::Display for Problem {
             }
             Self::VersionElsewhere => {
                 f.write_str("pmxcfs takes this text for the file's config_version, also in a comment")
+            }
+            Self::RingNumber(number) => write!(
+                f,
+                "'ringnumber: {number}' makes it link {number} for PVE, and corosync 3 takes the section for link 0: write \
+                 'linknumber: {number}' in its place"
+            ),
+            Self::NoLinkNumber => f.write_str(
+                "the interface section has no 'linknumber': corosync takes it for link 0, and PVE finds no link in it, so that \
+                 no node can be added: write 'linknumber: 0' in it",
+            ),
+            Self::NotANumber { key, value } if key == "config_version" => {
+                write!(f, "'{key}' must be a number in plain digits, not '{value}', which is read differently everywhere")
             }
             Self::NotANumber { key, value } => {
                 write!(
@@ -206,6 +223,17 @@ fn in_sections(document: &Document, found: &mut Vec<(usize, Problem)>) {
             found.push((open, Problem::CorosyncRefuses("the names of the sections are too long together")));
         }
         in_section(document, section, found);
+        if let (Some("totem.interface"), Some(open)) = (path, section.open) {
+            match (section.value("linknumber"), interface_link_of_pve(section)) {
+                (None, None) => found.push((open, Problem::NoLinkNumber)),
+                (None, Some(ring)) if ring != "0" => {
+                    let line = section.items.iter().rev().find(|item| item.key == "ringnumber");
+                    let line = line.map_or(open, |item| item.line);
+                    found.push((line, Problem::RingNumber(ring.to_owned())));
+                }
+                _ => {}
+            }
+        }
         for item in &section.items {
             if named.last() == Some(&false) {
                 let why = "the name of its section has a character that corosync has no key for";
@@ -217,10 +245,10 @@ fn in_sections(document: &Document, found: &mut Vec<(usize, Problem)>) {
                 found.push((item.line, Problem::CorosyncRefuses(why)));
             }
             let known = path.and_then(|path| vocabulary::key(path, &item.key));
-            if let Some(known) = known
-                && matches!(known.kind, ValueKind::Number { .. })
-                && !is_number(&item.value)
-            {
+            // a corosync that does not know the key takes anything
+            let number = known.is_some_and(|known| known.kind.is_number() && known.since().is_none())
+                || path.is_some_and(|path| vocabulary::is_former_number(path, &item.key));
+            if number && !is_number(&item.value) {
                 let (key, value) = (item.key.clone(), item.value.clone());
                 found.push((item.line, Problem::NotANumber { key, value }));
             }
@@ -345,7 +373,7 @@ mod tests {
             ),
             ("totem {\n  key: 1\n  key: 2\n}\n", "line 3: 'key' is set a second time in the same section"),
             (
-                "totem {\n  interface: 1\n  interface {\n  }\n}\n",
+                "totem {\n  interface: 1\n  interface {\n    linknumber: 0\n  }\n}\n",
                 "line 3: 'interface' is both a key and a section, and PVE takes only one of the two",
             ),
             (
@@ -375,6 +403,24 @@ mod tests {
                 "line 2: corosync refuses it: the name of its section has a character that corosync has no key for",
             ),
             ("version 2\n", "line 1: corosync refuses it: it is neither a section nor a key with a value"),
+            (
+                "totem {\n  interface {\n    bindnetaddr: 10.0.0.1\n    ringnumber: 1\n  }\n}\n",
+                "line 4: 'ringnumber: 1' makes it link 1 for PVE, and corosync 3 takes the section for link 0: write 'linknumber: 1' in \
+                 its place",
+            ),
+            (
+                "totem {\n  interface {\n  }\n}\n",
+                "line 2: the interface section has no 'linknumber': corosync takes it for link 0, and PVE finds no link in it, so that \
+                 no node can be added: write 'linknumber: 0' in it",
+            ),
+            (
+                "totem {\n  rrp_problem_count_timeout: long\n}\n",
+                "line 2: 'rrp_problem_count_timeout' must be a number in plain digits, not 'long'; corosync refuses it, PVE does not",
+            ),
+            (
+                "totem {\n  config_version: 0x5\n}\n",
+                "line 2: 'config_version' must be a number in plain digits, not '0x5', which is read differently everywhere",
+            ),
         ] {
             assert_eq!(findings(text), [expected], "{text}");
         }
@@ -402,7 +448,7 @@ mod tests {
     fn a_file_of_pve_has_none() {
         assert_eq!(
             findings(
-                "\n# a comment { } :\nnodelist {\n  node {\n    name: a\n  }\n  node {\n    name: b\n  }\n}\n\ntotem {\r\n\tconfig_version:\t3\r\n  interface {\n  }\n  interface {\n  }\n}"
+                "\n# a comment { } :\nnodelist {\n  node {\n    name: a\n  }\n  node {\n    name: b\n  }\n}\n\ntotem {\r\n\tconfig_version:\t3\r\n  interface {\n    ringnumber: 0\n  }\n  interface {\n    linknumber: 1\n    ringnumber: 2\n  }\n}"
             ),
             [""; 0]
         );

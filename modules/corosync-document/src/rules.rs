@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::IpAddr;
 
 use crate::Document;
 use crate::edit::interface_link;
@@ -11,8 +12,14 @@ use crate::vocabulary;
 
 /// The most links corosync has, and PVE too.
 const LINKS: u8 = 8;
+/// knet has 16 bits for it.
+const LARGEST_NODEID: u32 = 65535;
+/// In bytes, of a key in the file.
+const SHORTEST_KEY: usize = 128;
 /// knet's clock ticks every 200 ms; it refuses a link that should be declared dead sooner.
 const KNET_TICK: u64 = 200;
+/// The shortest time that corosync takes anywhere, in milliseconds.
+const SHORTEST_TIME: u64 = 30;
 /// The smallest packet every IPv4 network carries; corosync takes less and then has no room for data.
 const LEAST_MTU: u64 = 576;
 
@@ -34,6 +41,49 @@ pub enum Violation {
     NameTwice(String),
     /// A node without a name.
     Nameless,
+    /// A node without a name of its own, where there are several links: corosync does not start.
+    NamelessLinks(String),
+    /// A nodeid that knet does not take.
+    LargeNodeid {
+        /// The node.
+        node: String,
+        /// Its nodeid.
+        nodeid: u32,
+    },
+    /// Addresses of one link that are of IPv4 and of IPv6.
+    Families {
+        /// The link.
+        link: u8,
+        /// One address of it.
+        one: String,
+        /// One of the other family.
+        other: String,
+    },
+    /// An address that is none, nor a name.
+    Address {
+        /// The node.
+        node: String,
+        /// What stands in its place.
+        address: String,
+    },
+    /// An address that `ip_version` excludes.
+    IpVersion {
+        /// The address.
+        address: String,
+        /// `ip_version`.
+        version: &'static str,
+    },
+    /// Only multicast has a time to live.
+    Ttl(u8),
+    /// A key in the file that is too short.
+    ShortKey,
+    /// A token in which so many retransmits have no room.
+    Retransmits {
+        /// The token in use, in milliseconds.
+        token: u64,
+        /// `token_retransmits_before_loss_const`.
+        count: u64,
+    },
     /// A node without a valid nodeid.
     NoNodeid(String),
     /// Two nodes with one nodeid: corosync does not start.
@@ -96,6 +146,8 @@ pub enum Violation {
     SmallMtu(u64),
     /// Log settings that name no subsystem.
     NoSubsys,
+    /// Log settings that name no daemon.
+    NoDaemonName,
 }
 
 impl fmt::Display for Violation {
@@ -105,6 +157,33 @@ impl fmt::Display for Violation {
             Self::Value { key, value, must } => write!(f, "'{key}' is '{value}' and {must}"),
             Self::NameTwice(name) => write!(f, "two nodes are named '{name}'"),
             Self::Nameless => f.write_str("a node has neither a name nor an address on link 0"),
+            Self::NamelessLinks(address) => write!(
+                f,
+                "the node with '{address}' on link 0 has no 'name', and corosync wants one of every node where there are several links"
+            ),
+            Self::LargeNodeid { node, nodeid } => write!(
+                f,
+                "node '{node}' has nodeid {nodeid}, and knet takes 1 to {LARGEST_NODEID}: corosync would not start on any node"
+            ),
+            Self::Families { link, one, other } => write!(
+                f,
+                "link {link} has '{one}' and '{other}', one of IPv4 and one of IPv6: corosync would not start"
+            ),
+            Self::Address { node, address } => write!(
+                f,
+                "'{address}' of node '{node}' is neither an IP address without anything behind it nor a name"
+            ),
+            Self::IpVersion { address, version } => {
+                write!(f, "'ip_version' is '{version}', which excludes the address '{address}'")
+            }
+            Self::Ttl(link) => {
+                write!(f, "link {link} has a 'ttl' other than 1, which only transport 'udp' takes")
+            }
+            Self::ShortKey => write!(f, "'key' in totem is shorter than {SHORTEST_KEY} bytes"),
+            Self::Retransmits { token, count } => write!(
+                f,
+                "a token of {token} ms has no room for {count} retransmits before loss: each takes 30 ms at least"
+            ),
             Self::NoNodeid(node) => write!(f, "node '{node}' has no valid nodeid"),
             Self::NodeidTwice(nodeid) => write!(f, "two nodes have nodeid {nodeid}"),
             Self::AddressTwice(address) => write!(f, "the address '{address}' is used twice"),
@@ -149,6 +228,7 @@ impl fmt::Display for Violation {
                 )
             }
             Self::NoSubsys => f.write_str("a logger_subsys section has no 'subsys'"),
+            Self::NoDaemonName => f.write_str("a logging_daemon section has no 'name'"),
         }
     }
 }
@@ -160,6 +240,8 @@ pub fn validate(document: &Document) -> Vec<Violation> {
     required(document, &mut broken);
     values(document, &mut broken);
     nodes(&document.nodes(), &mut broken);
+    named(document, &mut broken);
+    addresses(document, &mut broken);
     links(document, &mut broken);
     transport(document, &mut broken);
     quorum(document, &mut broken);
@@ -187,6 +269,12 @@ fn required(document: &Document, broken: &mut Vec<Violation>) {
     }
     if document.sections(&["logging", "logger_subsys"]).any(|section| section.value("subsys").is_none()) {
         broken.push(Violation::NoSubsys);
+    }
+    if document.sections(&["logging", "logging_daemon"]).any(|section| section.value("name").is_none()) {
+        broken.push(Violation::NoDaemonName);
+    }
+    if document.get("totem.key").is_some_and(|key| key.len() < SHORTEST_KEY) {
+        broken.push(Violation::ShortKey);
     }
 }
 
@@ -226,10 +314,53 @@ fn nodes(nodes: &[Node], broken: &mut Vec<Violation>) {
         }
         for address in node.addresses.values() {
             // the same address may be spelled in several ways
-            let spelled =
-                address.parse::<std::net::IpAddr>().map_or_else(|_| address.clone(), |ip| ip.to_string());
+            let spelled = address.parse::<IpAddr>().map_or_else(|_| address.clone(), |ip| ip.to_string());
             if addresses.insert(spelled, ()).is_some() {
                 broken.push(Violation::AddressTwice(address.clone()));
+            }
+        }
+    }
+}
+
+/// What several links, and knet, want of the nodes.
+fn named(document: &Document, broken: &mut Vec<Violation>) {
+    let several = document.nodes().iter().any(|node| node.addresses.len() > 1);
+    for section in document.sections(&["nodelist", "node"]) {
+        if let (None, true) = (section.value("name"), several) {
+            let address = section.value("ring0_addr").unwrap_or_default();
+            broken.push(Violation::NamelessLinks(address.to_owned()));
+        }
+    }
+    if document.transport() == "knet" {
+        for node in document.nodes() {
+            if let Some(nodeid) = node.nodeid.filter(|nodeid| *nodeid > LARGEST_NODEID) {
+                broken.push(Violation::LargeNodeid { node: node.name, nodeid });
+            }
+        }
+    }
+}
+
+fn addresses(document: &Document, broken: &mut Vec<Violation>) {
+    let mut families: BTreeMap<u8, String> = BTreeMap::new();
+    for node in document.nodes() {
+        for (link, address) in &node.addresses {
+            let Ok(ip) = address.parse::<IpAddr>() else {
+                let name = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+                if !address.bytes().all(name) {
+                    broken.push(Violation::Address { node: node.name.clone(), address: address.clone() });
+                }
+                continue;
+            };
+            let excluded = match document.get("totem.ip_version") {
+                Some("ipv4") if ip.is_ipv6() => Some("ipv4"),
+                Some("ipv6") if ip.is_ipv4() => Some("ipv6"),
+                _ => None,
+            };
+            broken.extend(excluded.map(|version| Violation::IpVersion { address: address.clone(), version }));
+            let first = families.entry(*link).or_insert_with(|| address.clone());
+            if first.contains(':') != ip.is_ipv6() {
+                let (link, one, other) = (*link, first.clone(), address.clone());
+                broken.push(Violation::Families { link, one, other });
             }
         }
     }
@@ -257,8 +388,8 @@ fn links(document: &Document, broken: &mut Vec<Violation>) {
         match interface_link(section) {
             Some(link) if link < LINKS => *interfaces.entry(link).or_default() += 1,
             _ => {
-                let text = section.value("linknumber").or_else(|| section.value("ringnumber"));
-                broken.push(Violation::LinkNumber(text.unwrap_or_default().to_owned()));
+                let text = section.value("linknumber").unwrap_or_default();
+                broken.push(Violation::LinkNumber(text.to_owned()));
             }
         }
     }
@@ -318,16 +449,27 @@ fn quorum(document: &Document, broken: &mut Vec<Violation>) {
 
 fn timing(document: &Document, broken: &mut Vec<Violation>) {
     let time = |key: &str| document.get(&format!("totem.{key}")).and_then(number::<u64>).filter(|ms| *ms > 0);
-    if let Some(consensus) = time("consensus") {
-        let join = time("join").unwrap_or(50);
-        if consensus < join {
-            broken.push(Violation::Consensus { consensus, join });
-        }
+    let token = document.token();
+    let consensus = time("consensus").unwrap_or(token.saturating_mul(6) / 5);
+    let join = time("join").unwrap_or(50);
+    if consensus < join {
+        broken.push(Violation::Consensus { consensus, join });
+    }
+    let count = time("token_retransmits_before_loss_const").unwrap_or(4);
+    // a retransmit is due after the token divided by 0.2 more than their count
+    let room =
+        token.saturating_mul(10) >= SHORTEST_TIME.saturating_mul(count.saturating_mul(10).saturating_add(2));
+    if !room && time("token_retransmit").is_none() {
+        broken.push(Violation::Retransmits { token, count });
     }
     if let Some(bytes) = time("knet_mtu").filter(|bytes| *bytes < LEAST_MTU) {
         broken.push(Violation::SmallMtu(bytes));
     }
     for interface in document.interfaces() {
+        let ttl = interface.keys.get("ttl");
+        if ttl.is_some_and(|ttl| ttl != "1") && document.transport() != "udp" {
+            broken.push(Violation::Ttl(interface.link));
+        }
         let has = |key: &str| interface.keys.contains_key(key);
         for (there, missing) in
             [("knet_ping_interval", "knet_ping_timeout"), ("knet_ping_timeout", "knet_ping_interval")]
@@ -427,6 +569,43 @@ mod tests {
                 "link_mode: bogus",
                 "'totem.link_mode' is 'bogus' and must be one of: passive, active, rr",
             ),
+            ("secauth: on", "join: 3601", "'consensus' is 3600 ms, shorter than 'join' with 3601 ms"),
+            (
+                "nodeid: 2",
+                "nodeid: 65536",
+                "node 'pve2' has nodeid 65536, and knet takes 1 to 65535: corosync would not start on any node",
+            ),
+            (
+                "10.0.0.2",
+                "fd00::2",
+                "link 0 has '10.0.0.1' and 'fd00::2', one of IPv4 and one of IPv6: corosync would not start",
+            ),
+            (
+                "10.0.0.2",
+                "10.0.0.2/24",
+                "'10.0.0.2/24' of node 'pve2' is neither an IP address without anything behind it nor a name",
+            ),
+            (
+                "secauth: on",
+                "ip_version: ipv6\n  hold: 0",
+                "'ip_version' is 'ipv6', which excludes the address '10.0.0.1'",
+            ),
+            (
+                "linknumber: 0",
+                "linknumber: 0\n    ttl: 2",
+                "link 0 has a 'ttl' other than 1, which only transport 'udp' takes",
+            ),
+            ("secauth: on", "key: 0123456789", "'key' in totem is shorter than 128 bytes"),
+            (
+                "secauth: on",
+                "token_retransmits_before_loss_const: 100",
+                "a token of 3000 ms has no room for 100 retransmits before loss: each takes 30 ms at least",
+            ),
+            (
+                "nodelist {",
+                "logging {\n  logging_daemon {\n    debug: on\n  }\n}\nnodelist {",
+                "a logging_daemon section has no 'name'",
+            ),
             (
                 "provider",
                 "two_node: 1\n  device {\n    model: net\n  }\n  provider",
@@ -435,8 +614,64 @@ mod tests {
         ] {
             let text = GOOD.replacen(from, to, 1);
             assert_ne!(text, GOOD, "{from}");
-            assert_eq!(broken(&text), [expected], "{text}");
+            let mut found = broken(&text);
+            assert_eq!(found.remove(0), expected, "{text}");
+            // an address of each node
+            assert!(found.is_empty() || expected.starts_with("'ip_version'"), "{found:?}");
         }
+    }
+
+    #[test]
+    fn values_at_the_bounds_break_no_rule() {
+        let third = "}\nquorum {";
+        let three = GOOD.replacen(
+            third,
+            "  node {\n    name: pve3\n    nodeid: 65535\n    ring0_addr: pve3.example.com\n  }\n}\nquorum {",
+            1,
+        );
+        for (from, to) in [
+            // 1.2 times the token of 3000 ms and 650 ms for the third node
+            ("secauth: on", "join: 4380"),
+            ("secauth: on", "join: 3000\n  token_coefficient: 0"),
+            ("secauth: on", "token: 0\n  join: 4380"),
+            ("secauth: on", "token_retransmits_before_loss_const: 121"),
+            ("secauth: on", "token_retransmits_before_loss_const: 200\n  token_retransmit: 50"),
+            ("secauth: on", "ip_version: ipv4"),
+            ("linknumber: 0", "linknumber: 0\n    ttl: 1"),
+        ] {
+            let text = three.replacen(from, to, 1);
+            assert_ne!(text, three);
+            assert_eq!(broken(&text), [""; 0], "{text}");
+        }
+        assert_eq!(broken(&three.replace("secauth: on", "join: 4381")).len(), 1);
+        assert_eq!(
+            broken(&three.replace("secauth: on", "token_retransmits_before_loss_const: 122")).len(),
+            1
+        );
+        let key = |length: usize| three.replace("secauth: on", &format!("key: {}", "k".repeat(length)));
+        assert_eq!((broken(&key(128)).len(), broken(&key(127)).len()), (0, 1));
+        let udpu = three.replace("65535", "65536").replace("secauth: on", "transport: udpu");
+        assert_eq!(broken(&udpu), [""; 0], "only knet has 16 bits for a nodeid");
+        let udp = three
+            .replace("secauth: on", "transport: udp")
+            .replace("linknumber: 0", "linknumber: 0\n    ttl: 2");
+        assert_eq!(broken(&udp), [""; 0]);
+    }
+
+    #[test]
+    fn several_links_want_names() {
+        let text = GOOD.replace("    name: pve2\n", "");
+        assert_eq!(broken(&text), [""; 0]);
+        let two = text
+            .replace("10.0.0.1\n", "10.0.0.1\n    ring1_addr: fd00::1\n")
+            .replace("10.0.0.2\n", "10.0.0.2\n    ring1_addr: fd00::2\n")
+            .replace("linknumber: 0", "linknumber: 0\n  }\n  interface {\n    linknumber: 1");
+        assert_eq!(
+            broken(&two),
+            [
+                "the node with '10.0.0.2' on link 0 has no 'name', and corosync wants one of every node where there are several links"
+            ]
+        );
     }
 
     #[test]

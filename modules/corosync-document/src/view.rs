@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::Document;
+use crate::edit::interface_link;
 use crate::tree::Section;
 
 /// A node of the nodelist.
@@ -60,6 +61,15 @@ impl Document {
     #[must_use]
     pub fn transport(&self) -> &str {
         self.get("totem.transport").unwrap_or("knet")
+    }
+
+    /// The token timeout in use, in milliseconds: corosync adds `token_coefficient` for each node from the third on.
+    #[must_use]
+    pub fn token(&self) -> u64 {
+        let own = |key: &str| self.get(&format!("totem.{key}")).and_then(number::<u64>);
+        let token = own("token").filter(|token| *token > 0).unwrap_or(3000);
+        let more = u64::try_from(self.nodes().len().saturating_sub(2)).unwrap_or(0);
+        token.saturating_add(own("token_coefficient").unwrap_or(650).saturating_mul(more))
     }
 
     /// Whether what corosync sends is encrypted or signed: by a cipher or a hash of its own, or by `secauth`.
@@ -153,9 +163,8 @@ fn node(section: &Section) -> Node {
 }
 
 fn interface(section: &Section) -> Interface {
-    let link = section.value("linknumber").or_else(|| section.value("ringnumber"));
     Interface {
-        link: link.and_then(number).unwrap_or(0),
+        link: interface_link(section).unwrap_or(0),
         priority: section.value("knet_link_priority").and_then(number),
         keys: section.items.iter().map(|item| (item.key.clone(), item.value.clone())).collect(),
     }
@@ -214,6 +223,31 @@ mod tests {
         assert_eq!(document.value(&Place::Logger("QUORUM".into()), "debug"), None);
         assert_eq!(document.get("mine.own"), Some("1"));
         assert_eq!(document.to_bytes(), text);
+    }
+
+    #[test]
+    fn the_token_grows_with_the_cluster() {
+        for (nodes, totem, expected) in [
+            (0, "", 3000),
+            (2, "", 3000),
+            (3, "", 3650),
+            (28, "", 19_900),
+            (28, "token_coefficient: 125", 6250),
+            (28, "token_coefficient: 0", 3000),
+            (3, "token: 10000", 10_650),
+            (3, "token: 0", 3650),
+        ] {
+            let list = "node {\n }\n".repeat(nodes);
+            let text = format!("nodelist {{\n{list}}}\ntotem {{\n {totem}\n}}\n");
+            assert_eq!(Document::parse(text.as_bytes()).token(), expected, "{nodes} {totem}");
+        }
+    }
+
+    #[test]
+    fn corosync_knows_no_ringnumber() {
+        let text = "totem {\n interface {\n  ringnumber: 1\n }\n interface {\n  linknumber: 2\n }\n}\n";
+        let links: Vec<u8> = Document::parse(text.as_bytes()).interfaces().iter().map(|i| i.link).collect();
+        assert_eq!(links, [0, 2]);
     }
 
     #[test]

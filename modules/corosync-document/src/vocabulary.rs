@@ -8,7 +8,8 @@
 
 use crate::Document;
 use crate::effect::{
-    ALL_AT_ONCE, ANEW, AT_START, DEVICE, Effect, KEY, LINK_MODE, LIVE, LOGGED, PLUGIN, UDP_ONLY, VOTEQUORUM,
+    ALL_AT_ONCE, ANEW, AT_START, DEVICE, Effect, KEY, LINK_MODE, LIVE, LOGGED, PLUGIN, UDP_ONLY, UNTRIED,
+    VOTEQUORUM,
 };
 use crate::tree::Tree;
 
@@ -22,8 +23,17 @@ pub enum ValueKind {
         /// The greatest.
         max: i64,
     },
+    /// A whole number within these bounds, or 0, which stands for corosync's default.
+    NumberOrDefault {
+        /// The least.
+        min: i64,
+        /// The greatest.
+        max: i64,
+    },
     /// One of these words.
     OneOf(&'static [&'static str]),
+    /// One of these words, in capitals or not.
+    OneOfAnyCase(&'static [&'static str]),
     /// An IP address or a name for one.
     Address,
     /// An absolute path.
@@ -45,27 +55,75 @@ pub struct Key {
     pub effect: Effect,
 }
 
+impl ValueKind {
+    /// Whether it is a number.
+    #[must_use]
+    pub fn is_number(self) -> bool {
+        matches!(self, Self::Number { .. } | Self::NumberOrDefault { .. })
+    }
+
+    /// The words that a value may be, where it is one of some.
+    #[must_use]
+    pub fn words(self) -> Option<&'static [&'static str]> {
+        match self {
+            Self::OneOf(words) | Self::OneOfAnyCase(words) => Some(words),
+            _ => None,
+        }
+    }
+}
+
 impl Key {
     /// What is wrong with a value, in words that go behind the value; nothing when it is fine.
     #[must_use]
     pub fn objection(&self, value: &str) -> Option<String> {
+        let within = |min: i64, max: i64| {
+            let digits = value.strip_prefix('-').filter(|_| min < 0).unwrap_or(value);
+            let plain = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+            let number = value.parse::<i64>().ok().filter(|_| plain);
+            number.is_some_and(|number| (min..=max).contains(&number))
+        };
         match self.kind {
             ValueKind::Number { min, max } => {
-                let digits = value.strip_prefix('-').filter(|_| min < 0).unwrap_or(value);
-                let plain = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-                let number = value.parse::<i64>().ok().filter(|_| plain);
-                if number.is_some_and(|number| (min..=max).contains(&number)) {
-                    return None;
-                }
-                Some(format!("must be a number from {min} to {max}"))
+                (!within(min, max)).then(|| format!("must be a number from {min} to {max}"))
             }
-            ValueKind::OneOf(words) if !words.contains(&value) => {
-                Some(format!("must be one of: {}", words.join(", ")))
+            ValueKind::NumberOrDefault { min, max } => (!within(min, max) && !within(0, 0))
+                .then(|| format!("must be a number from {min} to {max}, or 0 for the default")),
+            ValueKind::OneOf(words) => {
+                (!words.contains(&value)).then(|| format!("must be one of: {}", words.join(", ")))
             }
-            ValueKind::Path if !value.starts_with('/') => Some("must be an absolute path".to_owned()),
-            ValueKind::OneOf(_) | ValueKind::Path | ValueKind::Address | ValueKind::Text => None,
+            ValueKind::OneOfAnyCase(words) => {
+                let known = words.iter().any(|word| word.eq_ignore_ascii_case(value));
+                (!known).then(|| format!("must be one of: {}", words.join(", ")))
+            }
+            ValueKind::Path => (!value.starts_with('/')).then(|| "must be an absolute path".to_owned()),
+            ValueKind::Address | ValueKind::Text => None,
         }
     }
+
+    /// The first version of corosync 3 that knows it, where that is not the first of them all.
+    #[must_use]
+    pub fn since(&self) -> Option<(u32, u32, u32)> {
+        SINCE
+            .iter()
+            .find(|(section, name, _)| (*section, *name) == (self.section, self.name))
+            .map(|(.., since)| *since)
+    }
+}
+
+/// Options that a corosync 3.1 need not know, with the first version that does. Older ones take them without a word, and
+/// they do nothing.
+const SINCE: [(&str, &str, (u32, u32, u32)); 1] = [("totem", "ip_dscp", (3, 1, 10))];
+
+/// Numbers of corosync 2 that corosync 3 still wants to be numbers, and that do nothing.
+pub(crate) fn is_former_number(section: &str, name: &str) -> bool {
+    const NAMES: [&str; 5] = [
+        "rrp_token_expired_timeout",
+        "rrp_problem_count_timeout",
+        "rrp_problem_count_threshold",
+        "rrp_problem_count_mcast_threshold",
+        "rrp_autorecovery_check_timeout",
+    ];
+    section == "totem" && NAMES.contains(&name)
 }
 
 const U32: i64 = u32::MAX as i64;
@@ -74,15 +132,21 @@ const YES_NO: ValueKind = ValueKind::OneOf(&["yes", "no"]);
 const TO: ValueKind = ValueKind::OneOf(&["yes", "no", "on", "off"]);
 const ON_OFF: ValueKind = ValueKind::OneOf(&["on", "off"]);
 const FLAG: ValueKind = number(0, 1);
-const PRIORITY: ValueKind =
-    ValueKind::OneOf(&["alert", "crit", "debug", "emerg", "err", "info", "notice", "warning"]);
+const PRIORITY: ValueKind = ValueKind::OneOfAnyCase(&[
+    "alert", "crit", "debug", "emerg", "err", "error", "info", "notice", "warning",
+]);
 const FACILITY: ValueKind = ValueKind::OneOf(&[
-    "daemon", "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7",
+    "auth", "authpriv", "cron", "daemon", "ftp", "kern", "local0", "local1", "local2", "local3", "local4",
+    "local5", "local6", "local7", "lpr", "mail", "news", "syslog", "user", "uucp",
 ]);
 const DEBUG: ValueKind = ValueKind::OneOf(&["on", "off", "trace"]);
 
 const fn number(min: i64, max: i64) -> ValueKind {
     ValueKind::Number { min, max }
+}
+
+const fn number_or_default(min: i64, max: i64) -> ValueKind {
+    ValueKind::NumberOrDefault { min, max }
 }
 
 const fn entry(section: &'static str, name: &'static str, kind: ValueKind, effect: Effect) -> Key {
@@ -101,48 +165,49 @@ static KEYS: &[Key] = &[
     entry("totem", "link_mode", ValueKind::OneOf(&["passive", "active", "rr"]),
         LINK_MODE),
     entry("totem", "secauth", ON_OFF, LIVE),
-    entry("totem", "crypto_model", ValueKind::OneOf(&["nss", "openssl", "gcrypt"]), PLUGIN),
+    entry("totem", "crypto_model", ValueKind::OneOf(&["nss", "openssl"]), PLUGIN),
     entry("totem", "crypto_hash", ValueKind::OneOf(&["none", "md5", "sha1", "sha256", "sha384", "sha512"]), LIVE),
     entry("totem", "crypto_cipher", ValueKind::OneOf(&["none", "aes256", "aes192", "aes128"]), LIVE),
     entry("totem", "keyfile", ValueKind::Path, KEY),
     entry("totem", "key", ValueKind::Text, KEY),
     entry("totem", "clear_node_high_bit", YES_NO, AT_START),
-    entry("totem", "netmtu", number(1, 65536), LOGGED),
+    entry("totem", "netmtu", number_or_default(1, 65536), LOGGED),
     entry("totem", "threads", number(0, U32), LOGGED),
     entry("totem", "nodeid", number(1, U32), AT_START),
-    entry("totem", "token", number(30, U32), LIVE),
+    entry("totem", "token", number_or_default(30, U32), LIVE),
     entry("totem", "token_warning", number(0, 100), LIVE),
     entry("totem", "token_coefficient", number(0, U32), LIVE),
-    entry("totem", "token_retransmit", number(30, U32), LIVE),
-    entry("totem", "token_retransmits_before_loss_const", number(1, U32), LIVE),
-    entry("totem", "hold", number(14, U32), LIVE),
-    entry("totem", "join", number(30, U32), LIVE),
+    entry("totem", "token_retransmit", number_or_default(30, U32), LIVE),
+    entry("totem", "token_retransmits_before_loss_const", number_or_default(1, U32), LIVE),
+    entry("totem", "hold", number_or_default(14, U32), LIVE),
+    entry("totem", "join", number_or_default(30, U32), LIVE),
     entry("totem", "send_join", number(0, U32), LIVE),
-    entry("totem", "consensus", number(30, U32), LIVE),
-    entry("totem", "merge", number(30, U32), LIVE),
-    entry("totem", "downcheck", number(30, U32), LIVE),
-    entry("totem", "fail_recv_const", number(1, U32), LIVE),
-    entry("totem", "seqno_unchanged_const", number(1, U32), LIVE),
+    entry("totem", "consensus", number_or_default(30, U32), LIVE),
+    entry("totem", "merge", number_or_default(30, U32), LIVE),
+    entry("totem", "downcheck", number_or_default(30, U32), LIVE),
+    entry("totem", "fail_recv_const", number_or_default(1, U32), LIVE),
+    entry("totem", "seqno_unchanged_const", number_or_default(1, U32), LIVE),
     entry("totem", "heartbeat_failures_allowed", number(0, U32), LIVE),
-    entry("totem", "max_network_delay", number(30, U32), LIVE),
-    entry("totem", "window_size", number(1, U32), LIVE),
-    entry("totem", "max_messages", number(1, U32), LIVE),
-    entry("totem", "miss_count_const", number(1, U32), LIVE),
+    entry("totem", "max_network_delay", number_or_default(30, U32), LIVE),
+    entry("totem", "window_size", number_or_default(1, U32), LIVE),
+    entry("totem", "max_messages", number_or_default(1, U32), LIVE),
+    entry("totem", "miss_count_const", number_or_default(1, U32), LIVE),
     // knet refuses more, and says so only in its log
-    entry("totem", "knet_pmtud_interval", number(1, 86400), LIVE),
+    entry("totem", "knet_pmtud_interval", number_or_default(1, 86400), LIVE),
     entry("totem", "knet_mtu", number(0, 65535), LIVE),
     // corosync refuses the word none, which is what having no such key means
     entry("totem", "knet_compression_model", ValueKind::OneOf(&["zlib", "lz4", "lz4hc", "lzo2", "lzma", "bzip2", "zstd"]), PLUGIN),
     entry("totem", "knet_compression_threshold", number(0, U32), LIVE),
     entry("totem", "knet_compression_level", number(i32::MIN as i64, i32::MAX as i64), LIVE),
+    entry("totem", "ip_dscp", number(0, 63), UNTRIED),
     entry("totem", "block_unlisted_ips", YES_NO, LIVE),
     entry("totem", "cancel_token_hold_on_retransmit", YES_NO, LIVE),
 
     entry("totem.interface", "linknumber", number(0, 7), LIVE),
     entry("totem.interface", "knet_link_priority", number(0, 255), LIVE),
     // knet's clock ticks every 200 ms: it refuses a shorter timeout
-    entry("totem.interface", "knet_ping_interval", number(200, U32), LIVE),
-    entry("totem.interface", "knet_ping_timeout", number(200, U32), LIVE),
+    entry("totem.interface", "knet_ping_interval", number_or_default(200, U32), LIVE),
+    entry("totem.interface", "knet_ping_timeout", number_or_default(200, U32), LIVE),
     entry("totem.interface", "knet_ping_precision", number(1, U32), LIVE),
     entry("totem.interface", "knet_pong_count", number(1, U32), LIVE),
     entry("totem.interface", "knet_transport", ValueKind::OneOf(&["udp", "sctp"]), ANEW),
@@ -209,6 +274,20 @@ static KEYS: &[Key] = &[
     entry("logging.logger_subsys", "syslog_facility", FACILITY, LIVE),
     entry("logging.logger_subsys", "syslog_priority", PRIORITY, LIVE),
     entry("logging.logger_subsys", "debug", DEBUG, LIVE),
+
+    entry("logging.logging_daemon", "name", ValueKind::Text, UNTRIED),
+    entry("logging.logging_daemon", "subsys", ValueKind::Text, UNTRIED),
+    entry("logging.logging_daemon", "to_stderr", TO, UNTRIED),
+    entry("logging.logging_daemon", "to_logfile", TO, UNTRIED),
+    entry("logging.logging_daemon", "to_syslog", TO, UNTRIED),
+    entry("logging.logging_daemon", "logfile", ValueKind::Path, UNTRIED),
+    entry("logging.logging_daemon", "logfile_priority", PRIORITY, UNTRIED),
+    entry("logging.logging_daemon", "syslog_facility", FACILITY, UNTRIED),
+    entry("logging.logging_daemon", "syslog_priority", PRIORITY, UNTRIED),
+    entry("logging.logging_daemon", "debug", DEBUG, UNTRIED),
+
+    entry("pload", "count", ValueKind::Text, UNTRIED),
+    entry("pload", "size", ValueKind::Text, UNTRIED),
 
     entry("system", "qb_ipc_type", ValueKind::OneOf(&["native", "shm", "socket"]), LOGGED),
     entry("system", "sched_rr", YES_NO, LOGGED),
@@ -373,8 +452,15 @@ mod tests {
         let objection = |section, name, value| key(section, name).unwrap().objection(value);
         assert_eq!(objection("totem", "token", "5000"), None);
         assert_eq!(objection("totem", "knet_compression_level", "-5"), None);
-        assert_eq!(objection("totem", "token", "20"), Some("must be a number from 30 to 4294967295".into()));
-        assert_eq!(objection("totem", "token", "+50"), Some("must be a number from 30 to 4294967295".into()));
+        let token = Some("must be a number from 30 to 4294967295, or 0 for the default".to_owned());
+        for (value, expected) in
+            [("20", &token), ("+50", &token), ("1", &token), ("0", &None), ("00", &None), ("30", &None)]
+        {
+            assert_eq!(&objection("totem", "token", value), expected, "{value}");
+        }
+        assert_eq!(objection("logging", "syslog_priority", "INFO"), None);
+        assert!(objection("logging", "syslog_priority", "warn").is_some());
+        assert!(objection("logging", "syslog_facility", "DAEMON").is_some());
         assert_eq!(
             objection("totem", "send_join", "-0"),
             Some("must be a number from 0 to 4294967295".into())

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! The file as the module's own options.
 
-use corosync_document::{Document, Place, ValueKind, key};
+use corosync_document::{Document, Place, key};
 use serde_json::{Map, Value, json};
 
 use crate::links::{self, PRIORITY, links};
@@ -44,7 +44,7 @@ pub(crate) fn config(document: &Document) -> Value {
 
 /// A number where the option is one.
 fn typed(section: &str, name: &str, value: &str) -> Value {
-    let number = key(section, name).is_some_and(|key| matches!(key.kind, ValueKind::Number { .. }));
+    let number = key(section, name).is_some_and(|key| key.kind.is_number());
     match value.parse::<i64>() {
         Ok(value) if number => value.into(),
         _ => value.into(),

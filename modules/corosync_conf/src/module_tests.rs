@@ -115,7 +115,7 @@ fn options_that_make_no_sense_are_refused_whole() {
     assert_eq!(
         answer["msg"],
         "cannot change '/etc/pve/corosync.conf': 'tokn' is no option of 'totem': did you mean 'token'?; 'totem.token' \
-         is '2' and must be a number from 30 to 4294967295"
+         is '2' and must be a number from 30 to 4294967295, or 0 for the default"
     );
     assert_eq!((answer["changed"].as_bool(), host.steps().len()), (Some(false), 0));
 }

@@ -250,7 +250,8 @@ fn unknown(section: &str, name: &str) -> String {
 pub(crate) fn text(known: &Key, value: &Value) -> Result<Option<String>, String> {
     let text = match (value, known.kind) {
         (Value::Null, _) => return Ok(None),
-        (Value::Bool(truth), ValueKind::OneOf(words)) => {
+        (Value::Bool(truth), kind) if kind.words().is_some() => {
+            let words = kind.words().unwrap_or_default();
             let names = if *truth { ["yes", "on"] } else { ["no", "off"] };
             let found = words.iter().find(|word| names.contains(word));
             (*found.ok_or_else(|| format!("is {truth} and must be one of: {}", words.join(", ")))?).to_owned()
@@ -263,8 +264,7 @@ pub(crate) fn text(known: &Key, value: &Value) -> Result<Option<String>, String>
     };
     // corosync takes 05000 for 5000 and tells it so afterwards
     let digits = text.trim_start_matches('0');
-    let number = matches!(known.kind, ValueKind::Number { .. }) && !text.is_empty();
-    if number && text.bytes().all(|byte| byte.is_ascii_digit()) {
+    if known.kind.is_number() && !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Ok(Some(if digits.is_empty() { "0".to_owned() } else { digits.to_owned() }));
     }
     Ok(Some(text))
@@ -321,17 +321,17 @@ mod tests {
             found.unwrap_err(),
             [
                 "'tokn' is no option of 'totem': did you mean 'token'?",
-                "'totem.token' is '20' and must be a number from 30 to 4294967295",
+                "'totem.token' is '20' and must be a number from 30 to 4294967295, or 0 for the default",
                 "'to_syslog' is no option of 'totem' but of 'logging'",
                 "'knet_link_priority' is no option of 'totem' but of each link in 'links'",
                 "'totem.config_version' cannot be set: the module raises it by itself with every change",
-                "'totem.hold' is 'x' and must be a number from 14 to 4294967295",
-                "'totem.join' is '1.5' and must be a number from 30 to 4294967295",
+                "'totem.hold' is 'x' and must be a number from 14 to 4294967295, or 0 for the default",
+                "'totem.join' is '1.5' and must be a number from 30 to 4294967295, or 0 for the default",
                 "'quorum.provider' must be a single value",
                 "'quorum.device' cannot be set: a QDevice is set up by 'pvecm qdevice setup' and removed by 'pvecm qdevice remove'",
                 "'logging.debug' is 'maybe' and must be one of: on, off, trace",
                 "'nonsense_of_mine' is no option of 'logging'",
-                "'logging.syslog_priority' is true and must be one of: alert, crit, debug, emerg, err, info, notice, warning",
+                "'logging.syslog_priority' is true and must be one of: alert, crit, debug, emerg, err, error, info, notice, warning",
             ]
         );
     }

@@ -35,7 +35,8 @@ def parse(raw):
     if not raw:
         return Conf(None)
     digest = hashlib.sha1(raw.encode("utf-8", "surrogateescape")).hexdigest()
-    words = re.sub(r"#.*", "", raw).split()
+    # Perl knows no blanks beyond ASCII in a text of bytes
+    words = re.findall(r"[^ \t\n\r\f\v]+", re.sub(r"#.*", "", raw))
     main = {}
     section, stack = main, []
     position = 0
