@@ -17,7 +17,7 @@ use crate::{content, drift, network, nodes, stages};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Plan {
     /// The file has every setting, and corosync runs it.
-    Nothing(Confirmed),
+    Nothing(Box<Confirmed>),
     /// The file must be changed.
     Change(Box<Work>),
 }
@@ -449,7 +449,8 @@ fn confirm(
     }
     let (members, away) = split(members(before), seen, wanted);
     let file = before.clone();
-    Ok(Plan::Nothing(Confirmed { file, version, members, away, nodes, waiting, unconfirmed, warnings }))
+    let confirmed = Confirmed { file, version, members, away, nodes, waiting, unconfirmed, warnings };
+    Ok(Plan::Nothing(Box::new(confirmed)))
 }
 
 /// Links that the task names, and the nodes that do not answer on them.
