@@ -10,6 +10,7 @@ short_description: A cluster as it is, as an inventory
 version_added: 0.1.0
 description:
   - Turns the facts of a quorate member into an inventory from which this collection forms the same cluster.
+  - Refuses names, addresses and numbers that are none, because what a node says would be a template where the inventory is read.
   - Nodes that the inventory did not have are exported by their name and the address that pmxcfs knows.
 positional: _input, hosts, conf
 options:
@@ -39,47 +40,17 @@ _value:
   type: dict
 """
 
-import hashlib
-import re
-
 from ansible.errors import AnsibleFilterError
-
-# The group that holds the nodes.
-_GROUP = "pve_cluster_nodes"
+from ansible_collections.pve.cluster.plugins.plugin_utils.export import export, export_problems
+from ansible_collections.pve.cluster.plugins.plugin_utils.verbatim import verbatim
 
 
 def cluster_export(facts, hosts, conf):
-    """The inventory: one group with the nodes, in the order of their nodeids, and the variables that describe the cluster."""
-    # corosync takes its authkey from a file, but also straight from this key of its configuration (corosync.conf(5))
-    if re.search(r"^\s*key\s*:", conf, re.M):
-        raise AnsibleFilterError("cannot export the cluster: its corosync.conf has the cluster's key in it (totem.key)")
-    priorities = {link["number"]: link["priority"] for link in facts["links"]}
-    addresses = {member["name"]: member["address"] for member in facts["members"]}
-    nodes = sorted(facts["nodelist"], key=lambda node: node["nodeid"])
-    known = {node["name"]: {"host": node["name"], "address": addresses.get(node["name"]), **hosts.get(node["name"], {})} for node in nodes}
-    listed = []
-    for node in nodes:
-        entry = {"short_name": node["name"], "management_ip": known[node["name"]]["address"]}
-        if known[node["name"]].get("fqdn"):
-            entry["fqdn"] = known[node["name"]]["fqdn"]
-        links = [_link(int(number), address, priorities.get(int(number))) for number, address in sorted(node["links"].items())]
-        listed.append({**entry, "links": links, "node_id": node["nodeid"], "votes": node["votes"]})
-    variables = {
-        "cluster_name": facts["cluster_name"],
-        "cluster_group": _GROUP,
-        "cluster_nodes": listed,
-        "cluster_exported": {
-            "config_version": facts["config_version"]["pmxcfs"],
-            "corosync_conf_sha256": hashlib.sha256(conf.encode()).hexdigest(),
-            "corosync_conf": conf,
-        },
-    }
-    own = {known[node["name"]]["host"]: {"ansible_host": known[node["name"]]["address"]} for node in nodes}
-    return {"all": {"children": {_GROUP: {"hosts": own, "vars": variables}}}}
-
-
-def _link(number, address, priority):
-    return {"number": number, "address": address, **({"priority": priority} if priority is not None else {})}
+    """The inventory, or a refusal with everything in the facts that is not what it should be."""
+    problems = export_problems(facts, hosts, conf)
+    if problems:
+        raise AnsibleFilterError(f"cannot export the cluster: {'; '.join(problems)}")
+    return export(facts, hosts, conf)
 
 
 class FilterModule:
@@ -87,4 +58,4 @@ class FilterModule:
 
     def filters(self):
         """Its name and its function."""
-        return {"cluster_export": cluster_export}
+        return {"cluster_export": verbatim(cluster_export)}

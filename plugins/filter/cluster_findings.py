@@ -38,6 +38,7 @@ _value:
 
 from ansible_collections.pve.cluster.plugins.plugin_utils.findings import ERROR, sentence
 from ansible_collections.pve.cluster.plugins.plugin_utils.health import health_findings
+from ansible_collections.pve.cluster.plugins.plugin_utils.verbatim import displayed
 
 
 def cluster_findings(hosts, cluster_name):
@@ -50,4 +51,4 @@ class FilterModule:
 
     def filters(self):
         """Its name and its function."""
-        return {"cluster_findings": cluster_findings}
+        return {"cluster_findings": displayed(cluster_findings)}

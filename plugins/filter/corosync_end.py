@@ -54,6 +54,7 @@ _value:
 """
 
 from ansible_collections.pve.cluster.plugins.plugin_utils.corosync_end import corosync_end
+from ansible_collections.pve.cluster.plugins.plugin_utils.verbatim import verbatim
 
 
 class FilterModule:
@@ -61,4 +62,4 @@ class FilterModule:
 
     def filters(self):
         """Its name and its function."""
-        return {"corosync_end": corosync_end}
+        return {"corosync_end": verbatim(corosync_end)}

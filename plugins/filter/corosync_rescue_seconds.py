@@ -40,6 +40,7 @@ _value:
 """
 
 from ansible_collections.pve.cluster.plugins.plugin_utils.corosync_end import corosync_rescue_seconds
+from ansible_collections.pve.cluster.plugins.plugin_utils.verbatim import verbatim
 
 
 class FilterModule:
@@ -47,4 +48,4 @@ class FilterModule:
 
     def filters(self):
         """Its name and its function."""
-        return {"corosync_rescue_seconds": corosync_rescue_seconds}
+        return {"corosync_rescue_seconds": verbatim(corosync_rescue_seconds)}

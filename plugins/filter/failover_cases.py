@@ -44,6 +44,7 @@ _value:
 """
 
 from ansible_collections.pve.cluster.plugins.plugin_utils.failover import failover_cases
+from ansible_collections.pve.cluster.plugins.plugin_utils.verbatim import displayed
 
 
 class FilterModule:
@@ -51,4 +52,4 @@ class FilterModule:
 
     def filters(self):
         """Its name and its function."""
-        return {"failover_cases": failover_cases}
+        return {"failover_cases": displayed(failover_cases)}

@@ -47,6 +47,7 @@ _value:
 """
 
 from ansible_collections.pve.cluster.plugins.plugin_utils.failover import failover_refusals
+from ansible_collections.pve.cluster.plugins.plugin_utils.verbatim import displayed
 
 
 class FilterModule:
@@ -54,4 +55,4 @@ class FilterModule:
 
     def filters(self):
         """Its name and its function."""
-        return {"failover_refusals": failover_refusals}
+        return {"failover_refusals": displayed(failover_refusals)}

@@ -35,6 +35,7 @@ _value:
 """
 
 from ansible_collections.pve.cluster.plugins.plugin_utils.failover import failover_result
+from ansible_collections.pve.cluster.plugins.plugin_utils.verbatim import displayed
 
 
 class FilterModule:
@@ -42,4 +43,4 @@ class FilterModule:
 
     def filters(self):
         """Its name and its function."""
-        return {"failover_result": failover_result}
+        return {"failover_result": displayed(failover_result)}

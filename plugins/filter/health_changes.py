@@ -37,6 +37,7 @@ _value:
 """
 
 from ansible_collections.pve.cluster.plugins.plugin_utils.health_report import health_changes
+from ansible_collections.pve.cluster.plugins.plugin_utils.verbatim import displayed
 
 
 class FilterModule:
@@ -44,4 +45,4 @@ class FilterModule:
 
     def filters(self):
         """Its name and its function."""
-        return {"health_changes": health_changes}
+        return {"health_changes": displayed(health_changes)}

@@ -39,6 +39,7 @@ _value:
 """
 
 from ansible_collections.pve.cluster.plugins.plugin_utils.report_html import health_html
+from ansible_collections.pve.cluster.plugins.plugin_utils.verbatim import verbatim
 
 
 class FilterModule:
@@ -46,4 +47,4 @@ class FilterModule:
 
     def filters(self):
         """Its name and its function."""
-        return {"health_html": health_html}
+        return {"health_html": verbatim(health_html)}

@@ -39,6 +39,7 @@ _value:
 """
 
 from ansible_collections.pve.cluster.plugins.plugin_utils.report_markdown import health_markdown
+from ansible_collections.pve.cluster.plugins.plugin_utils.verbatim import verbatim
 
 
 class FilterModule:
@@ -46,4 +47,4 @@ class FilterModule:
 
     def filters(self):
         """Its name and its function."""
-        return {"health_markdown": health_markdown}
+        return {"health_markdown": verbatim(health_markdown)}

@@ -55,6 +55,7 @@ _value:
 """
 
 from ansible_collections.pve.cluster.plugins.plugin_utils.health_report import health_report
+from ansible_collections.pve.cluster.plugins.plugin_utils.verbatim import verbatim
 
 
 class FilterModule:
@@ -62,4 +63,4 @@ class FilterModule:
 
     def filters(self):
         """Its name and its function."""
-        return {"health_report": health_report}
+        return {"health_report": verbatim(health_report)}

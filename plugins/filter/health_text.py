@@ -42,6 +42,7 @@ _value:
 """
 
 from ansible_collections.pve.cluster.plugins.plugin_utils.health_text import health_text
+from ansible_collections.pve.cluster.plugins.plugin_utils.verbatim import verbatim
 
 
 class FilterModule:
@@ -49,4 +50,4 @@ class FilterModule:
 
     def filters(self):
         """Its name and its function."""
-        return {"health_text": health_text}
+        return {"health_text": verbatim(health_text)}

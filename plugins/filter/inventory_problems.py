@@ -8,6 +8,7 @@ import ipaddress
 import re
 
 from ansible_collections.pve.cluster.plugins.plugin_utils.given import link_number, names, nothing
+from ansible_collections.pve.cluster.plugins.plugin_utils.verbatim import displayed
 
 DOCUMENTATION = """
 name: inventory_problems
@@ -137,4 +138,4 @@ class FilterModule:
 
     def filters(self):
         """Its name and its function."""
-        return {"inventory_problems": inventory_problems}
+        return {"inventory_problems": displayed(inventory_problems)}

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from ansible_collections.pve.cluster.plugins.plugin_utils.known_hosts import Names, key_in, names_in, names_of, without
+from ansible_collections.pve.cluster.plugins.plugin_utils.verbatim import verbatim
 
 DOCUMENTATION = """
 name: known_hosts_current
@@ -57,4 +58,4 @@ class FilterModule:
 
     def filters(self):
         """Its name and its function."""
-        return {"known_hosts_current": known_hosts_current}
+        return {"known_hosts_current": verbatim(known_hosts_current)}

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from ansible_collections.pve.cluster.plugins.plugin_utils.known_hosts import Names, names_in, names_of, without
+from ansible_collections.pve.cluster.plugins.plugin_utils.verbatim import verbatim
 
 DOCUMENTATION = """
 name: known_hosts_pinned
@@ -81,4 +82,4 @@ class FilterModule:
 
     def filters(self):
         """Its name and its function."""
-        return {"known_hosts_pinned": known_hosts_pinned}
+        return {"known_hosts_pinned": verbatim(known_hosts_pinned)}

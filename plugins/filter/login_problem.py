@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import re
+from ansible_collections.pve.cluster.plugins.plugin_utils.verbatim import displayed
 
 DOCUMENTATION = """
 name: login_problem
@@ -59,4 +60,4 @@ class FilterModule:
 
     def filters(self):
         """Its name and its function."""
-        return {"login_problem": login_problem}
+        return {"login_problem": displayed(login_problem)}

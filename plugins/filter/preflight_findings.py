@@ -100,6 +100,7 @@ from ansible_collections.pve.cluster.plugins.plugin_utils.preflight_machine impo
 from ansible_collections.pve.cluster.plugins.plugin_utils.preflight_measured import LIMITS, measured_findings
 from ansible_collections.pve.cluster.plugins.plugin_utils.preflight_names import names_findings
 from ansible_collections.pve.cluster.plugins.plugin_utils.preflight_networks import networks_findings
+from ansible_collections.pve.cluster.plugins.plugin_utils.verbatim import displayed
 
 # The major versions of Proxmox VE that the modules know.
 _MAJORS = ("8", "9")
@@ -192,4 +193,4 @@ class FilterModule:
 
     def filters(self):
         """Its name and its function."""
-        return {"preflight_findings": preflight_findings}
+        return {"preflight_findings": displayed(preflight_findings)}

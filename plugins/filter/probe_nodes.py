@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from ansible_collections.pve.cluster.plugins.plugin_utils.given import link_number, nothing
+from ansible_collections.pve.cluster.plugins.plugin_utils.verbatim import verbatim
 
 DOCUMENTATION = """
 name: probe_nodes
@@ -66,4 +67,4 @@ class FilterModule:
 
     def filters(self):
         """Its name and its function."""
-        return {"probe_nodes": probe_nodes}
+        return {"probe_nodes": verbatim(probe_nodes)}

@@ -31,6 +31,8 @@ _value:
   elements: str
 """
 
+from ansible_collections.pve.cluster.plugins.plugin_utils.verbatim import displayed
+
 
 def probe_summary(measured):
     """One line a link, one for the TCP ports, and how long it took."""
@@ -75,4 +77,4 @@ class FilterModule:
 
     def filters(self):
         """Its name and its function."""
-        return {"probe_summary": probe_summary}
+        return {"probe_summary": displayed(probe_summary)}

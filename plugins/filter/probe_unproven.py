@@ -32,6 +32,8 @@ _value:
   elements: list
 """
 
+from ansible_collections.pve.cluster.plugins.plugin_utils.verbatim import displayed
+
 # What a node that measures does not hear of another one that does within this time, in seconds, it does not hear: the module gives the
 # links and ports of a node that it has heard three, and the times that it tells are rounded.
 _ENOUGH = 3.5
@@ -71,4 +73,4 @@ class FilterModule:
 
     def filters(self):
         """Its name and its function."""
-        return {"probe_unproven": probe_unproven}
+        return {"probe_unproven": displayed(probe_unproven)}

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import base64
+from ansible_collections.pve.cluster.plugins.plugin_utils.verbatim import verbatim
 
 DOCUMENTATION = """
 name: root_login
@@ -79,4 +80,4 @@ class FilterModule:
 
     def filters(self):
         """Its name and its function."""
-        return {"root_login": root_login}
+        return {"root_login": verbatim(root_login)}

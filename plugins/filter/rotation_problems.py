@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import re
+from ansible_collections.pve.cluster.plugins.plugin_utils.verbatim import displayed
 
 DOCUMENTATION = """
 name: rotation_problems
@@ -76,4 +77,4 @@ class FilterModule:
 
     def filters(self):
         """Its name and its function."""
-        return {"rotation_problems": rotation_problems}
+        return {"rotation_problems": displayed(rotation_problems)}

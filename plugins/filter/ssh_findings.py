@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import base64
+from ansible_collections.pve.cluster.plugins.plugin_utils.verbatim import displayed
 
 DOCUMENTATION = """
 name: ssh_findings
@@ -80,4 +81,4 @@ class FilterModule:
 
     def filters(self):
         """Its name and its function."""
-        return {"ssh_findings": ssh_findings}
+        return {"ssh_findings": displayed(ssh_findings)}

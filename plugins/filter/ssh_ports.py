@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from ansible_collections.pve.cluster.plugins.plugin_utils.known_hosts import spelled
+from ansible_collections.pve.cluster.plugins.plugin_utils.verbatim import verbatim
 
 DOCUMENTATION = """
 name: ssh_ports
@@ -53,4 +54,4 @@ class FilterModule:
 
     def filters(self):
         """Its name and its function."""
-        return {"ssh_ports": ssh_ports}
+        return {"ssh_ports": verbatim(ssh_ports)}

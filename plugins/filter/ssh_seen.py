@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import base64
+from ansible_collections.pve.cluster.plugins.plugin_utils.verbatim import verbatim
 
 DOCUMENTATION = """
 name: ssh_seen
@@ -85,4 +86,4 @@ class FilterModule:
 
     def filters(self):
         """Its name and its function."""
-        return {"ssh_seen": ssh_seen}
+        return {"ssh_seen": verbatim(ssh_seen)}

@@ -46,6 +46,7 @@ _value:
 """
 
 from ansible_collections.pve.cluster.plugins.plugin_utils.ssm import ssm_problems
+from ansible_collections.pve.cluster.plugins.plugin_utils.verbatim import displayed
 
 
 class FilterModule:
@@ -54,4 +55,4 @@ class FilterModule:
     def filters(self):
         """Its name and its function."""
         # `there` is for tests
-        return {"ssm_problems": lambda values, prefix, tier="Standard", secure=(): ssm_problems(values, prefix, tier, secure)}
+        return {"ssm_problems": displayed(lambda values, prefix, tier="Standard", secure=(): ssm_problems(values, prefix, tier, secure))}

@@ -31,6 +31,7 @@ _value:
 """
 
 from ansible_collections.pve.cluster.plugins.plugin_utils.ssm import ssm_values
+from ansible_collections.pve.cluster.plugins.plugin_utils.verbatim import verbatim
 
 
 class FilterModule:
@@ -38,4 +39,4 @@ class FilterModule:
 
     def filters(self):
         """Its name and its function."""
-        return {"ssm_values": ssm_values}
+        return {"ssm_values": verbatim(ssm_values)}

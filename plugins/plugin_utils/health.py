@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from ansible_collections.pve.cluster.plugins.plugin_utils.answer_schema import checked, misfit_findings
 from ansible_collections.pve.cluster.plugins.plugin_utils.findings import ERROR, WARNING, finding
 from ansible_collections.pve.cluster.plugins.plugin_utils.given import limits as all_limits
 
@@ -28,9 +29,11 @@ _ENOUGH_PINGS = 200
 def health_findings(hosts, cluster_name, limits=None):
     """All findings over all hosts; each of these has `name` and `facts` (none where it could not be asked, with a `problem`)."""
     limits = all_limits(LIMITS, limits)
+    hosts = [checked(host) for host in hosts]
     names = {host["name"] for host in hosts}
     found = []
     for host in hosts:
+        found.extend({**one, "node": host["name"]} for one in misfit_findings(host))
         if host.get("facts"):
             found.extend({**one, "node": host["name"]} for one in _of_view(host["name"], host["facts"], cluster_name, names, limits))
         else:
@@ -318,7 +321,7 @@ def _of_cluster(hosts):
 def survives(facts):
     """How many nodes, those with the most votes first, the part that this view shows can lose and still work."""
     quorum = facts["quorum"]
-    if not quorum.get("quorate"):
+    if not quorum.get("quorate") or quorum["total_votes"] is None or quorum["quorum"] is None:
         return 0
     left = quorum["total_votes"]
     lost = 0

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from ansible_collections.pve.cluster.plugins.plugin_utils.answer_schema import checked
 from ansible_collections.pve.cluster.plugins.plugin_utils.findings import in_order, split_waived, verdict
 from ansible_collections.pve.cluster.plugins.plugin_utils.given import limits as all_limits
 from ansible_collections.pve.cluster.plugins.plugin_utils.health import (
@@ -21,6 +22,7 @@ FORMAT = 1
 def health_report(hosts, cluster_name, time, limits=None, waive=None):
     """The document. `hosts` as for `health_findings`, `time` as it is to be shown."""
     limits = all_limits(LIMITS, limits)
+    hosts = [checked(host) for host in hosts]
     found, waived = split_waived(in_order(health_findings(hosts, cluster_name, limits)), waive)
     return {
         "format": FORMAT,
@@ -44,7 +46,7 @@ def _facts(host, cluster_name=None):
 def _quorum(hosts, cluster_name):
     """As the largest part of the cluster sees it; none where nobody sees any."""
     views = [_facts(host, cluster_name) for host in hosts]
-    views = [facts for facts in views if (facts.get("quorum") or {}).get("total_votes") is not None]
+    views = [facts for facts in views if None not in (facts.get("quorum", {}).get(key) for key in ("total_votes", "expected_votes", "quorum"))]
     if not views:
         return None
     best = max(views, key=lambda facts: facts["quorum"]["total_votes"])

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import math
-from html import escape
 
 _WORST = ("down", "error", "warning", "unknown", "ok")
 _NODE_WIDTH, _NODE_HEIGHT = 132, 52
@@ -16,10 +15,10 @@ _APART = 14
 
 
 def topology(report):
-    """An SVG element. Its colours come from the classes of the page that it is in."""
+    """What to draw and where. The colours come from the classes of the page that it is in."""
     names = [node["name"] for node in report["nodes"]]
     if not names:
-        return ""
+        return None
     radius_x = max(170, 62 * len(names) // 2 + 60) if len(names) > 1 else 0
     radius_y = max(110, 46 * len(names) // 2 + 30) if len(names) > 1 else 0
     width, height = 2 * radius_x + _NODE_WIDTH + 40, 2 * radius_y + _NODE_HEIGHT + 40
@@ -33,16 +32,15 @@ def topology(report):
     top = min(y for _x, y in places.values()) - _NODE_HEIGHT / 2 - 20
     height = max(y for _x, y in places.values()) + _NODE_HEIGHT / 2 + 20 - top
     places = {name: (x, y - top) for name, (x, y) in places.items()}
-    parts = [
-        f'<svg class="topology{" many" if len(names) > _MANY else ""}" viewBox="0 0 {width:.0f} {height:.0f}" role="img" '
-        f'aria-label="Nodes and corosync links of cluster {escape(report["cluster"], quote=True)}">'
-    ]
     # trouble is drawn last, over what is well
     pairs = sorted(_pairs(report).items(), key=lambda pair: (-_WORST.index(_worst(pair[1])), pair[0]))
-    parts.extend(_line(places, pair, cells, len(report["links"])) for pair, cells in pairs)
-    parts.extend(_node(node, _worst_of(node, report["findings"]), *places[node["name"]]) for node in report["nodes"])
-    parts.append("</svg>")
-    return "\n".join(parts)
+    return {
+        "many": len(names) > _MANY,
+        "width": f"{width:.0f}",
+        "height": f"{height:.0f}",
+        "lines": [_line(places, pair, cells, len(report["links"])) for pair, cells in pairs],
+        "nodes": [_node(node, _worst_of(node, report["findings"]), *places[node["name"]]) for node in report["nodes"]],
+    }
 
 
 def _pairs(report):
@@ -70,11 +68,13 @@ def _line(places, pair, cells, links):
     dx, dy = -(y2 - y1) / length * away, (x2 - x1) / length * away
     latencies = [cell["latency_ms"] for cell in cells if cell["latency_ms"] is not None]
     latency = f", {max(latencies):g} ms" if latencies else ""
-    return (
-        f'<g class="link {state}"><title>link {number}: {escape(one)} and {escape(other)}: {state}{latency}</title>'
-        f'<line x1="{x1 + dx:.1f}" y1="{y1 + dy:.1f}" x2="{x2 + dx:.1f}" y2="{y2 + dy:.1f}"/>'
-        f'<text x="{x1 + (x2 - x1) * 0.5 + dx:.1f}" y="{y1 + (y2 - y1) * 0.5 + dy:.1f}">{number}</text></g>'
-    )
+    return {
+        "state": state,
+        "said": f"link {number}: {one} and {other}: {state}{latency}",
+        "number": number,
+        "x1": f"{x1 + dx:.1f}", "y1": f"{y1 + dy:.1f}", "x2": f"{x2 + dx:.1f}", "y2": f"{y2 + dy:.1f}",
+        "x": f"{x1 + (x2 - x1) * 0.5 + dx:.1f}", "y": f"{y1 + (y2 - y1) * 0.5 + dy:.1f}",
+    }
 
 
 def _worst_of(node, findings):
@@ -88,11 +88,11 @@ def _node(node, state, x, y):
     said = node["situation"].replace("_", " ") if node["asked"] else "no answer"
     if node["votes"] is not None:
         said += f" · {node['votes']} vote{'' if node['votes'] == 1 else 's'}"
-    return (
-        f'<g class="node {state}"><rect x="{x - _NODE_WIDTH / 2:.1f}" y="{y - _NODE_HEIGHT / 2:.1f}" width="{_NODE_WIDTH}" '
-        f'height="{_NODE_HEIGHT}" rx="8"/><text class="name" x="{x:.1f}" y="{y - 5:.1f}">{escape(node["name"])}</text>'
-        f'<text class="said" x="{x:.1f}" y="{y + 14:.1f}">{escape(said)}</text></g>'
-    )
+    return {
+        "state": state, "name": node["name"], "said": said,
+        "left": f"{x - _NODE_WIDTH / 2:.1f}", "top": f"{y - _NODE_HEIGHT / 2:.1f}", "width": _NODE_WIDTH, "height": _NODE_HEIGHT,
+        "x": f"{x:.1f}", "name_y": f"{y - 5:.1f}", "said_y": f"{y + 14:.1f}",
+    }
 
 
 def node_state(node):

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from .finding_table import ROOT, SameAsCode, rows
 
-CODE = (ROOT / "plugins/plugin_utils/health.py").read_text()
-UNIT = sorted(Path(__file__).parent.glob("test_health_re*.py"))
+CODE = "".join((ROOT / "plugins/plugin_utils" / name).read_text() for name in ("health.py", "answer_schema.py"))
+UNIT = [*sorted(Path(__file__).parent.glob("test_health_re*.py")), Path(__file__).parent / "test_hostile_answers.py"]
 # What a node can be besides a member; of the first two it is said that it is no member.
 ENUM = (ROOT / "modules/cluster-state/src/situation.rs").read_text().partition("pub enum Situation {")[2].partition("}")[0]
 SITUATIONS = re.findall(r"(?m)^    ([A-Z][A-Za-z]+),$", ENUM)
