@@ -160,8 +160,10 @@ options:
       - V(disarm) has every watchdog released before the change, by C(ha-manager crm-command disarm-ha freeze), and arms them again
         after it, also after one that was undone. Guests stay as they are meanwhile, and nothing is recovered. Both are waited for until the
         manager itself says so. It is refused where this Proxmox VE cannot do that (releases before 9.2).
-        High availability that was disarmed before stays disarmed.
-      - V(refuse) changes nothing then, V(ignore) goes on.
+        High availability that somebody else has disarmed stays disarmed. What an interrupted run of this collection left disarmed, as
+        C(/etc/pve/priv/pve-cluster-ha.json) says, is armed again, also where nothing is to be changed.
+      - V(refuse) changes nothing then. V(ignore) goes on when each watchdog has been renewed once more, because outages add up.
+      - A state that is not known is a refusal.
     type: str
     choices: [disarm, refuse, ignore]
     default: disarm
@@ -394,6 +396,17 @@ nodes:
       links: [0, 1]
       restart_needed: []
       result: updated
+intended:
+  description:
+    - The texts that the change may bring, for O(pve.cluster.corosync_rescue#module:intended). Each is the SHA-256 of the file without the line of
+      its C(config_version), the first one of the file as it is.
+  returned: when something changed, or would
+  type: list
+  elements: str
+ha_armed:
+  description: Whether high availability was, or would be, armed again, which an interrupted run had left disarmed.
+  returned: when nothing is to be changed
+  type: bool
 unconfirmed:
   description:
     - What of the file is not in use on this node, so that its answer is no proof of the change. Links that the task names and that are not

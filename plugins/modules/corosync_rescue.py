@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 ---
 module: corosync_rescue
-short_description: Have a node put corosync.conf back by itself when a change costs the cluster
+short_description: Have a node put corosync.conf back by itself when a change did harm
 version_added: "0.1.0"
 description:
   - A cluster without quorum cannot be repaired from one node, because C(/etc/pve) is read-only then. So before a change of
@@ -21,7 +21,13 @@ description:
     the nodes one after the other in the order of their nodeids; on a quorate one in C(/etc/pve/corosync.conf) for all nodes, under
     the lock that Proxmox VE takes. The copy goes back under a C(config_version) that is the same on every node and above all that the
     change may have used, so that the nodes find each other without a word, and pmxcfs does not push the other file over it.
-  - High availability that was armed before is armed again.
+  - It only undoes the change for which it was armed. A file with another set of nodes, or with a text that is none of O(intended), is left
+    as it is, and so is a change that every node has proved, which is noted in C(/etc/pve/corosync-change-proved) before the first
+    one is called off. What does not answer, and a C(/etc/pve) that is not mounted, is no reason to undo anything.
+  - It expires a day after its time. One that is left over then does nothing but remove itself.
+  - High availability that the run had disarmed, as C(/etc/pve/priv/pve-cluster-ha.json) says, is armed again before the rescue is removed.
+  - While one is armed, which every node finds in C(/etc/pve/nodes/NAME/pve-cluster-rescue), the other modules of this collection do not
+    change the cluster.
   - The timer survives a restart of the node. What it did is in the journal of C(pve-cluster-rescue.service).
   - The role P(pve.cluster.corosync#role) arms all nodes before a change and calls all off after it.
 options:
@@ -29,7 +35,8 @@ options:
     description:
       - V(armed) arms it with what this node runs now; one that an interrupted run has left is replaced. Refused where corosync
         does not run what the cluster's file says, because that is nothing to go back to.
-      - V(disarmed) calls it off and removes it. Where an earlier run was interrupted after it had disarmed high availability, it is armed
+      - V(disarmed) calls it off and removes it, when every node has proved what is in use. The node must be quorate, so that the rescues that are
+        not called off yet can know of the proof. Where an earlier run was interrupted after it had disarmed high availability, it is armed
         again first.
     type: str
     choices: [armed, disarmed]
@@ -46,6 +53,16 @@ options:
       - How long O(state=disarmed) waits for a rescue that is at work on this node, in seconds.
     type: int
     default: 180
+  owner:
+    description: Who arms it, for the people who find it armed.
+    type: str
+    default: an Ansible task
+  intended:
+    description:
+      - The texts that the change may bring, as RV(pve.cluster.corosync_conf#module:intended) returns them in check mode. Each is the SHA-256 of the
+        file without the line of its C(config_version). Anything else that it finds is left as it is.
+    type: list
+    elements: str
 extends_documentation_fragment:
   - pve.cluster.attributes
   - pve.cluster.attributes.no_diff
@@ -60,9 +77,17 @@ seealso:
 """
 
 EXAMPLES = r"""
+- name: Have every node judge the change
+  pve.cluster.corosync_conf:
+    totem:
+      token: 5000
+  check_mode: true
+  register: judged
+
 - name: Have every node come back by itself
   pve.cluster.corosync_rescue:
     after: 300
+    intended: "{{ judged.intended }}"
 
 - name: Change corosync.conf
   pve.cluster.corosync_conf:
@@ -98,6 +123,14 @@ after:
   description: Seconds after which it looks.
   returned: when it is armed
   type: int
+until:
+  description: Until when it may act, in seconds since 1970.
+  returned: when it is armed
+  type: int
+ha_armed:
+  description: Whether high availability was armed again, which an interrupted run had left disarmed.
+  returned: with O(state=disarmed)
+  type: bool
 links:
   description: How many links to other nodes are connected now, and must be then.
   returned: when it is armed
@@ -119,6 +152,8 @@ def main() -> None:
             "state": {"type": "str", "choices": ["armed", "disarmed"], "default": "armed"},
             "after": {"type": "int", "default": 300},
             "timeout": {"type": "int", "default": 180},
+            "owner": {"type": "str", "default": "an Ansible task"},
+            "intended": {"type": "list", "elements": "str"},
         },
         supports_check_mode=True,
     )

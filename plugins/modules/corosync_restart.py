@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 ---
 module: corosync_restart
-short_description: Start corosync anew on a node where it costs nothing
+short_description: Restart corosync on a node where it costs nothing
 version_added: "0.1.0"
 description:
   - Some options of corosync.conf are read only when corosync starts. This module restarts the corosync of one node, for nodes one
@@ -25,8 +25,11 @@ description:
 options:
   ha:
     description:
-      - What to do where high availability is armed. V(disarm) has every watchdog released before and armed again after it, V(refuse)
-        restarts nothing then, V(ignore) goes on. A Proxmox VE that cannot disarm it (before 9.2) is a refusal.
+      - What to do where high availability is active on a node of the cluster. V(disarm) has every watchdog released before and armed again
+        after it, V(refuse) restarts nothing then, V(ignore) goes on. A Proxmox VE that cannot disarm it (before 9.2) is a refusal, and so is
+        a state that is not known.
+      - With V(ignore), a watchdog of this node is waited for until its resource manager has renewed it, because two outages one
+        after the other count as one.
     type: str
     choices: [disarm, refuse, ignore]
     default: disarm
@@ -55,6 +58,11 @@ ha_disarmed:
   description: Whether high availability was, or would be, disarmed and armed again.
   returned: success
   type: bool
+waited_for:
+  description: The nodes whose watchdog was waited for, because high availability is active on them.
+  returned: success
+  type: list
+  elements: str
 reasons:
   description: Every reason for a refusal, or all that is not as it was afterwards.
   returned: on failure

@@ -35,6 +35,11 @@ def rescue(node, check=True, **options):
     return answer
 
 
+def intended(edit):
+    """The digest of the cluster's file after this sed expression, as the module takes it."""
+    return on("pve1", f"sed -e '{edit}' /etc/pve/corosync.conf | grep -v config_version: | sha256sum").split()[0]
+
+
 def write(node, edit):
     """Change the cluster's file as someone does who then dies: by this sed expression, under the next version."""
     on(node, "version=$(grep -oP 'config_version: \\K[0-9]+' /etc/pve/corosync.conf);"
@@ -89,9 +94,10 @@ class Rescue(unittest.TestCase):
     def well(self, version=None, seconds=300):
         return well(self, version=version, seconds=seconds)
 
-    def arm(self, after):
-        """Arm every node; the version of the copy."""
-        return [rescue(node, after=after) for node in NODES][0]["config_version"]
+    def arm(self, after, edit=None):
+        """Arm every node for the change that this sed expression makes; the version of the copy."""
+        texts = [intended(edit)] if edit else []
+        return [rescue(node, after=after, intended=texts) for node in NODES][0]["config_version"]
 
     def test_10_armed_and_called_off(self):
         before = self.well()
@@ -105,25 +111,28 @@ class Rescue(unittest.TestCase):
         self.well(before)
 
     def test_20_a_good_change_is_left(self):
-        version = self.arm(20)
-        write("pve1", "s/^totem {/totem {\\n  token: 4000/")
+        edit = "s/^totem {/totem {\\n  token: 4000/"
+        version = self.arm(20, edit)
+        write("pve1", edit)
         self.well(version + 1)
         for node in NODES:
-            self.assertIn("the cluster is well: the change is in use and has cost nothing", journal(node))
+            self.assertIn("the cluster is well: the change is in use and did no harm", journal(node))
         self.assertIn("4000", on("pve3", "corosync-cmapctl -g totem.token"))
 
     def test_30_all_lose_quorum_and_come_back(self):
-        version = self.arm(15)
         # votes that nobody has: every node is without quorum as soon as it reads this
-        write("pve2", "s/^nodelist {/nodelist {\\n  node {\\n    name: pve9\\n    nodeid: 9\\n    quorum_votes: 20\\n    ring0_addr: 10.77.1.19\\n  }\\n/")
+        edit = "s/^quorum {/quorum {\\n  expected_votes: 20/"
+        version = self.arm(15, edit)
+        write("pve2", edit)
         wait("pve1", "corosync-quorumtool -s | grep -q 'Quorate: *No'")
         self.well(version + 100)
         self.assertIn("putting the copy back on this node: this node is not quorate", journal("pve1"))
         self.assertIn("4000", on("pve3", "corosync-cmapctl -g totem.token"))
 
     def test_40_addresses_that_nobody_has(self):
-        version = self.arm(15)
-        write("pve3", "s/10[.]77[.]1[.]1/10.77.9.1/")
+        edit = "s/10[.]77[.]1[.]1/10.77.9.1/"
+        version = self.arm(15, edit)
+        write("pve3", edit)
         # corosync keeps the addresses that it has until it starts again
         for node in NODES:
             wait(node, "grep -q 10.77.9.1 /etc/corosync/corosync.conf")
@@ -133,29 +142,86 @@ class Rescue(unittest.TestCase):
         self.well(version + 100)
 
     def test_50_a_node_without_power_follows_when_it_is_back(self):
-        version = self.arm(15)
+        edit = "s/token: 4000/token: 3000/"
+        version = self.arm(15, edit)
         lab("kill", "pve3")
-        write("pve1", "s/token: 4000/token: 3000/")
+        write("pve1", edit)
         for node in ("pve1", "pve2"):
-            wait(node, "test ! -e /etc/systemd/system/pve-cluster-rescue.timer", 200)
-            self.assertIn(str(version + 100), on(node, "corosync-cmapctl -g totem.config_version"))
+            wait(node, f"corosync-cmapctl -g totem.config_version | grep -q '= {version + 100}$'", 200)
+        # it may come back with another version, so they look again until it does
+        wait("pve1", "journalctl -u pve-cluster-rescue.service -o cat | grep -q 'not over yet, looking again in a minute'", 200)
         lab("start", "pve3")
         self.well(version + 100)
         self.assertIn("4000", on("pve3", "corosync-cmapctl -g totem.token"))
 
     def test_60_a_node_without_power_finds_a_change_that_was_made(self):
-        version = self.arm(60)
+        edit = "s/token: 4000/token: 3000/"
+        version = self.arm(60, edit)
         lab("kill", "pve3")
         for node in ("pve1", "pve2"):
             wait(node, "corosync-cmapctl | grep -c 'status.*= joined' | grep -qx 2")
-        write("pve1", "s/token: 4000/token: 3000/")
+        write("pve1", edit)
         for node in ("pve1", "pve2"):
             wait(node, f"corosync-cmapctl -g totem.config_version | grep -q '= {version + 1}$'")
             rescue(node, state="disarmed")
         lab("start", "pve3")
-        self.well(version + 1)
-        self.assertIn("taking the file that the other members run", journal("pve3"))
+        # alone it put back what it had; what the others have proved is in use again under a version above both
+        self.well(version + 101)
+        self.assertIn("giving the cluster its own file under config_version", journal("pve3"))
         self.assertIn("3000", on("pve3", "corosync-cmapctl -g totem.token"))
+
+    def test_70_what_somebody_else_changed_is_left(self):
+        version = self.arm(20, "s/token: 3000/token: 5000/")
+        # the run is dead, and an administrator goes on; a link is down when the rescue looks
+        write("pve1", "s/token: 3000/token: 6000/")
+        for node in NODES:
+            wait(node, f"corosync-cmapctl -g totem.config_version | grep -q '= {version + 1}$'")
+        lab("partition", "pve3")
+        try:
+            for node in NODES:
+                wait(node, "test ! -e /etc/systemd/system/pve-cluster-rescue.timer", 200)
+                self.assertIn("has a text that the change did not bring: somebody else has changed it, and it is left as it is", journal(node))
+        finally:
+            lab("heal", "pve3")
+        self.well(version + 1)
+
+    def test_75_while_one_is_armed_every_node_names_it(self):
+        self.well()
+        rescue("pve2", after=3600, owner="a test")
+        for node in NODES:
+            self.assertIn("owner a test", on(node, "cat /etc/pve/nodes/pve2/pve-cluster-rescue"))
+        rescue("pve2", state="disarmed")
+        self.assertEqual(on("pve1", "ls /etc/pve/nodes/pve2 | grep rescue; true"), "")
+
+    def test_80_one_that_is_found_too_late_does_nothing(self):
+        version = self.arm(30, "s/token: 6000/token: 5000/")
+        for node in NODES:
+            on(node, "sed -i \"s/^armed .*/armed $(($(date +%s) - 90000))/\" /var/lib/pve-cluster-collection/rescue/record")
+        write("pve1", "s/token: 6000/token: 5000/")
+        lab("partition", "pve3")
+        try:
+            for node in NODES:
+                wait(node, "test ! -e /etc/systemd/system/pve-cluster-rescue.timer", 200)
+                self.assertIn("it was armed too long ago", journal(node))
+        finally:
+            lab("heal", "pve3")
+        self.well(version + 1)
+
+    def test_90_called_off_on_one_node_only_it_is_kept(self):
+        version = self.arm(40, "s/token: 5000/token: 4000/")
+        write("pve1", "s/token: 5000/token: 4000/")
+        for node in NODES:
+            wait(node, f"corosync-cmapctl -g totem.config_version | grep -q '= {version + 1}$'")
+        # who calls them off dies after the first
+        rescue("pve1", state="disarmed")
+        for node in NODES:
+            lab("partition", node)
+        for node in ("pve2", "pve3"):
+            wait(node, "journalctl -u pve-cluster-rescue.service -o cat | grep -q 'every node has proved the change'", 200)
+            self.assertIn(f"= {version + 1}", on(node, "corosync-cmapctl -g totem.config_version"))
+        for node in NODES:
+            lab("heal", node)
+        self.well(version + 1)
 
 
 # a signal to the module wherever it runs on a node, by as few processes as it takes: it may be done a second later
@@ -257,7 +323,7 @@ class Playbook(unittest.TestCase):
         self.assertEqual(self.arming(), "armed")
         said = "".join(journal(node) for node in NODES)
         self.assertIn("high availability is armed again", said)
-        self.assertIn("the change is in use and has cost nothing", said)
+        self.assertIn("the change is in use and did no harm", said)
 
     def test_35_a_module_that_dies_leaves_the_rescue_armed(self):
         version = well(self)

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use host::{Command, Host, HostError, Output};
+use host::{Command, Ending, Host, HostError, Output};
 
 use crate::StateError;
 use crate::read::program;
@@ -21,6 +21,19 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub fn refusal(host: &dyn Host, text: &[u8]) -> Result<Option<String>, HostError> {
     let command = Command::new("corosync").args(["-t", "-c", "/dev/stdin"]).stdin(text).timeout(PATIENCE);
     Ok(parse(&host.run(&command)?))
+}
+
+/// The same, where a check that did not come to its end is no opinion.
+///
+/// # Errors
+/// When corosync could not be asked, or did not answer.
+pub fn verdict(host: &dyn Host, text: &[u8]) -> Result<Option<String>, StateError> {
+    let command = Command::new("corosync").args(["-t", "-c", "/dev/stdin"]).stdin(text).timeout(PATIENCE);
+    let output = host.run(&command)?;
+    if matches!(output.ending, Ending::Exited(_)) {
+        return Ok(parse(&output));
+    }
+    Err(StateError::failed(&command, &output))
 }
 
 /// The same of /etc/corosync/corosync.conf, from which this node's corosync starts next.

@@ -4,68 +4,86 @@
 use std::time::Duration;
 
 use host::Host;
-use rescue::NotArmed;
+use rescue::{NotArmed, Purpose, ha};
 
 use crate::plan::Work;
 use crate::settings::Wanted;
 
-/// How long high availability may take to be disarmed or armed; it takes a few rounds of some seconds on every node.
-const HA: Duration = Duration::from_secs(120);
 /// How long a rescue that is at work at this very moment is waited for.
 const AT_WORK: Duration = Duration::from_secs(180);
 
 /// What was put on guard, and has to be taken off again.
 #[derive(Debug, Default)]
 pub(crate) struct Guard {
-    /// Whether this node's rescue was armed by this run.
+    /// Seconds after which the rescue looks that was armed on this node by this run.
     rescue: Option<u64>,
-    /// Whether high availability was disarmed by this run.
-    ha: bool,
     /// What stands by less than it could.
     pub(crate) warnings: Vec<String>,
 }
 
 impl Guard {
-    /// Arms this node's rescue and disarms high availability, as far as the task wants it.
+    /// Arms this node's rescue and disarms high availability, as far as the task wants it. `tick` keeps the lock.
     ///
     /// # Errors
     /// In words, when it cannot; then nothing stands by any more.
-    pub(crate) fn raise(host: &dyn Host, wanted: &Wanted, work: &Work) -> Result<Self, String> {
+    pub(crate) fn raise(
+        host: &dyn Host,
+        wanted: &Wanted,
+        work: &Work,
+        tick: &dyn Fn(),
+    ) -> Result<Self, String> {
         let mut guard = Self::default();
-        if wanted.rescue > 0 {
-            guard.arm(host, wanted, work)?;
-        }
-        if work.disarm {
-            guard.ha = true;
-            if let Err(reason) = rescue::ha::disarm(host, host.elapsed() + HA) {
-                let left = guard.lower(host, true);
-                return Err([vec![reason], left].concat().join("; "));
-            }
+        guard.arm(host, wanted, work)?;
+        let deadline = host.elapsed() + ha::PATIENCE;
+        let made = if work.disarm {
+            ha::disarm(host, deadline, tick)
+        } else if wanted.ignore_ha && !work.guarded.is_empty() {
+            ha::wait_until_renewed(host, &work.guarded, deadline, tick).map(|nodes| {
+                guard.warnings.extend(nodes.iter().map(|node| waited_for(node)));
+            })
+        } else {
+            Ok(())
+        };
+        if let Err(reason) = made {
+            let left = guard.lower(host, true, tick);
+            return Err([vec![reason], left].concat().join("; "));
         }
         Ok(guard)
     }
 
     fn arm(&mut self, host: &dyn Host, wanted: &Wanted, work: &Work) -> Result<(), String> {
         let before = work.before.config_version();
-        match rescue::armed(host) {
+        let armed = rescue::armed(host).map_err(|error| error.to_string())?;
+        if let Some(armed) = armed.filter(|armed| Some(armed.version) == before) {
             // whoever armed it on every node calls it off
-            Ok(Some(armed)) if Some(armed.version) == before => return Ok(()),
-            Ok(_) => {}
-            Err(error) => return Err(error.to_string()),
+            return if work.steps.iter().all(|step| armed.guards(&step.after)) {
+                Ok(())
+            } else {
+                Err(format!(
+                    "the rescue that is armed on this node by {} would not undo this change: arm it with the option 'intended' that this \
+                     module returns in check mode, or call it off",
+                    armed.owner
+                ))
+            };
         }
-        match rescue::arm(host, wanted.rescue, work.disarm, true) {
-            Ok(armed) => {
-                self.rescue = Some(armed.seconds);
-                // an earlier run has disarmed it and ended too early
-                self.ha = armed.ha_armed && !work.disarm;
-            }
+        if wanted.rescue == 0 {
+            return Ok(());
+        }
+        let node = rescue::pending::own_name(host).unwrap_or_default();
+        let purpose = Purpose {
+            seconds: wanted.rescue,
+            owner: format!("the module corosync_conf on '{node}'"),
+            intended: work.intended().into_iter().collect(),
+        };
+        match rescue::arm(host, &purpose, true) {
+            Ok(armed) => self.rescue = Some(armed.seconds),
             Err(NotArmed::Unwell(reasons)) => self.warnings.push(format!(
                 "this node would not come back by itself if the change cost the quorum: {}",
                 reasons.join("; ")
             )),
             Err(NotArmed::AtWork) => {
                 return Err("the rescue of an earlier change is at work on this node: 'journalctl -u \
-                            pve-cluster-rescue.service' tells what it does; run the task again when it is done"
+                            pve-cluster-rescue.service' says what it does; run the task again when it is done"
                     .to_owned());
             }
             Err(NotArmed::Failed(reason)) => return Err(format!("the rescue could not be armed: {reason}")),
@@ -75,21 +93,25 @@ impl Guard {
 
     /// Arms high availability again and calls the rescue off. Where the cluster is not as it was or as it should be (`well`
     /// false), the rescue stays, and does both later. Says what is left.
-    pub(crate) fn lower(&mut self, host: &dyn Host, well: bool) -> Vec<String> {
+    pub(crate) fn lower(&mut self, host: &dyn Host, well: bool, tick: &dyn Fn()) -> Vec<String> {
         let mut left = Vec::new();
         if !well {
             if let Some(seconds) = self.rescue {
                 left.push(format!(
                     "this node puts its file back by itself {seconds} s after the change was begun, if it is not quorate then or \
-                     has lost a link; 'journalctl -u pve-cluster-rescue.service' tells of it"
+                     has lost a link; 'journalctl -u pve-cluster-rescue.service' says what it does"
                 ));
+            }
+            if ha::left(host).is_ok_and(|who| who.is_some()) {
+                left.push(format!("high availability stays disarmed meanwhile; {}", ha::REMEDY));
             }
             return left;
         }
-        if self.ha
-            && let Err(reason) = rescue::ha::arm(host, host.elapsed() + HA)
-        {
-            left.push(format!("{reason}; arm it by 'ha-manager crm-command arm-ha'"));
+        // also what an earlier run has left
+        if let Err(reason) = ha::arm(host, host.elapsed() + ha::PATIENCE, tick) {
+            left.push(format!("{reason}; {}", ha::REMEDY));
+            // the rescue arms it when this run is gone
+            return left;
         }
         if self.rescue.is_some() {
             match rescue::call_off(host, host.elapsed() + AT_WORK) {
@@ -103,4 +125,11 @@ impl Guard {
         }
         left
     }
+}
+
+fn waited_for(node: &str) -> String {
+    format!(
+        "high availability is active on '{node}': its resource manager was waited for, because two outages one after the other would have \
+         counted as one"
+    )
 }

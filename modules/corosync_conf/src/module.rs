@@ -20,6 +20,8 @@ use crate::{apply, backup, export, observe, returned, verify};
 
 /// How long a change by someone else may take to reach every node before that is a reason against ours.
 const SETTLE: Duration = Duration::from_secs(10);
+/// How long it may take to arm high availability that an earlier run has left disarmed, with the wait for the lock.
+const LEFT: Duration = Duration::from_secs(270);
 /// The pause between two looks at such a cluster.
 const PAUSE: Duration = Duration::from_millis(250);
 /// PVE's own name for the lock of this file.
@@ -38,6 +40,13 @@ pub(crate) fn run(args: Args, context: &Context, host: &dyn Host) -> Result<Outc
             let outcome = outcome.with("offline", &confirmed.away).with("nodes", &confirmed.nodes);
             let outcome = outcome.with("restart_needed", &confirmed.waiting);
             let outcome = outcome.with("unconfirmed", &confirmed.unconfirmed);
+            let mut outcome = outcome.with("ha_armed", confirmed.ha_left.is_some());
+            if confirmed.ha_left.is_some() {
+                outcome.changed = true;
+                if !context.check_mode {
+                    arm_what_is_left(host)?;
+                }
+            }
             let outcome = outcome.with("changes", json!([])).with("config", export::config(&confirmed.file));
             return Ok(confirmed.warnings.into_iter().fold(outcome, Outcome::warn));
         }
@@ -60,6 +69,14 @@ pub(crate) fn run(args: Args, context: &Context, host: &dyn Host) -> Result<Outc
     }
     let left = carry_out(host, &wanted, &work, &copy).map_err(|failure| with_nodes(host, failure))?;
     Ok(left.into_iter().fold(outcome, Outcome::warn))
+}
+
+/// Arms high availability that an earlier run has left disarmed.
+fn arm_what_is_left(host: &dyn Host) -> Result<(), Failure> {
+    let deadline = host.elapsed() + LEFT;
+    rescue::ha::arm_what_is_left(host, deadline)
+        .map(drop)
+        .map_err(|reason| refused(vec![format!("{reason}; {}", rescue::ha::REMEDY)]))
 }
 
 /// A failure after a change, with how the nodes stand now, as far as this one can tell.
@@ -123,13 +140,15 @@ fn guarded(
     copy: &str,
     lock: &Lock,
 ) -> Result<Vec<String>, Failure> {
-    let mut guard = Guard::raise(host, wanted, work).map_err(|reason| refused(vec![reason]))?;
+    // the lock outlives every wait, so that nobody else can get it before it is given up
+    let tick = || lock.renew(host);
+    let mut guard = Guard::raise(host, wanted, work, &tick).map_err(|reason| refused(vec![reason]))?;
     let done = under_lock(host, wanted, work, copy, lock);
     let well = match &done {
         Ok(()) => true,
         Err(failure) => !failure.changed || failure.data.get("rolled_back") == Some(&Value::Bool(true)),
     };
-    let left = guard.lower(host, well);
+    let left = guard.lower(host, well, &tick);
     match done {
         Ok(()) if left.is_empty() => Ok(guard.warnings),
         // the change is in use, and still the cluster is not as it was
@@ -291,6 +310,7 @@ fn planned(work: &Work, copy: &str) -> Outcome {
         .with("nodes", &work.nodes)
         .with("restart_needed", &work.waiting)
         .with("ha_disarmed", work.disarm)
+        .with("intended", work.intended())
         .with("steps", work.steps.len())
         .with("backup", copy);
     work.warnings.iter().fold(outcome, |outcome, warning| outcome.warn(warning))

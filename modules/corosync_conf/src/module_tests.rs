@@ -26,6 +26,12 @@ fn token(host: &FakeHost) -> Value {
     run(host, json!({"totem": {"token": 5000}, "timeout": 5}))
 }
 
+/// In check mode.
+fn checked(host: &FakeHost, mut args: Value) -> Value {
+    args["_ansible_check_mode"] = true.into();
+    run(host, args)
+}
+
 fn healthy() -> FakeHost {
     node(&conf(6), Trouble::default())
 }
@@ -144,39 +150,39 @@ fn an_offline_node_is_a_refusal() {
     assert_eq!(host.effects(), [""; 0]);
 }
 
+const LRM: &str = "/etc/pve/nodes/pve2/lrm_status";
+const MANAGER: &str = "/etc/pve/ha/manager_status";
+const QUEUE: &str = "/etc/pve/ha/crm_commands";
+const HA_HELP: &str = "ha-manager crm-command arm-ha\nha-manager crm-command disarm-ha <resource-mode>\n";
+const DISARM: &str = "ha-manager crm-command disarm-ha freeze";
+const ARM: &str = "ha-manager crm-command arm-ha";
+const DISARMED: &str = r#"{"timestamp": 5, "disarm": {"mode": "freeze", "state": "disarmed"}}"#;
+
 #[test]
 fn an_active_watchdog_is_a_refusal_unless_told_otherwise() {
-    let guarded = || {
+    let guarded = |state: &str| {
         healthy()
+            .dir("/etc/pve/ha")
             .file("/etc/pve/nodes/pve1/lrm_status", r#"{"mode": "active", "state": "wait_for_agent_lock"}"#)
-            .file(
-                "/etc/pve/nodes/pve2/lrm_status",
-                r#"{"mode": "active", "state": "active", "timestamp": 1}"#,
-            )
-            .file("/etc/pve/nodes/pve3/lrm_status", "")
+            .file(LRM, format!(r#"{{"mode": "active", "state": "{state}", "timestamp": 1}}"#))
     };
-    let old = || {
-        guarded()
-            .query(HA_CURRENT, "[]")
-            .query("ha-manager help", "ha-manager crm-command migrate <sid> <node>\n")
-    };
-    let host = old();
-    let answer = token(&host);
-    assert_eq!(
-        answer["reasons"],
-        json!([
-            "high availability is active on 'pve2', and its watchdog would reset a node that the change costs the quorum: \
-             this Proxmox VE cannot disarm it, so stop what it keeps running or take it from its care for the time, or set 'ha' \
-             to 'ignore'"
-        ])
-    );
-    assert_eq!(host.effects(), [""; 0]);
-    let ignoring = json!({"totem": {"token": 5000}, "ha": "ignore", "timeout": 5});
-    assert_eq!(run(&host, ignoring)["changed"], true);
+    for state in ["active", "lost_agent_lock", "maintenance"] {
+        let host = guarded(state).query("ha-manager help", "ha-manager crm-command migrate <sid> <node>\n");
+        let answer = token(&host);
+        assert_eq!(
+            answer["reasons"],
+            json!([
+                "high availability is active on 'pve2', and its watchdog would reset a node that the change costs the quorum: \
+                 this Proxmox VE cannot disarm it, so stop what it keeps running or take it from its care for the time, or set 'ha' \
+                 to 'ignore'"
+            ])
+        );
+        assert_eq!(host.effects(), [""; 0]);
+    }
     // nothing to change is no danger
-    assert_eq!(token(&host)["changed"], false);
+    let host = guarded("active").query("ha-manager help", HA_HELP);
+    assert_eq!(run(&host, json!({"timeout": 5}))["changed"], false);
     // where it could be disarmed, that is the remedy
-    let host = guarded().query(HA_CURRENT, fencing("armed")).query("ha-manager help", HA_HELP);
     let answer = run(&host, json!({"totem": {"token": 5000}, "ha": "refuse", "timeout": 5}));
     let said = answer["msg"].as_str().unwrap();
     assert!(
@@ -184,32 +190,68 @@ fn an_active_watchdog_is_a_refusal_unless_told_otherwise() {
         "{said}"
     );
     // disarmed by somebody else: no watchdog runs, and it is not for this task to arm it
-    let host = guarded().query(HA_CURRENT, fencing("disarmed"));
+    let host = guarded("active").file(MANAGER, DISARMED);
+    assert_eq!(token(&host)["changed"], true);
+    assert_eq!(host.text(MANAGER), DISARMED);
+}
+
+/// What is not known refuses: a state of a newer release, a file that is half written, a program that does not answer.
+#[test]
+fn what_high_availability_would_do_must_be_known() {
+    let unknown = "what high availability would do is not known: ";
+    for text in [r#"{"state": "asleep"}"#, "{", ""] {
+        let host = healthy().dir("/etc/pve/ha").file(LRM, text);
+        for ha in ["disarm", "refuse"] {
+            let answer = run(&host, json!({"totem": {"token": 5000}, "ha": ha, "timeout": 5}));
+            assert!(answer["reasons"][0].as_str().unwrap().starts_with(unknown), "{text} {answer}");
+        }
+        assert_eq!(host.effects(), [""; 0]);
+    }
+    let active = r#"{"state": "active", "timestamp": 1}"#;
+    let host = healthy().dir("/etc/pve/ha").file(LRM, active).query("ha-manager help", Answer::hangs());
+    assert!(token(&host)["reasons"][0].as_str().unwrap().starts_with(unknown));
+    // one slow answer breaks nothing
+    let slow = Answer::ok(HA_HELP).taking(Duration::from_secs(12));
+    let host = with_ha(Trouble::default()).query("ha-manager help", slow);
     assert_eq!(token(&host)["changed"], true);
 }
 
-const HA_CURRENT: &str = "pvesh get /cluster/ha/status/current --output-format json";
-const HA_HELP: &str = "ha-manager crm-command arm-ha\nha-manager crm-command disarm-ha <resource-mode>\n";
-const DISARM: &str = "ha-manager crm-command disarm-ha freeze";
-const ARM: &str = "ha-manager crm-command arm-ha";
-
-fn fencing(state: &str) -> String {
-    format!(r#"[{{"armed-state": "{state}", "id": "fencing", "type": "fencing"}}]"#)
+/// It is to be ignored: outages add up, so each watchdog is to be renewed before this one.
+#[test]
+fn an_ignored_watchdog_is_renewed_before_the_change() {
+    let ignoring = json!({"totem": {"token": 5000}, "ha": "ignore", "timeout": 5});
+    let active = r#"{"state": "active", "timestamp": 1}"#;
+    let node =
+        || healthy().dir("/etc/pve/ha").file(LRM, active).query("ha-manager help", "crm-command disarm-ha\n");
+    let host = node();
+    let answer = run(&host, ignoring.clone());
+    assert!(answer["msg"].as_str().unwrap().contains("'pve2' has not renewed its watchdog"), "{answer}");
+    assert_eq!((&answer["changed"], host.text(CLUSTER)), (&json!(false), conf(6)));
+    let host = node().at(Duration::from_secs(9), |machine| {
+        machine.write(LRM, r#"{"state": "active", "timestamp": 2}"#);
+    });
+    let answer = run(&host, ignoring);
+    assert_eq!(answer["changed"], true, "{answer}");
+    assert!(
+        answer["warnings"][0].as_str().unwrap().starts_with("high availability is active on 'pve2'"),
+        "{answer}"
+    );
 }
 
 /// A cluster with an active resource manager, whose high availability takes 5 s for whatever it is told.
 fn with_ha(trouble: Trouble) -> FakeHost {
     let after = |state: &'static str| {
         move |machine: &mut testkit::Machine| {
-            machine.after(Duration::from_secs(5), move |machine| machine.query(HA_CURRENT, fencing(state)));
+            machine.after(Duration::from_secs(5), move |machine| machine.write(MANAGER, state));
         }
     };
     in_trouble(trouble)
-        .file("/etc/pve/nodes/pve2/lrm_status", r#"{"mode": "active", "state": "active", "timestamp": 1}"#)
-        .query(HA_CURRENT, fencing("armed"))
+        .dir("/etc/pve/ha")
+        .file(LRM, r#"{"mode": "active", "state": "active", "timestamp": 1}"#)
+        .file(MANAGER, r#"{"timestamp": 1}"#)
         .query("ha-manager help", HA_HELP)
-        .action(DISARM, Answer::ok("").doing(after("disarmed")))
-        .action(ARM, Answer::ok("").doing(after("armed")))
+        .action(DISARM, Answer::ok("").doing(after(DISARMED)))
+        .action(ARM, Answer::ok("").doing(after(r#"{"timestamp": 9}"#)))
 }
 
 #[test]
@@ -219,21 +261,10 @@ fn an_active_watchdog_is_disarmed_for_the_change_and_armed_after_it() {
     assert_eq!((&answer["changed"], &answer["ha_disarmed"]), (&json!(true), &json!(true)), "{answer}");
     let effects = host.effects();
     let place = |what: &str| effects.iter().position(|effect| effect.contains(what)).expect(what);
-    assert!(place(DISARM) < place("rename") && place("rename") < place(ARM), "{effects:?}");
-    assert_eq!(
-        host::Host::run(
-            &host,
-            &host::Command::new("pvesh").args([
-                "get",
-                "/cluster/ha/status/current",
-                "--output-format",
-                "json"
-            ])
-        )
-        .unwrap()
-        .stdout,
-        fencing("armed")
-    );
+    assert!(place(DISARM) < place("rename /etc/pve/corosync.conf.new"), "{effects:?}");
+    assert!(place("rename /etc/pve/corosync.conf.new") < place(ARM), "{effects:?}");
+    assert_eq!(host.text(MANAGER), r#"{"timestamp": 9}"#);
+    assert!(!host.exists(rescue::ha::MARKER));
 }
 
 #[test]
@@ -244,24 +275,45 @@ fn it_is_armed_again_after_a_change_that_was_undone() {
     assert_eq!(host.effects().iter().filter(|effect| effect.contains(ARM)).count(), 1);
 }
 
+/// It is refused, and what was queued is undone behind it: as soon as there is a manager, high availability is armed.
 #[test]
-fn what_cannot_be_disarmed_is_not_changed() {
-    let host = with_ha(Trouble::default()).action(DISARM, Answer::ok(""));
+fn what_cannot_be_disarmed_is_not_changed_and_does_not_stay_disarmed() {
+    let queue = |line: &'static str| {
+        Answer::ok("").doing(move |machine| {
+            let before = machine.text(QUEUE).unwrap_or_default();
+            machine.write(QUEUE, format!("{before}{line}\n"));
+        })
+    };
+    let dead =
+        || with_ha(Trouble::default()).action(DISARM, queue("disarm-ha freeze")).action(ARM, queue("arm-ha"));
+    let host = dead();
     let answer = token(&host);
+    let nobody = "the command waits for the manager, which does not take it up";
     assert_eq!(
         answer["msg"],
-        "cannot change '/etc/pve/corosync.conf': high availability is not disarmed: it is armed"
+        format!(
+            "cannot change '/etc/pve/corosync.conf': high availability is not disarmed for certain: {nobody}; high availability is not \
+             armed for certain: {nobody}; {}",
+            rescue::ha::REMEDY
+        )
     );
     assert_eq!((&answer["changed"], host.text(CLUSTER)), (&json!(false), conf(6)));
-    // it says yes and does nothing
+    assert_eq!(host.text(QUEUE), "disarm-ha freeze\narm-ha\n");
+    assert!(host.exists(rescue::ha::MARKER));
+    assert!(!host.exists(LOCK), "the lock was kept over the wait, and given up");
+    // it says yes and does nothing: the change is in use, and it is known that it is disarmed
     let host = with_ha(Trouble::default()).action(ARM, Answer::ok(""));
     let answer = token(&host);
     assert_eq!(
         answer["msg"],
-        "cannot end the change of '/etc/pve/corosync.conf', which is in use: high availability is not armed: it is disarmed; arm it \
-         by 'ha-manager crm-command arm-ha'"
+        format!(
+            "cannot end the change of '/etc/pve/corosync.conf', which is in use: high availability is not armed for certain: the manager \
+             has not begun; {}",
+            rescue::ha::REMEDY
+        )
     );
     assert_eq!((&answer["changed"], host.text(CLUSTER)), (&json!(true), changed(7)));
+    assert!(host.exists(rescue::ha::MARKER) && !host.exists(LOCK));
 }
 
 /// What this node's rescue needs of a machine.
@@ -313,23 +365,55 @@ fn this_node_would_come_back_by_itself_while_the_change_is_made() {
     );
 }
 
-/// A run that died had disarmed high availability. Its rescue, of an older version, knows that and is replaced by this run's.
+/// A run that died had disarmed high availability: its marker says so, and every run after it arms it, also one that has nothing to change.
 #[test]
-fn what_a_dead_run_disarmed_is_armed_after_this_one() {
-    let host = with_rescue(Trouble::default())
-        .file("/etc/systemd/system/pve-cluster-rescue.timer", "")
-        .file(
-            "/var/lib/pve-cluster-collection/rescue/record",
-            "nodeid 1\nversion 3\nseconds 300\nha_armed 1\nend\n",
-        )
-        .query(HA_CURRENT, fencing("disarmed"))
-        .action(ARM, Answer::ok("").doing(|machine| machine.query(HA_CURRENT, fencing("armed"))));
-    let answer = with_rescue_after(&host, 300);
+fn what_a_dead_run_disarmed_is_armed_by_the_next() {
+    let left = || {
+        with_ha(Trouble::default()).file(MANAGER, DISARMED).file(rescue::ha::MARKER, r#"{"node": "pve3"}"#)
+    };
+    let host = left();
+    let answer = token(&host);
     assert_eq!((&answer["changed"], &answer["ha_disarmed"]), (&json!(true), &json!(false)), "{answer}");
+    let told = "high availability was disarmed by a run on 'pve3' and not armed again, which this run does";
+    assert_eq!(answer["warnings"][0], told);
     let effects = host.effects();
     let place = |what: &str| effects.iter().position(|effect| effect.contains(what)).expect(what);
     assert!(place(&format!("rename {NEW}")) < place(ARM), "{effects:?}");
-    assert!(!host.exists("/etc/systemd/system/pve-cluster-rescue.timer"));
+    assert!(!host.exists(rescue::ha::MARKER));
+    let host = left();
+    let nothing = || json!({"totem": {"token_coefficient": 125}, "timeout": 5});
+    let answer = checked(&host, nothing());
+    assert_eq!((&answer["changed"], &answer["ha_armed"]), (&json!(true), &json!(true)), "{answer}");
+    assert_eq!(host.effects(), [""; 0]);
+    let answer = run(&host, nothing());
+    assert_eq!((&answer["changed"], &answer["warnings"][0]), (&json!(true), &json!(told)), "{answer}");
+    assert!(!host.exists(rescue::ha::MARKER));
+    assert_eq!(run(&host, nothing())["changed"], false);
+}
+
+/// A rescue that is armed for another change would not undo this one.
+#[test]
+fn a_rescue_that_guards_something_else_is_a_refusal() {
+    let host = with_rescue(Trouble::default());
+    let check = checked(&host, json!({"totem": {"token": 5000}, "timeout": 5}));
+    let intended: Vec<String> = serde_json::from_value(check["intended"].clone()).unwrap();
+    assert_eq!(intended.len(), 2);
+    let purpose = |intended: &[String]| rescue::Purpose {
+        seconds: 300,
+        owner: "a test".to_owned(),
+        intended: intended.iter().cloned().collect(),
+    };
+    rescue::arm(&host, &purpose(&[]), true).unwrap();
+    let answer = token(&host);
+    assert_eq!(
+        answer["msg"],
+        "cannot change '/etc/pve/corosync.conf': the rescue that is armed on this node by a test would not undo this change: arm it with \
+         the option 'intended' that this module returns in check mode, or call it off"
+    );
+    assert_eq!(host.text(CLUSTER), conf(6));
+    rescue::arm(&host, &purpose(&intended), true).unwrap();
+    assert_eq!(token(&host)["changed"], true);
+    assert!(rescue::armed(&host).unwrap().is_some(), "whoever armed it calls it off");
 }
 
 #[test]

@@ -6,11 +6,11 @@ use std::path::Path;
 
 use cluster_state::cfgtool::Links;
 use cluster_state::cmap::Cmap;
-use cluster_state::ha_arming::{self, Arming};
 use cluster_state::pmxcfs::Mount;
 use cluster_state::{StateError, cfgtool, cmap, corosync_conf, pmxcfs};
 use corosync_document::Document;
 use host::{Host, HostError, LocalAddress};
+use rescue::ha::{self, Standing};
 use rescue::pending::{self, Pending};
 
 /// The name under which a new file is prepared, as PVE does.
@@ -36,10 +36,9 @@ pub(crate) struct Seen {
     pub(crate) pending: Vec<Pending>,
     /// This node's own addresses.
     pub(crate) addresses: Vec<LocalAddress>,
-    /// Nodes that their watchdog resets about a minute after they have lost quorum.
-    pub(crate) guarded: Vec<String>,
-    /// Whether this Proxmox VE can disarm high availability; only known where a node is guarded.
-    pub(crate) disarms: bool,
+    /// What high availability is to the cluster's nodes, whose watchdog resets them about a minute after they have lost quorum; or why that
+    /// is not known.
+    pub(crate) ha: Result<Standing, String>,
     /// A file prepared to become the cluster's file, by whomever.
     pub(crate) prepared: Option<Vec<u8>>,
 }
@@ -50,12 +49,10 @@ pub(crate) fn seen(host: &dyn Host) -> Result<Seen, StateError> {
     let links = cfgtool::query(host).ok();
     let readable = matches!(mount, Mount::ReadOnly | Mount::Writable);
     let conf = if readable { corosync_conf::cluster(host)? } else { None };
-    let guarded = conf.as_ref().map_or(Ok(Vec::new()), |conf| guarded(host, conf))?;
     let pending = conf.as_ref().map_or(Ok(Vec::new()), |conf| waiting(host, conf))?;
     Ok(Seen {
         pending,
-        disarms: !guarded.is_empty() && ha_arming::can_disarm(host).unwrap_or(false),
-        guarded,
+        ha: conf.as_ref().map_or_else(|| Ok(Standing::default()), |conf| standing(host, conf)),
         conf,
         local: corosync_conf::local(host)?,
         running: cmap::query(host),
@@ -75,23 +72,9 @@ fn waiting(host: &dyn Host, conf: &Document) -> Result<Vec<Pending>, HostError> 
     Ok(pending::of_node(host, known, &name))
 }
 
-/// The nodes whose local resource manager is active.
-fn guarded(host: &dyn Host, conf: &Document) -> Result<Vec<String>, HostError> {
-    let mut guarded = Vec::new();
-    for node in conf.nodes() {
-        let status = optional(host, &format!("/etc/pve/nodes/{}/lrm_status", node.name))?.unwrap_or_default();
-        // of this JSON one value is of interest, and a parser would make the module larger than it may be
-        let mut status = String::from_utf8_lossy(&status).into_owned();
-        status.retain(|character| !character.is_whitespace());
-        if status.contains(r#""state":"active""#) {
-            guarded.push(node.name);
-        }
-    }
-    // disarmed by somebody who will arm it again: no watchdog runs, whatever the resource managers do
-    if !guarded.is_empty() && matches!(ha_arming::query(host), Ok(Some(Arming::Disarmed))) {
-        return Ok(Vec::new());
-    }
-    Ok(guarded)
+fn standing(host: &dyn Host, conf: &Document) -> Result<Standing, String> {
+    let nodes: Vec<String> = conf.nodes().into_iter().map(|node| node.name).collect();
+    ha::standing(host, &nodes)
 }
 
 /// Which links reach which nodes.

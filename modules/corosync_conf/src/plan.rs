@@ -44,6 +44,8 @@ pub(crate) struct Work {
     pub(crate) waiting: Vec<String>,
     /// Whether high availability has to be disarmed for it, and armed again.
     pub(crate) disarm: bool,
+    /// The nodes whose watchdog would reset them.
+    pub(crate) guarded: Vec<String>,
     pub(crate) steps: Vec<Change>,
     pub(crate) warnings: Vec<String>,
 }
@@ -61,6 +63,8 @@ pub(crate) struct Confirmed {
     pub(crate) waiting: Vec<String>,
     /// What of the file is not in use here, so that this node is no proof of it.
     pub(crate) unconfirmed: Vec<String>,
+    /// Who has left high availability disarmed; none when nobody has.
+    pub(crate) ha_left: Option<String>,
     pub(crate) warnings: Vec<String>,
 }
 
@@ -105,6 +109,12 @@ pub(crate) struct Refusal {
 }
 
 impl Work {
+    /// The digests of every text that the change may bring: as it is, after each step, and so after the undoing of each.
+    pub(crate) fn intended(&self) -> Vec<String> {
+        let texts = std::iter::once(&self.before).chain(self.steps.iter().map(|step| &step.after));
+        texts.map(rescue::digest).collect()
+    }
+
     /// Works out how the nodes stand after the last step.
     fn settle_nodes(&mut self, seen: &Seen) {
         let connected = self.steps.last().map_or(&seen.connected, |step| &step.connected);
@@ -163,6 +173,7 @@ pub(crate) fn plan(wanted: &Wanted, seen: &Seen) -> Result<Plan, Refusal> {
     warnings.extend(away.iter().map(|node| left_behind(node)));
     warnings.extend(drift.left.iter().cloned());
     warnings.extend(drift.waiting.iter().map(|(_, told)| told.clone()));
+    warnings.extend(ha_left(seen).as_ref().map(|who| left_disarmed(who)));
     if before.protects() && !target.protects() {
         warnings.push(
             "the cluster's traffic is no longer encrypted and signed: whoever reaches the network of a link can take part in it"
@@ -180,7 +191,8 @@ pub(crate) fn plan(wanted: &Wanted, seen: &Seen) -> Result<Plan, Refusal> {
         nodes: nodes::as_seen(seen, before, &members(before), &drift),
         behind: drift.behind.clone(),
         waiting: drift.waiting.iter().map(|(key, _)| key.clone()).collect(),
-        disarm: !seen.guarded.is_empty() && wanted.disarm_ha && seen.disarms,
+        disarm: wanted.disarm_ha && seen.ha.as_ref().is_ok_and(|ha| !ha.guarded.is_empty() && ha.disarms),
+        guarded: seen.ha.as_ref().map(|ha| ha.guarded.clone()).unwrap_or_default(),
         steps: Vec::new(),
         warnings,
     };
@@ -208,18 +220,7 @@ pub(crate) fn plan(wanted: &Wanted, seen: &Seen) -> Result<Plan, Refusal> {
     reasons.extend(network::reasons(&work.before, &work.after, seen, &work.members));
     let (alone, uncarried) = uncarried(&work, wanted, seen);
     reasons.extend(alone);
-    if !seen.guarded.is_empty() && !wanted.ignore_ha && !work.disarm {
-        let remedy = if seen.disarms {
-            "set 'ha' to 'disarm', which has it disarmed and armed again"
-        } else {
-            "this Proxmox VE cannot disarm it, so stop what it keeps running or take it from its care for the time"
-        };
-        reasons.push(format!(
-            "high availability is active on '{}', and its watchdog would reset a node that the change costs the quorum: \
-             {remedy}, or set 'ha' to 'ignore'",
-            seen.guarded.join("', '")
-        ));
-    }
+    reasons.extend(against_outage(wanted, seen, &work));
     let begun = |prepared: &Vec<u8>| {
         work.steps.first().is_some_and(|step| step.after.to_bytes().starts_with(prepared))
     };
@@ -449,7 +450,10 @@ fn confirm(
     }
     let (members, away) = split(members(before), seen, wanted);
     let file = before.clone();
-    let confirmed = Confirmed { file, version, members, away, nodes, waiting, unconfirmed, warnings };
+    let ha_left = if wanted.validate_only { None } else { ha_left(seen) };
+    warnings.extend(ha_left.as_ref().map(|who| left_disarmed(who)));
+    let confirmed =
+        Confirmed { file, version, members, away, nodes, waiting, unconfirmed, ha_left, warnings };
     Ok(Plan::Nothing(Box::new(confirmed)))
 }
 
@@ -559,6 +563,38 @@ fn left_behind(node: &str) -> String {
         "node '{node}' is off and keeps the old file, with which its corosync ends when it starts: bring it back with the \
          option 'current' on it, which gives it the new one"
     )
+}
+
+/// Why no node must lose its quorum now.
+fn against_outage(wanted: &Wanted, seen: &Seen, work: &Work) -> Option<String> {
+    if wanted.ignore_ha || work.disarm {
+        return None;
+    }
+    let ha = match &seen.ha {
+        Ok(ha) if ha.guarded.is_empty() => return None,
+        Ok(ha) => ha,
+        Err(unknown) => {
+            return Some(format!("{unknown}; set 'ha' to 'ignore' where no watchdog runs for certain"));
+        }
+    };
+    let remedy = if ha.disarms {
+        "set 'ha' to 'disarm', which has it disarmed and armed again"
+    } else {
+        "this Proxmox VE cannot disarm it, so stop what it keeps running or take it from its care for the time"
+    };
+    Some(format!(
+        "high availability is active on '{}', and its watchdog would reset a node that the change costs the quorum: \
+         {remedy}, or set 'ha' to 'ignore'",
+        ha.guarded.join("', '")
+    ))
+}
+
+fn ha_left(seen: &Seen) -> Option<String> {
+    seen.ha.as_ref().ok().and_then(|ha| ha.left.clone())
+}
+
+fn left_disarmed(who: &str) -> String {
+    format!("high availability was disarmed by {who} and not armed again, which this run does")
 }
 
 /// What was wrong with the file before and stays so.

@@ -55,8 +55,7 @@ pub(crate) fn seen(text: &str) -> Seen {
         pending: Vec::new(),
         addresses: Vec::new(),
         prepared: None,
-        guarded: Vec::new(),
-        disarms: false,
+        ha: Ok(rescue::ha::Standing::default()),
     }
 }
 

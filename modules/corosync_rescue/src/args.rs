@@ -10,6 +10,8 @@ pub(crate) struct Args {
     pub(crate) state: State,
     pub(crate) after: i64,
     pub(crate) timeout: i64,
+    pub(crate) owner: String,
+    pub(crate) intended: Option<Vec<String>>,
 }
 
 /// Whether a rescue is wanted.
@@ -28,6 +30,8 @@ pub(crate) fn spec() -> Spec {
             Opt::new("state", Kind::Str).choices(&["armed", "disarmed"]).default("armed"),
             Opt::new("after", Kind::Int).default(300),
             Opt::new("timeout", Kind::Int).default(180),
+            Opt::new("owner", Kind::Str).default("an Ansible task"),
+            Opt::list("intended", Kind::Str),
         ],
         ..Spec::default()
     }

@@ -4,9 +4,8 @@
 use std::time::Duration;
 
 use ansible_module::{Context, Failure, Outcome};
-use cluster_state::ha_arming::{self, Arming};
 use host::Host;
-use rescue::{Armed, NotArmed};
+use rescue::{Armed, NotArmed, Purpose};
 
 use crate::args::{Args, State};
 
@@ -22,28 +21,36 @@ pub(crate) fn run(args: Args, context: &Context, host: &dyn Host) -> Result<Outc
         State::Armed => "arm",
         State::Disarmed => "call off",
     };
+    for digest in args.intended.iter().flatten().filter(|digest| !rescue::is_digest(digest)) {
+        reasons.push(format!(
+            "'intended' has '{digest}', which is no digest as the module corosync_conf returns them"
+        ));
+    }
     if !reasons.is_empty() {
         return Err(failed(verb, NotArmed::Unwell(reasons)));
     }
     let earlier = rescue::armed(host).map_err(|error| failed(verb, error.into()))?;
     let (changed, outcome) = match args.state {
         State::Armed => {
-            let ha_armed = matches!(ha_arming::query(host), Ok(Some(Arming::Armed)));
-            let armed =
-                rescue::arm(host, after, ha_armed, !context.check_mode).map_err(|not| failed(verb, not))?;
+            let intended = args.intended.into_iter().flatten().collect();
+            let purpose = Purpose { seconds: after, owner: args.owner, intended };
+            let armed = rescue::arm(host, &purpose, !context.check_mode).map_err(|not| failed(verb, not))?;
             (true, described(Outcome::changed(), &armed))
         }
-        State::Disarmed if context.check_mode => (earlier.is_some(), Outcome::unchanged()),
         State::Disarmed => {
-            let deadline = host.elapsed() + Duration::from_secs(timeout);
-            if earlier.as_ref().is_some_and(|earlier| earlier.ha_armed) {
+            let left = rescue::ha::left(host).map_err(|error| failed(verb, error.into()))?;
+            let outcome = Outcome::unchanged().with("ha_armed", left.is_some());
+            if context.check_mode {
+                (earlier.is_some() || left.is_some(), outcome)
+            } else {
+                let deadline = host.elapsed() + Duration::from_secs(timeout);
                 // whoever disarmed it may have died before it was armed again
-                rescue::ha::arm(host, deadline).map_err(|reason| {
-                    let told = format!("{reason}; arm it by 'ha-manager crm-command arm-ha'");
-                    failed(verb, NotArmed::Failed(told))
+                let armed = rescue::ha::arm_what_is_left(host, deadline).map_err(|reason| {
+                    failed(verb, NotArmed::Failed(format!("{reason}; {}", rescue::ha::REMEDY)))
                 })?;
+                let off = rescue::call_off(host, deadline).map_err(|not| failed(verb, not))?;
+                (off || armed, outcome)
             }
-            (rescue::call_off(host, deadline).map_err(|not| failed(verb, not))?, Outcome::unchanged())
         }
     };
     let mut outcome = outcome.with("armed", args.state == State::Armed);
@@ -57,6 +64,7 @@ fn described(outcome: Outcome, armed: &Armed) -> Outcome {
         .with("restored_version", armed.restored_version)
         .with("after", armed.seconds)
         .with("links", armed.links)
+        .with("until", armed.until)
 }
 
 fn within(value: i64, name: &str, range: std::ops::RangeInclusive<i64>, reasons: &mut Vec<String>) -> u64 {

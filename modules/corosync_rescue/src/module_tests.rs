@@ -9,7 +9,7 @@ use crate::args::{Args, State};
 use crate::module::run;
 
 fn args(state: State) -> Args {
-    Args { state, after: 300, timeout: 1 }
+    Args { state, after: 300, timeout: 1, owner: "a test".to_owned(), intended: None }
 }
 
 /// A machine without corosync.
@@ -17,13 +17,16 @@ fn standalone() -> FakeHost {
     FakeHost::new()
         .dir("/etc/systemd/system")
         .query_with(|command| {
-            command
-                .program
-                .starts_with("corosync")
-                .then(|| Answer::exit(1, "", "Cannot initialize CMAP service\n"))
+            // recordings `3-node_corosync_stopped_on_pve1--corosync-*`
+            let said = match command.program.as_str() {
+                "corosync-cfgtool" => "Could not initialize corosync configuration API error 2\n",
+                "corosync-cmapctl" => "Failed to initialize the cmap API. Error CS_ERR_LIBRARY\n",
+                "corosync-quorumtool" => "Cannot initialize CMAP service\n",
+                _ => return None,
+            };
+            Some(Answer::exit(1, "", said))
         })
         .query("systemctl is-active pve-cluster-rescue.service", Answer::exit(3, "inactive\n", ""))
-        .query_prefix("pvesh", Answer::exit(1, "", ""))
 }
 
 #[test]
@@ -40,12 +43,13 @@ fn a_node_without_a_cluster_has_nothing_to_go_back_to() {
 
 #[test]
 fn times_have_bounds() {
-    let wrong = Args { state: State::Armed, after: 9, timeout: 3601 };
+    let intended = Some(vec!["x".to_owned(), "0".repeat(64)]);
+    let wrong = Args { after: 9, timeout: 3601, intended, ..args(State::Armed) };
     let failure = run(wrong, &Context::default(), &standalone()).unwrap_err();
     assert_eq!(
         failure.msg,
         "cannot arm the rescue of '/etc/corosync/corosync.conf': 'after' is 9 s and must be from 10 to 604800 s; 'timeout' is 3601 s \
-         and must be from 1 to 3600 s"
+         and must be from 1 to 3600 s; 'intended' has 'x', which is no digest as the module corosync_conf returns them"
     );
 }
 
@@ -72,40 +76,51 @@ fn one_at_work_is_waited_for_and_told() {
     );
 }
 
-/// A run that ended too early has left high availability disarmed, and the rescue that knows it is called off by the next.
+/// A run that ended too early has left high availability disarmed, as its marker says.
 #[test]
 fn high_availability_that_was_left_disarmed_is_armed_again() {
-    let current = "pvesh get /cluster/ha/status/current --output-format json";
-    let fencing =
-        |state: &str| format!(r#"[{{"armed-state": "{state}", "id": "fencing", "type": "fencing"}}]"#);
-    let record = |ha_armed: u8| format!("nodeid 1\nversion 4\nseconds 300\nha_armed {ha_armed}\nend\n");
-    let node = |ha_armed: u8, armed: String| {
-        FakeHost::new()
-            .file("/etc/systemd/system/pve-cluster-rescue.timer", "")
-            .file("/var/lib/pve-cluster-collection/rescue/record", record(ha_armed))
+    const MANAGER: &str = "/etc/pve/ha/manager_status";
+    const TIMER: &str = "/etc/systemd/system/pve-cluster-rescue.timer";
+    let node = |marker: bool, armed: &'static str| {
+        let host = FakeHost::new()
+            .with_hostname("pve1")
+            .pmxcfs("/etc/pve")
+            .dir("/etc/pve/ha")
+            .dir("/etc/pve/nodes/pve1")
+            .link("/etc/pve/local", "nodes/pve1")
+            .dir("/etc/pve/priv/lock")
+            .file(TIMER, "")
+            .file(MANAGER, r#"{"disarm": {"state": "disarmed"}}"#)
             .query("systemctl is-active pve-cluster-rescue.service", Answer::exit(3, "inactive\n", ""))
             .action_prefix("systemctl", "")
-            .query(current, fencing("disarmed"))
             .action(
                 "ha-manager crm-command arm-ha",
-                Answer::ok("").doing(move |machine| machine.query(current, armed.clone())),
-            )
+                Answer::ok("").doing(move |machine| machine.write(MANAGER, armed)),
+            );
+        if marker { host.file(rescue::ha::MARKER, "{}") } else { host }
     };
-    let armed = |host: &FakeHost| host.effects().iter().any(|effect| effect.contains("arm-ha"));
-    let host = node(1, fencing("armed"));
-    assert!(run(args(State::Disarmed), &Context::default(), &host).unwrap().changed);
-    assert!(armed(&host) && !host.exists("/etc/systemd/system/pve-cluster-rescue.timer"));
+    let given = |host: &FakeHost| host.effects().iter().any(|effect| effect.contains("arm-ha"));
+    let off = || Args { timeout: 60, ..args(State::Disarmed) };
+    let host = node(true, "{}");
+    let check = Context { check_mode: true, ..Context::default() };
+    assert!(run(off(), &check, &host).unwrap().changed && host.effects().is_empty());
+    let outcome = run(off(), &Context::default(), &host).unwrap();
+    assert_eq!((outcome.changed, &outcome.data["ha_armed"]), (true, &Value::from(true)));
+    assert!(given(&host) && !host.exists(TIMER) && !host.exists(rescue::ha::MARKER));
     // disarmed by somebody else: it is not for this to arm it
-    let host = node(0, fencing("armed"));
-    assert!(run(args(State::Disarmed), &Context::default(), &host).unwrap().changed);
-    assert!(!armed(&host));
+    let host = node(false, "{}");
+    assert!(run(off(), &Context::default(), &host).unwrap().changed);
+    assert!(!given(&host) && !host.exists(TIMER));
     // where it cannot be armed the rescue stays, which tries again
-    let host = node(1, fencing("disarmed"));
-    let failure = run(args(State::Disarmed), &Context::default(), &host).unwrap_err();
+    let host = node(true, r#"{"disarm": {"state": "disarmed"}}"#);
+    let failure = run(off(), &Context::default(), &host).unwrap_err();
     assert_eq!(
         failure.msg,
-        "cannot call off the rescue of '/etc/corosync/corosync.conf': high availability is not armed: it is disarmed; arm it by \
-         'ha-manager crm-command arm-ha'"
+        format!(
+            "cannot call off the rescue of '/etc/corosync/corosync.conf': high availability is not armed for certain: the manager has not \
+             begun; {}",
+            rescue::ha::REMEDY
+        )
     );
-    assert!(host.exists("/etc/systemd/system/pve-cluster-rescue.timer"));
+    assert!(host.exists(TIMER) && host.exists(rescue::ha::MARKER));
 }

@@ -23,12 +23,12 @@ pub(crate) fn fire() -> ExitCode {
             ExitCode::SUCCESS
         }
         Ok(Came::Left(reason)) => {
-            println!("not all is well, and it is not for the rescue to mend: {reason}");
+            println!("not all is well, and it is not for the rescue to repair: {reason}");
             ExitCode::SUCCESS
         }
         Ok(Came::Waiting(reason)) => {
-            println!("given up until the next start of this node: {reason}");
-            ExitCode::FAILURE
+            println!("not over yet, looking again in a minute: {reason}");
+            ExitCode::SUCCESS
         }
         Err(reason) => {
             println!("cannot put corosync.conf back: {reason}");

@@ -4,12 +4,9 @@
 use std::time::Duration;
 
 use ansible_module::{Context, Failure, Kind, Opt, Outcome, Spec};
-use cluster_state::ha_arming::{self, Arming};
 use host::Host;
+use rescue::ha::Wish;
 use serde::Deserialize;
-
-/// How long high availability may take to be disarmed or armed.
-const HA: Duration = Duration::from_secs(120);
 
 /// The module's options.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -32,39 +29,38 @@ pub(crate) fn spec() -> Spec {
 
 /// Does what the task asks.
 pub(crate) fn run(args: Args, context: &Context, host: &dyn Host) -> Result<Outcome, Failure> {
-    let mut reasons = rescue::against_restart(host);
+    let wish = match args.ha.as_str() {
+        "ignore" => Wish::Ignore,
+        "disarm" => Wish::Disarm,
+        _ => Wish::Refuse,
+    };
+    let (mut reasons, standing) = rescue::against_restart(host, wish);
     if !(1..=3600).contains(&args.timeout) {
         reasons.push(format!("'timeout' is {} s and must be from 1 to 3600 s", args.timeout));
-    }
-    let armed = args.ha != "ignore" && matches!(ha_arming::query(host), Ok(Some(Arming::Armed)));
-    let can = armed && ha_arming::can_disarm(host).unwrap_or(false);
-    if armed && (args.ha == "refuse" || !can) {
-        let remedy = if can { "set 'ha' to 'disarm', or" } else { "this Proxmox VE cannot disarm it;" };
-        reasons.push(format!("high availability is armed: {remedy} set 'ha' to 'ignore'"));
     }
     if !reasons.is_empty() {
         return Err(failed(reasons));
     }
-    let outcome = Outcome::changed().with("ha_disarmed", armed);
+    let disarms = wish == Wish::Disarm && !standing.guarded.is_empty();
+    let outcome = Outcome::changed().with("ha_disarmed", disarms);
     if context.check_mode {
-        return Ok(outcome);
+        return Ok(outcome.with("waited_for", Vec::<String>::new()));
     }
-    let disarmed = if armed { rescue::ha::disarm(host, host.elapsed() + HA) } else { Ok(()) };
-    let restarted = match disarmed {
-        Ok(()) => rescue::restart(host, Duration::from_secs(args.timeout.unsigned_abs())),
-        Err(reason) => Err((false, vec![reason])),
-    };
-    let again = if armed { rescue::ha::arm(host, host.elapsed() + HA).map(drop) } else { Ok(()) };
-    let (begun, mut reasons) = match restarted {
-        Ok(()) => (true, Vec::new()),
-        Err(missing) => missing,
-    };
-    reasons.extend(again.err().map(|reason| format!("{reason}; arm it by 'ha-manager crm-command arm-ha'")));
-    if reasons.is_empty() {
-        return Ok(outcome);
+    match rescue::restart(host, Duration::from_secs(args.timeout.unsigned_abs()), wish) {
+        Ok(done) => {
+            let outcome = outcome.with("ha_disarmed", done.ha_disarmed).with("waited_for", &done.waited_for);
+            Ok(done.waited_for.iter().fold(outcome, |outcome, node| {
+                outcome.warn(format!(
+                    "high availability is active on '{node}': its resource manager was waited for, because two outages one after the other \
+                     would have counted as one"
+                ))
+            }))
+        }
+        Err((begun, reasons)) => {
+            let failure = failed(reasons);
+            Err(if begun { failure.after_change() } else { failure })
+        }
     }
-    let failure = failed(reasons);
-    Err(if begun { failure.after_change() } else { failure })
 }
 
 fn failed(reasons: Vec<String>) -> Failure {

@@ -14,12 +14,15 @@ fn docs_match_the_spec() {
 #[test]
 fn a_node_that_is_not_well_is_left_as_it_is() {
     let host = FakeHost::new().query_with(|command| {
-        command
-            .program
-            .starts_with("corosync")
-            .then(|| Answer::exit(1, "", "Cannot initialize CMAP service\n"))
+        // recordings `3-node_corosync_stopped_on_pve1--corosync-*`
+        let said = match command.program.as_str() {
+            "corosync-cfgtool" => "Could not initialize corosync configuration API error 2\n",
+            "corosync-cmapctl" => "Failed to initialize the cmap API. Error CS_ERR_LIBRARY\n",
+            "corosync-quorumtool" => "Cannot initialize CMAP service\n",
+            _ => return None,
+        };
+        Some(Answer::exit(1, "", said))
     });
-    let host = host.query_prefix("pvesh", Answer::exit(1, "", ""));
     let args = Args { ha: "disarm".to_owned(), timeout: 0 };
     let failure = run(args, &Context::default(), &host).unwrap_err();
     assert_eq!(

@@ -1,16 +1,20 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Arming the rescue on this node, and calling it off.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
 use host::{Attributes, Command, Host, HostError, Waited, if_there, is_there, replace_file, wait_until};
 
+use corosync_document::Document;
+
 use crate::look::{Asked, Look, connected, look};
-use crate::record::Record;
+use crate::record::{Record, digest, nodes};
 use crate::units::{
     COPY, DIRECTORY, PROGRAM, RECORD, SERVICE, SERVICE_FILE, THIS_BOOT, TIMER, TIMER_FILE, service, timer,
 };
+use crate::{note, proof};
 
 /// How long systemd may take.
 const SYSTEMD: Duration = Duration::from_secs(60);
@@ -28,8 +32,20 @@ pub struct Armed {
     pub seconds: u64,
     /// How many links to other nodes were connected.
     pub links: usize,
-    /// Whether high availability has to be armed again when it is over.
-    pub ha_armed: bool,
+    /// Until when it may act, in seconds since 1970.
+    pub until: u64,
+    /// Who armed it.
+    pub owner: String,
+    /// The digests of the texts that the change may bring.
+    pub intended: BTreeSet<String>,
+}
+
+impl Armed {
+    /// Whether it would undo this text, because the change brings it.
+    #[must_use]
+    pub fn guards(&self, text: &Document) -> bool {
+        self.intended.contains(&digest(text))
+    }
 }
 
 /// Why it could not be armed, or called off.
@@ -54,12 +70,16 @@ impl From<HostError> for NotArmed {
 /// # Errors
 /// When its files cannot be read.
 pub fn armed(host: &dyn Host) -> Result<Option<Armed>, HostError> {
+    Ok(local(host)?.map(|record| told(&record)))
+}
+
+/// The record of the rescue that is armed on this node. One that cannot be understood is an empty one.
+pub(crate) fn local(host: &dyn Host) -> Result<Option<Record>, HostError> {
     if !is_there(host, Path::new(TIMER_FILE))? {
         return Ok(None);
     }
     let text = if_there(host.read(Path::new(RECORD)))?.unwrap_or_default();
-    let record = Record::parse(&String::from_utf8_lossy(&text)).unwrap_or_default();
-    Ok(Some(told(&record)))
+    Ok(Some(Record::parse(&String::from_utf8_lossy(&text)).unwrap_or_default()))
 }
 
 fn told(record: &Record) -> Armed {
@@ -68,19 +88,30 @@ fn told(record: &Record) -> Armed {
         restored_version: record.restored_version(),
         seconds: record.seconds,
         links: record.connected.len(),
-        ha_armed: record.ha_armed,
+        until: record.until(),
+        owner: record.owner.clone(),
+        intended: record.intended.clone(),
     }
 }
 
-/// Arms the rescue with what this node runs now; an earlier one is replaced. A run that ended too early may have left high
-/// availability disarmed, which only the earlier one knows, so that it is armed again after this one. With `act` false it only says what would be.
+/// What a rescue is armed for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Purpose {
+    /// Seconds after which it looks.
+    pub seconds: u64,
+    /// Who arms it, for people.
+    pub owner: String,
+    /// The digests of the texts that the change may bring, see [`digest`]. That of the file as it is counts always.
+    pub intended: BTreeSet<String>,
+}
+
+/// Arms the rescue with what this node runs now; an earlier one is replaced. With `act` false it only says what would be.
 ///
 /// # Errors
 /// When the node is not in a state that is worth keeping, or a step fails; then nothing is armed.
-pub fn arm(host: &dyn Host, seconds: u64, ha_armed: bool, act: bool) -> Result<Armed, NotArmed> {
+pub fn arm(host: &dyn Host, purpose: &Purpose, act: bool) -> Result<Armed, NotArmed> {
     let seen = look(host, &mut Asked::default());
-    let left = armed(host)?.is_some_and(|earlier| earlier.ha_armed);
-    let record = record(&seen, seconds, ha_armed || left).map_err(NotArmed::Unwell)?;
+    let record = record(&seen, purpose, host.unix_time()).map_err(NotArmed::Unwell)?;
     if at_work(host)? {
         return Err(NotArmed::AtWork);
     }
@@ -95,11 +126,14 @@ pub fn arm(host: &dyn Host, seconds: u64, ha_armed: bool, act: bool) -> Result<A
 }
 
 /// What there is to go back to; or why it is not worth it.
-fn record(seen: &Look, seconds: u64, ha_armed: bool) -> Result<Record, Vec<String>> {
-    let mut reasons = Vec::new();
+fn record(seen: &Look, purpose: &Purpose, now: u64) -> Result<Record, Vec<String>> {
+    let mut reasons = seen.unknown.clone();
+    if !reasons.is_empty() {
+        return Err(reasons);
+    }
     if !seen.runs {
         reasons.push("corosync does not run on this node".to_owned());
-    } else if !seen.quorate {
+    } else if !seen.quorate || !seen.writable {
         reasons.push("this node is not quorate".to_owned());
     }
     let local = seen.local.as_ref();
@@ -113,14 +147,22 @@ fn record(seen: &Look, seconds: u64, ha_armed: bool) -> Result<Record, Vec<Strin
     if let Some(refusal) = &seen.refusal {
         reasons.push(format!("corosync would not start from its file: {refusal}"));
     }
-    let version = local.and_then(corosync_document::Document::config_version);
+    let version = local.and_then(Document::config_version);
     if reasons.is_empty() && (version.is_none() || seen.version != version) {
         reasons.push("corosync does not run the config_version of its file".to_owned());
     }
-    match (seen.nodeid, version) {
-        (Some(nodeid), Some(version)) if reasons.is_empty() => {
-            Ok(Record { nodeid, version, seconds, ha_armed, connected: connected(seen) })
-        }
+    let Purpose { seconds, owner, intended } = purpose;
+    match (seen.nodeid, version, local.and_then(nodes)) {
+        (Some(nodeid), Some(version), Some(nodes)) if reasons.is_empty() => Ok(Record {
+            nodeid,
+            version,
+            seconds: *seconds,
+            armed: now,
+            owner: owner.clone(),
+            nodes,
+            intended: intended.iter().cloned().chain(local.map(digest)).collect(),
+            connected: connected(seen),
+        }),
         _ if reasons.is_empty() => Err(vec!["this node's nodeid is not known".to_owned()]),
         _ => Err(reasons),
     }
@@ -144,6 +186,7 @@ fn place(host: &dyn Host, seen: &Look, record: &Record) -> Result<(), NotArmed> 
     own(COPY, &seen.local.as_ref().map(corosync_document::Document::to_bytes).unwrap_or_default(), 0o600)?;
     own(RECORD, record.to_text().as_bytes(), 0o600)?;
     own(THIS_BOOT, b"", 0o600)?;
+    note::write(host, record)?;
     own(SERVICE_FILE, service(crate::fire::WORD).as_bytes(), 0o644)?;
     own(TIMER_FILE, timer(record.seconds).as_bytes(), 0o644)?;
     run(host, Command::new("systemctl").arg("daemon-reload"))?;
@@ -152,12 +195,13 @@ fn place(host: &dyn Host, seen: &Look, record: &Record) -> Result<(), NotArmed> 
     Ok(())
 }
 
-/// Calls the rescue off and removes all of it. One that is at work is waited for until `deadline`.
+/// Calls the rescue off and removes all of it, because every node has proved that the cluster's file is in use. That is written down first, for
+/// the rescues that are not called off yet. One that is at work is waited for until `deadline`.
 ///
 /// Says whether there was one.
 ///
 /// # Errors
-/// When it is at work for longer, or a step fails.
+/// When it is at work for longer, the other nodes cannot be told, or a step fails.
 pub fn call_off(host: &dyn Host, deadline: Duration) -> Result<bool, NotArmed> {
     let waited = wait_until(host, deadline, Duration::from_millis(500), || match at_work(host) {
         Ok(true) => Err(()),
@@ -168,7 +212,26 @@ pub fn call_off(host: &dyn Host, deadline: Duration) -> Result<bool, NotArmed> {
         Waited::Done(done) => done?,
         Waited::Pending(()) => return Err(NotArmed::AtWork),
     }
+    if local(host)?.is_some_and(|record| record.version > 0 && !record.has_expired(host.unix_time())) {
+        prove(host, deadline)?;
+    }
     remove(host, true)
+}
+
+/// Writes down that every node has proved the cluster's file.
+fn prove(host: &dyn Host, deadline: Duration) -> Result<(), NotArmed> {
+    let waited = wait_until(host, deadline, Duration::from_millis(500), || {
+        let text = cluster_state::corosync_conf::cluster(host).map_err(|error| error.to_string())?;
+        // a node that has left its cluster has nobody to tell
+        let Some(text) = text else { return Ok(()) };
+        proof::write(host, &text).map_err(|error| error.to_string())
+    });
+    match waited {
+        Waited::Done(()) => Ok(()),
+        Waited::Pending(reason) => Err(NotArmed::Failed(format!(
+            "the rescues of the other nodes cannot be told that the change is proved, and would undo it: {reason}"
+        ))),
+    }
 }
 
 /// Whether the service runs at this moment.
@@ -183,6 +246,13 @@ fn at_work(host: &dyn Host) -> Result<bool, NotArmed> {
 /// The service itself lets systemd forget its units by itself (`forget` false): one whose file is gone is given a limit of
 /// 90 s when the files are read again, and the service may have run for longer.
 pub(crate) fn remove(host: &dyn Host, forget: bool) -> Result<bool, NotArmed> {
+    if let Some(node) = noted_as(host) {
+        match note::remove(host, &node) {
+            // without quorum it stays, and expires
+            Err(error) if !error.is_denied() => return Err(error.into()),
+            _ => {}
+        }
+    }
     let unit = is_there(host, Path::new(TIMER_FILE))?;
     if unit {
         run(host, Command::new("systemctl").args(["--quiet", "disable", "--now", TIMER]))?;
@@ -218,4 +288,12 @@ pub(crate) fn run(host: &dyn Host, command: Command) -> Result<String, NotArmed>
         output.rc(),
         output.first_words().unwrap_or("it said nothing")
     )))
+}
+
+/// Under which name this node has noted its rescue for the others.
+fn noted_as(host: &dyn Host) -> Option<String> {
+    let record = local(host).ok().flatten();
+    let named =
+        record.and_then(|record| record.nodes.into_iter().find(|(nodeid, _)| *nodeid == record.nodeid));
+    named.map(|(_, name)| name).or_else(|| crate::pending::own_name(host).ok())
 }

@@ -17,7 +17,7 @@ const NEW: &str = "/etc/pve/corosync.conf.new";
 /// The pause between two attempts to take the lock.
 const PAUSE: Duration = Duration::from_millis(500);
 /// How long the lock may be held by someone else; it expires after 120 s.
-const LOCKED: Duration = Duration::from_secs(150);
+pub(crate) const LOCKED: Duration = Duration::from_secs(150);
 
 /// How long /etc/pve may take to be written again after corosync was restarted.
 const BACK: Duration = Duration::from_secs(60);
@@ -27,20 +27,23 @@ const BACK: Duration = Duration::from_secs(60);
 /// # Errors
 /// In words, when it cannot.
 pub(crate) fn write(host: &dyn Host, seen: &Document, text: &Document) -> Result<(), String> {
-    locked(host, |lock| under_lock(host, seen, text, lock))
+    locked(host, host.elapsed() + LOCKED, |lock| under_lock(host, lock, seen, text))
 }
 
-/// Does something while no other node changes the file or restarts corosync.
+/// Does something while no other node changes the file or restarts corosync. The lock is waited for until `deadline`.
 ///
 /// # Errors
 /// In words, when it fails, or when another program holds the lock all the time.
-pub(crate) fn locked(host: &dyn Host, deed: impl FnOnce(&Lock) -> Result<(), String>) -> Result<(), String> {
-    let lock =
-        Lock::take(host, COROSYNC_CONF, Deed::Change, host.elapsed() + LOCKED).map_err(|why| match why {
-            NoLock::Held(_) => format!("another program holds the lock of the file{}", why.by()),
-            NoLock::ReadOnly => "/etc/pve takes no writes".to_owned(),
-            NoLock::Host(error) => error.to_string(),
-        })?;
+pub(crate) fn locked<T>(
+    host: &dyn Host,
+    deadline: Duration,
+    deed: impl FnOnce(&Lock) -> Result<T, String>,
+) -> Result<T, String> {
+    let lock = Lock::take(host, COROSYNC_CONF, Deed::Change, deadline).map_err(|why| match why {
+        NoLock::Held(_) => format!("another program holds the lock of the file{}", why.by()),
+        NoLock::ReadOnly => "/etc/pve is read-only".to_owned(),
+        NoLock::Host(error) => error.to_string(),
+    })?;
     let done = deed(&lock);
     // after a restart of corosync it takes some seconds until /etc/pve is written again
     let _ = wait_until(host, host.elapsed() + BACK, PAUSE, || {
@@ -50,11 +53,12 @@ pub(crate) fn locked(host: &dyn Host, deed: impl FnOnce(&Lock) -> Result<(), Str
             _ => Err(()),
         }
     });
+    lock.renew(host);
     let released = lock.release(host).map_err(|error| error.to_string());
-    done.and(released)
+    done.and_then(|done| released.map(|()| done))
 }
 
-fn under_lock(host: &dyn Host, seen: &Document, text: &Document, lock: &Lock) -> Result<(), String> {
+fn under_lock(host: &dyn Host, lock: &Lock, seen: &Document, text: &Document) -> Result<(), String> {
     match corosync_conf::cluster(host) {
         Ok(Some(now)) if same(&now, seen) => {}
         Ok(_) => return Err(format!("'{CLUSTER}' was changed by someone else in the meantime")),

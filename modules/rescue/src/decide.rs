@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! What to do next, from what is seen alone: so a rescue that was itself interrupted goes on where it was.
+//!
+//! docs/DESIGN.md, "The rescue", has the states and who may leave each of them by what proof.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -21,14 +23,20 @@ pub(crate) enum Deed {
     Leave(String),
     /// Look again.
     Wait(String),
-    /// Give this node the copy, and corosync a new start from it.
+    /// Nothing now: the copy is in use, and a node is missing that may come back with another version. Look again later.
+    Later(String),
+    /// Give this node the copy, and restart corosync with it.
     PutBack(Vec<String>),
-    /// Give corosync a new start from the file that it has.
+    /// Restart corosync with the file that it has.
     Restart(String),
-    /// Give the cluster this text.
+    /// Give the cluster this text: the copy, or a step on the way to it.
     Write(Document, Vec<String>),
-    /// Give this node the cluster's text, and corosync a new start from it.
-    Adopt(Document),
+    /// Give the cluster its own text once more, under a version above all that run.
+    Raise(Document),
+    /// Give this node the cluster's file, which it lags behind, and have corosync load it.
+    Follow(Document),
+    /// Have corosync on every node load its file once more.
+    Reload(String),
 }
 
 /// How long it has looked in vain.
@@ -40,122 +48,244 @@ pub(crate) struct Patience {
     pub(crate) long_over: bool,
     /// Whether the node was started since the rescue was armed.
     pub(crate) rebooted: bool,
+    /// Whether the record is too old to act on.
+    pub(crate) expired: bool,
+    /// Whether this run has restarted corosync on this quorate node already: once more would be one more outage for nothing.
+    pub(crate) restarted: bool,
+}
+
+/// Something that is not well.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Problem {
+    /// Whether it is no more than a node that has not followed a file yet.
+    lag: bool,
+    told: String,
+}
+
+fn problem(told: impl Into<String>) -> Problem {
+    Problem { lag: false, told: told.into() }
+}
+
+fn lag(told: impl Into<String>) -> Problem {
+    Problem { lag: true, told: told.into() }
 }
 
 /// Decides.
 pub(crate) fn decide(record: &Record, copy: &Document, look: &Look, patience: Patience) -> Deed {
+    if patience.expired {
+        return Deed::Leave(
+            "it was armed too long ago: nothing is known of what was changed since".to_owned(),
+        );
+    }
     let Some(restored) = restored(record, copy) else {
         return Deed::Leave("the version of the copy cannot be raised".to_owned());
     };
     if look.quorate && look.locked_for.is_some_and(|seconds| seconds < EXPIRED) {
         return Deed::Wait("a change of corosync.conf is under way".to_owned());
     }
-    let between = restored.config_version().map(|version| version.saturating_sub(1));
-    let midway = look.cluster.as_ref().is_some_and(|text| text.config_version() == between);
+    if !look.unknown.is_empty() {
+        let told = look.unknown.join("; ");
+        return if patience.long_over { Deed::Leave(told) } else { Deed::Wait(told) };
+    }
     let problems = problems(record, look);
+    let midway = look.cluster.as_ref().is_some_and(|text| is_step(text, &restored));
     if problems.is_empty() && !midway {
         return Deed::Done(match &look.local {
             Some(local) if same(local, copy) => "nothing was changed",
             Some(local) if same(local, &restored) => "the copy is in use again",
-            _ => "the change is in use and has cost nothing",
+            _ => "the change is in use and did no harm",
         });
     }
-    if look.quorate {
-        quorate(record, copy, look, patience, &restored, problems)
-    } else {
-        alone(record, copy, look, patience, &restored, problems)
-    }
+    let case = Case { record, copy, look, patience, restored: &restored, problems };
+    if look.quorate { case.quorate() } else { case.alone() }
 }
 
-/// Without quorum each node can only mend itself.
-fn alone(
-    record: &Record,
-    copy: &Document,
-    look: &Look,
+/// A node on which not all is well.
+struct Case<'a> {
+    record: &'a Record,
+    copy: &'a Document,
+    look: &'a Look,
     patience: Patience,
-    restored: &Document,
-    problems: Vec<String>,
-) -> Deed {
-    let is = |text: &Document| look.local.as_ref().is_some_and(|local| same(local, text));
-    if is(restored) {
-        return if look.runs && look.version == restored.config_version() {
-            Deed::Wait("the copy is in use on this node, which is not quorate yet".to_owned())
+    restored: &'a Document,
+    problems: Vec<Problem>,
+}
+
+impl Case<'_> {
+    fn wait_or(&self, deed: Deed, reason: &str) -> Deed {
+        if self.patience.over { deed } else { Deed::Wait(reason.to_owned()) }
+    }
+
+    fn reasons(&self) -> Vec<String> {
+        self.problems.iter().map(|problem| problem.told.clone()).collect()
+    }
+
+    fn told(&self) -> String {
+        self.reasons().join("; ")
+    }
+
+    /// Why the rescue has no business with this text; none where it guards it.
+    fn foreign(&self, text: &Document, name: &str) -> Option<String> {
+        if is_step(text, self.restored) || self.record.intends(text) {
+            return None;
+        }
+        let what = if self.record.has_its_nodes(text) {
+            "has a text that the change did not bring"
         } else {
-            Deed::Restart("corosync does not run the copy".to_owned())
+            "has other nodes than when the rescue was armed"
         };
+        Some(format!("{name} {what}: somebody else has changed it, and it is left as it is; {}", self.told()))
     }
-    let runs_its_file = look.runs
-        && look.refusal.is_none()
-        && look.local.as_ref().is_some_and(|local| local.config_version() == look.version);
-    if is(copy) && runs_its_file && look.version == Some(record.version) {
-        return Deed::Wait("nothing was changed on this node, which is not quorate".to_owned());
-    }
-    if patience.rebooted && runs_its_file && !patience.long_over {
-        // Its file may be the right one, and the others only slower to start: a node alone with a higher version
-        // would turn them away.
-        return Deed::Wait("this node was started anew, and is not quorate yet".to_owned());
-    }
-    Deed::PutBack(problems)
-}
 
-/// With quorum the cluster's file can be written, and one node does it for all.
-fn quorate(
-    record: &Record,
-    copy: &Document,
-    look: &Look,
-    patience: Patience,
-    restored: &Document,
-    problems: Vec<String>,
-) -> Deed {
-    let wait_or = |deed: Deed, reason: &str| if patience.over { deed } else { Deed::Wait(reason.to_owned()) };
-    let told = problems.join("; ");
-    let (Some(local), Some(cluster)) = (&look.local, &look.cluster) else {
-        return wait_or(Deed::Leave(told.clone()), &told);
-    };
-    let version = restored.config_version();
-    if same(local, restored) {
-        if look.version != version {
-            return Deed::Restart("corosync does not run the copy".to_owned());
+    /// Whether every node has proved this text, so that it is not undone any more, whatever is wrong now.
+    fn is_proved(&self, text: &Document) -> bool {
+        self.look.proof.as_ref().is_some_and(|proof| proof.holds(self.record, text))
+    }
+
+    /// Without quorum each node can only repair itself.
+    fn alone(self) -> Deed {
+        let Self { record, copy, look, patience, restored, .. } = &self;
+        let Some(local) = &look.local else {
+            return self.wait_or(Deed::Leave(self.told()), &self.told());
+        };
+        let runs_its_file = look.runs && look.refusal.is_none() && local.config_version() == look.version;
+        if same(local, restored) {
+            return if runs_its_file {
+                Deed::Wait("the copy is in use on this node, which is not quorate yet".to_owned())
+            } else {
+                Deed::Restart("corosync does not run the copy".to_owned())
+            };
+        }
+        // what others agreed on and this node has heard of counts like its own file
+        let known = [(Some(local), "this node's file"), (look.cluster.as_ref(), "the cluster's file")];
+        for (text, name) in known {
+            if let Some(foreign) = text.and_then(|text| self.foreign(text, name)) {
+                return self.wait_or(Deed::Leave(foreign.clone()), &foreign);
+            }
+        }
+        if self.is_proved(local) {
+            return if runs_its_file {
+                Deed::Wait("every node has proved the change, and this node is not quorate now".to_owned())
+            } else {
+                Deed::Restart("corosync does not run the change that every node has proved".to_owned())
+            };
+        }
+        if same(local, copy) && runs_its_file && look.version == Some(record.version) {
+            return Deed::Wait("nothing was changed on this node, which is not quorate".to_owned());
+        }
+        if patience.rebooted && runs_its_file && !patience.long_over {
+            // Its file may be the right one, and the others only slower to start: a node alone with a higher version
+            // would turn them away.
+            return Deed::Wait("this node was restarted, and is not quorate yet".to_owned());
+        }
+        Deed::PutBack(self.reasons())
+    }
+
+    /// With quorum the cluster's file can be written, and one node does it for all.
+    fn quorate(self) -> Deed {
+        let Self { record, copy, look, patience, restored, .. } = &self;
+        let told = self.told();
+        let (true, Some(cluster)) = (look.writable, &look.cluster) else {
+            // nothing of it is a reason to undo a change: pmxcfs may be restarting
+            return if patience.long_over { Deed::Leave(told) } else { Deed::Wait(told) };
+        };
+        let Some(version) = cluster.config_version() else {
+            return self.wait_or(Deed::Leave(told.clone()), &told);
+        };
+        if self.runs_above(version) {
+            return self.converge(cluster);
+        }
+        if let Some(foreign) = self.foreign(cluster, "the cluster's file") {
+            return self.wait_or(Deed::Leave(foreign.clone()), &foreign);
         }
         if same(cluster, restored) {
-            return wait_or(Deed::Leave(told.clone()), &told);
+            return self.settle(cluster, Deed::Later(told));
         }
-        let others: BTreeSet<u64> = look
-            .members
-            .iter()
-            .filter(|(nodeid, _)| **nodeid != record.nodeid)
-            .map(|(_, runs)| *runs)
-            .collect();
-        if others.iter().all(|runs| Some(*runs) == version) {
-            return Deed::Write(restored.clone(), vec!["the copy is in use".to_owned()]);
+        if self.is_proved(cluster) {
+            return self.settle(cluster, Deed::Leave(format!("every node has proved the change; {told}")));
         }
-        let reason = "other members do not run the copy";
-        // they have a cluster of their own, which nobody had to put back
-        let theirs = others.len() == 1 && others.first().copied() == cluster.config_version();
-        return wait_or(
-            if theirs { Deed::Adopt(cluster.clone()) } else { Deed::Leave(reason.to_owned()) },
-            reason,
-        );
+        if Some(version) > restored.config_version() {
+            return self.settle(cluster, Deed::Leave(format!("the file was changed further; {told}")));
+        }
+        let unchanged = look.local.as_ref().is_some_and(|local| same(local, copy)) && same(cluster, copy);
+        if unchanged && look.version == Some(record.version) {
+            return Deed::Leave(format!("the file was not changed; {told}"));
+        }
+        let undo = Deed::Write(next(look, cluster, restored), self.reasons());
+        if self.problems.iter().all(|problem| problem.lag) && !is_step(cluster, restored) {
+            return self.settle(cluster, undo);
+        }
+        undo
     }
-    if cluster.config_version() > version {
-        return wait_or(Deed::Leave(format!("the file was changed further; {told}")), &told);
+
+    /// Whether a node runs a version above this one, or this node would start with one.
+    fn runs_above(&self, version: u64) -> bool {
+        let own = self.look.local.as_ref().and_then(Document::config_version);
+        let mut runs = self.look.members.values().copied().chain(self.look.version).chain(own);
+        runs.any(|runs| runs > version)
     }
-    if same(local, copy) && same(cluster, copy) && look.version == Some(record.version) {
-        return Deed::Leave(format!("the file was not changed; {told}"));
+
+    /// Some node has put the copy back by itself, and the cluster's file is below it.
+    fn converge(self, cluster: &Document) -> Deed {
+        let Self { record, look, restored, .. } = &self;
+        let told = self.told();
+        let foreign = self.foreign(cluster, "the cluster's file");
+        let version = restored.config_version();
+        let everywhere = look.version == version && look.members.values().all(|runs| Some(*runs) == version);
+        if everywhere && foreign.is_none() && !self.is_proved(cluster) {
+            return Deed::Write((*restored).clone(), vec!["the copy is in use".to_owned()]);
+        }
+        // a file with too low a version that nobody runs is somebody's mistake, and not to be put into use
+        let mut others = look.members.iter().filter(|(nodeid, _)| **nodeid != record.nodeid);
+        let used = others.any(|(_, runs)| Some(*runs) == cluster.config_version());
+        match (foreign, raised(look, cluster)) {
+            (Some(foreign), _) if !used => self.wait_or(Deed::Leave(foreign.clone()), &foreign),
+            (_, None) => self.wait_or(Deed::Leave(told.clone()), &told),
+            // others may be about to put the copy back, too
+            (_, Some(text)) => {
+                self.wait_or(Deed::Raise(text), "members run another version than the cluster's file has")
+            }
+        }
     }
-    if same(cluster, restored) {
-        // another node has put it back
-        let behind = look.version != version && same(local, cluster);
-        return wait_or(if behind { Deed::Restart(told.clone()) } else { Deed::Leave(told.clone()) }, &told);
+
+    /// The cluster's file is as it should stay: has every node that is seen follow it. Where that does not help, `end`.
+    fn settle(self, cluster: &Document, end: Deed) -> Deed {
+        let Self { look, patience, .. } = &self;
+        let version = cluster.config_version();
+        let behind = look.local.as_ref().is_none_or(|local| !same(local, cluster));
+        let own = look.version != version || self.runs_elsewhere();
+        let others = look.members.values().any(|runs| Some(*runs) != version);
+        let told = || "not every member runs the cluster's file".to_owned();
+        match (patience.over, behind, own, others) {
+            (false, true, ..) => Deed::Follow(cluster.clone()),
+            (false, false, true, _) | (false, false, _, true) => Deed::Reload(told()),
+            (false, false, false, false) => Deed::Wait(self.told()),
+            // a reload does not do everything that a restart does
+            (true, false, true, _) if look.spare && !patience.restarted => Deed::Restart(told()),
+            (true, ..) => end,
+        }
     }
-    Deed::Write(next(look, cluster, restored), problems)
+
+    /// Whether a link that corosync has runs between other addresses than the file says.
+    fn runs_elsewhere(&self) -> bool {
+        let local = self.look.local.as_ref();
+        local.is_some_and(|local| !elsewhere(self.record, self.look, local).is_empty())
+    }
+}
+
+/// The cluster's own text under a version above all that run or lie anywhere this node can see.
+fn raised(look: &Look, cluster: &Document) -> Option<Document> {
+    let own = look.local.as_ref().and_then(Document::config_version);
+    let all = look.members.values().copied().chain(look.version).chain(own).chain(cluster.config_version());
+    let mut text = cluster.clone();
+    text.set_config_version(all.max()?.checked_add(1)?).ok()?;
+    Some(text)
 }
 
 /// The text on the way from the cluster's to the copy. corosync changes no address of a link that it has: such a link
 /// is taken away first, while another one carries.
 fn next(look: &Look, cluster: &Document, restored: &Document) -> Document {
     let between = restored.config_version().unwrap_or(0).saturating_sub(1);
-    if cluster.config_version() == Some(between) {
+    if is_step(cluster, restored) {
         return restored.clone();
     }
     let moved = moved(cluster, restored);
@@ -175,6 +305,23 @@ fn next(look: &Look, cluster: &Document, restored: &Document) -> Document {
         }
     }
     if text.set_config_version(between).is_err() { restored.clone() } else { text }
+}
+
+/// Whether this is the rescue's own step on the way to the copy: the copy without some of its links, under the version before it.
+fn is_step(text: &Document, restored: &Document) -> bool {
+    let Some(between) = restored.config_version().and_then(|version| version.checked_sub(1)) else {
+        return false;
+    };
+    if text.config_version() != Some(between) {
+        return false;
+    }
+    let mut step = restored.clone();
+    for link in restored.links().difference(&text.links()) {
+        if step.remove_link(*link).is_err() {
+            return false;
+        }
+    }
+    step.set_config_version(between).is_ok() && same(&step, text)
 }
 
 /// Links that both texts have, with other addresses.
@@ -200,58 +347,68 @@ pub(crate) fn restored(record: &Record, copy: &Document) -> Option<Document> {
 }
 
 /// All that is not well.
-fn problems(record: &Record, look: &Look) -> Vec<String> {
+fn problems(record: &Record, look: &Look) -> Vec<Problem> {
     let mut problems = Vec::new();
     if !look.runs {
-        problems.push("corosync does not run".to_owned());
+        problems.push(problem("corosync does not run"));
     } else if !look.quorate {
-        problems.push("this node is not quorate".to_owned());
+        problems.push(problem("this node is not quorate"));
+    } else if !look.writable || look.cluster.is_none() {
+        problems.push(problem("'/etc/pve' is not writable, although corosync is quorate"));
     }
     if let Some(refusal) = &look.refusal {
-        problems.push(format!("corosync would not start from its file: {refusal}"));
+        problems.push(problem(format!("corosync would not start from its file: {refusal}")));
     }
     let Some(local) = &look.local else {
-        problems.push("corosync has no file".to_owned());
+        problems.push(lag("corosync has no file"));
         return problems;
     };
-    if look.quorate && look.cluster.as_ref().is_none_or(|cluster| !same(cluster, local)) {
-        problems.push("this node's file is not the cluster's".to_owned());
+    if look.quorate && look.cluster.as_ref().is_some_and(|cluster| !same(cluster, local)) {
+        problems.push(lag("this node's file is not the cluster's"));
     }
     let version = local.config_version();
     if look.runs && look.version != version {
-        problems.push(format!(
+        problems.push(lag(format!(
             "corosync runs config_version {}, and its file has {}",
             number(look.version),
             number(version)
-        ));
+        )));
     }
     for (nodeid, runs) in look.members.iter().filter(|(_, runs)| Some(**runs) != look.version) {
-        problems.push(format!("node {nodeid} runs config_version {runs}"));
+        problems.push(lag(format!("node {nodeid} runs config_version {runs}")));
     }
+    let nodes = local.nodes();
+    for (nodeid, link) in &record.connected {
+        // a link or node that the file does without was taken away on purpose
+        let listed =
+            nodes.iter().any(|node| node.nodeid == Some(*nodeid) && node.addresses.contains_key(link));
+        if listed && !look.links.get(&(*nodeid, *link)).is_some_and(|runs| runs.connected) {
+            problems.push(problem(format!("link {link} to node {nodeid} is not connected")));
+        }
+    }
+    problems.extend(elsewhere(record, look, local).into_iter().map(problem));
+    problems
+}
+
+/// The links that run between other addresses than the file says.
+fn elsewhere(record: &Record, look: &Look, local: &Document) -> Vec<String> {
     let nodes = local.nodes();
     let address = |nodeid: u32, link: u8| {
         nodes.iter().find(|node| node.nodeid == Some(nodeid)).and_then(|node| node.addresses.get(&link))
     };
-    for (nodeid, link) in &record.connected {
-        // a link or node that the file does without was taken away on purpose
-        if address(*nodeid, *link).is_some()
-            && !look.links.get(&(*nodeid, *link)).is_some_and(|runs| runs.connected)
-        {
-            problems.push(format!("link {link} to node {nodeid} is not connected"));
-        }
-    }
+    let mut found = Vec::new();
     for ((nodeid, link), runs) in &look.links {
         let ends = (address(record.nodeid, *link), address(*nodeid, *link));
         if let (Some(here), Some(there)) = ends
             && (differ(here, &runs.local) || differ(there, &runs.remote))
         {
-            problems.push(format!(
+            found.push(format!(
                 "link {link} to node {nodeid} runs from {} to {}, not from {here} to {there}",
                 runs.local, runs.remote
             ));
         }
     }
-    problems
+    found
 }
 
 /// Whether these are two addresses. A name in the file says nothing about the address that runs.

@@ -5,11 +5,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use cluster_state::corosync_conf::LOCAL;
+use cluster_state::pmxcfs;
 use corosync_document::Document;
-use host::{Attributes, Command, Host, is_there, replace_file};
+use host::{Attributes, Command, Host, Waited, is_there, replace_file, wait_until};
 
 use crate::arm::{remove, run};
-use crate::cluster_file::{self, locked};
+use crate::cluster_file::{self, LOCKED, locked};
 use crate::decide::{Deed, Patience, decide, restored};
 use crate::ha;
 use crate::look::{Asked, Look, look};
@@ -27,21 +28,23 @@ const SETTLE: Duration = Duration::from_secs(10);
 const TURN: Duration = Duration::from_secs(3);
 /// How long to wait in vain before something else is tried.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How long until the same is done once more.
+const AGAIN: Duration = Duration::from_secs(20);
 /// How long a whole site may take to start.
 const SITE: Duration = Duration::from_secs(900);
 /// How long to wait for other nodes at all.
 const END: Duration = Duration::from_secs(4 * 3600);
-/// How long high availability may take to be armed.
-const HA: Duration = Duration::from_secs(120);
+/// How long a reload may take: it is a message to every node.
+const RELOAD: Duration = Duration::from_secs(15);
 
 /// What came of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Came {
     /// The cluster is well; nothing of the rescue is left.
     Well(String),
-    /// Not all is well, and the rescue could or should not mend it; nothing of it is left.
+    /// Not all is well, and the rescue could or should not repair it; nothing of it is left.
     Left(String),
-    /// The other nodes did not come back; the rescue stays and tries again at the next start.
+    /// It is not over yet; the rescue stays, and looks again in a minute.
     Waiting(String),
 }
 
@@ -54,36 +57,58 @@ pub fn fire(host: &dyn Host, tell: &dyn Fn(&str)) -> Result<Came, String> {
     let record =
         Record::parse(&String::from_utf8_lossy(&text)).ok_or_else(|| format!("'{RECORD}' is not whole"))?;
     let copy = Document::parse(&host.read(Path::new(COPY)).map_err(|error| error.to_string())?);
-    if copy.config_version() != Some(record.version) {
+    if copy.config_version() != Some(record.version) || !record.intends(&copy) {
         return Err(format!("'{COPY}' is not whole"));
     }
-    let came = mend(host, &record, &copy, tell)?;
-    if matches!(came, Came::Waiting(_)) {
-        return Ok(came);
+    let came = repair(host, &record, &copy, tell);
+    // with a node missing that may be a matter of hours; a watchdog is not to wait so long
+    if let Err(reason) = arm_again(host, &came, tell) {
+        return Ok(Came::Waiting(reason));
     }
-    if record.ha_armed {
-        match ha::arm(host, host.elapsed() + HA) {
-            Ok(true) => tell("high availability is armed again"),
-            Ok(false) => {}
-            Err(reason) => tell(&format!("high availability could not be armed again: {reason}")),
-        }
+    if !matches!(came, Came::Waiting(_)) {
+        remove(host, false).map_err(|error| format!("the rescue could not be removed: {error:?}"))?;
     }
-    remove(host, false).map_err(|error| format!("the rescue could not be removed: {error:?}"))?;
     Ok(came)
 }
 
-fn mend(host: &dyn Host, record: &Record, copy: &Document, tell: &dyn Fn(&str)) -> Result<Came, String> {
+/// Arms high availability that is marked as disarmed by us. The rescue is not removed before that is known to be so.
+fn arm_again(host: &dyn Host, came: &Came, tell: &dyn Fn(&str)) -> Result<(), String> {
+    // the marker is in /etc/pve, which may be on its way
+    let patience = if matches!(came, Came::Waiting(_)) { Duration::ZERO } else { ha::PATIENCE };
+    let known = wait_until(host, host.elapsed() + patience, PAUSE, || match pmxcfs::query(host) {
+        Ok(found) if found.is_mounted() => ha::left(host).map_err(|error| error.to_string()),
+        Ok(_) => {
+            Err("'/etc/pve' is not mounted, so whether high availability is armed is not known".to_owned())
+        }
+        Err(error) => Err(error.to_string()),
+    });
+    match known {
+        Waited::Done(None) => Ok(()),
+        Waited::Done(Some(_)) => {
+            ha::arm_what_is_left(host, host.elapsed() + LOCKED + ha::PATIENCE)?;
+            tell("high availability is armed again");
+            Ok(())
+        }
+        Waited::Pending(reason) => Err(reason),
+    }
+}
+
+fn repair(host: &dyn Host, record: &Record, copy: &Document, tell: &dyn Fn(&str)) -> Came {
     let rebooted = rebooted(host);
+    let expired = record.has_expired(host.unix_time());
     let rank = rank(copy, record.nodeid);
     let mut since = host.elapsed();
     let mut asked = Asked::default();
-    let mut acted = false;
+    // what was done last, and when
+    let mut acted: Option<(u8, Duration)> = None;
+    let mut restarted = false;
     let mut last = Deed::Done("");
     let mut decided = host.elapsed();
     loop {
         let now = host.elapsed();
         let waited = now.saturating_sub(since);
-        let patience = Patience { over: waited >= PATIENCE, long_over: waited >= SITE, rebooted };
+        let patience =
+            Patience { over: waited >= PATIENCE, long_over: waited >= SITE, rebooted, expired, restarted };
         let seen = look(host, &mut asked);
         let deed = decide(record, copy, &seen, patience);
         if kind(&deed) != kind(&last) {
@@ -93,33 +118,41 @@ fn mend(host: &dyn Host, record: &Record, copy: &Document, tell: &dyn Fn(&str)) 
             }
         }
         last = deed.clone();
-        let order = TURN * rank + if acted { Duration::ZERO } else { SETTLE };
-        let due = now.saturating_sub(decided) >= order;
+        let order = TURN * rank + if acted.is_some() { Duration::ZERO } else { SETTLE };
+        let again = acted.is_some_and(|(what, when)| what == kind(&deed) && now < when + AGAIN);
+        let due = now.saturating_sub(decided) >= order && !again;
         match deed {
-            Deed::Done(how) => return Ok(Came::Well(how.to_owned())),
-            Deed::Wait(reason) if now >= END => return Ok(Came::Waiting(reason)),
+            Deed::Done(how) => return Came::Well(how.to_owned()),
+            Deed::Wait(reason) if now >= END => return Came::Waiting(reason),
             Deed::Wait(_) => {}
-            _ if !due => {}
-            Deed::Leave(reason) => return Ok(Came::Left(reason)),
+            _ if !due && now < END => {}
+            Deed::Leave(reason) => return Came::Left(reason),
+            Deed::Later(reason) => return Came::Waiting(reason),
             deed => {
                 let told = describe(&deed);
+                let what = kind(&deed);
                 tell(&told);
-                if let Err(reason) = act(host, record, copy, &seen, deed) {
-                    tell(&format!("{told}: failed: {reason}"));
+                match act(host, record, copy, &seen, deed) {
+                    Ok(()) => restarted |= what == RESTART && seen.quorate,
+                    Err(reason) => tell(&format!("{told}: failed: {reason}")),
                 }
-                acted = true;
-                since = host.elapsed();
+                // doing the same again is no reason for more patience
+                if acted.is_none_or(|(before, _)| before != what) {
+                    since = host.elapsed();
+                }
+                acted = Some((what, host.elapsed()));
                 last = Deed::Done("");
             }
         }
         if now >= END {
-            return Ok(Came::Waiting("it could not be put back".to_owned()));
+            return Came::Waiting("it could not be put back".to_owned());
         }
         host.sleep(PAUSE);
     }
 }
 
 fn act(host: &dyn Host, record: &Record, copy: &Document, seen: &Look, deed: Deed) -> Result<(), String> {
+    let deadline = host.elapsed() + LOCKED;
     match deed {
         Deed::PutBack(_) => {
             let text = restored(record, copy).ok_or("the version of the copy cannot be raised")?;
@@ -129,19 +162,29 @@ fn act(host: &dyn Host, record: &Record, copy: &Document, seen: &Look, deed: Dee
         Deed::Restart(_) if seen.quorate && !seen.spare => {
             Err("the others would not be quorate without this node".to_owned())
         }
-        Deed::Restart(_) if seen.quorate => locked(host, |_| restart(host)),
-        Deed::Restart(_) => restart(host),
-        Deed::Adopt(text) if seen.spare => locked(host, |_| {
-            put(host, &text)?;
+        Deed::Restart(_) if seen.quorate => locked(host, deadline, |lock| {
+            // a watchdog that still counts from an outage before must not see another one
+            let own = own_name(record);
+            ha::wait_until_renewed(host, &own, host.elapsed() + ha::PATIENCE, &|| lock.renew(host))?;
             restart(host)
         }),
-        Deed::Adopt(_) => Err("the others would not be quorate without this node".to_owned()),
-        Deed::Write(text, _) => match &seen.cluster {
+        Deed::Restart(_) => restart(host),
+        Deed::Follow(text) => locked(host, deadline, |_| {
+            put(host, &text)?;
+            reload(host)
+        }),
+        Deed::Reload(_) => reload(host),
+        Deed::Write(text, _) | Deed::Raise(text) => match &seen.cluster {
             Some(now) => cluster_file::write(host, now, &text),
             None => Err("/etc/pve is not mounted".to_owned()),
         },
-        Deed::Done(_) | Deed::Leave(_) | Deed::Wait(_) => Ok(()),
+        Deed::Done(_) | Deed::Leave(_) | Deed::Wait(_) | Deed::Later(_) => Ok(()),
     }
+}
+
+fn own_name(record: &Record) -> Vec<String> {
+    let own = record.nodes.iter().filter(|(nodeid, _)| *nodeid == record.nodeid);
+    own.map(|(_, name)| name.clone()).collect()
 }
 
 /// Puts a text where corosync starts from.
@@ -158,6 +201,16 @@ pub(crate) fn restart(host: &dyn Host) -> Result<(), String> {
     Ok(())
 }
 
+/// Has corosync on every node load its file once more.
+fn reload(host: &dyn Host) -> Result<(), String> {
+    let command = Command::new("corosync-cfgtool").arg("-R").timeout(RELOAD);
+    let output = host.run(&command).map_err(|error| error.to_string())?;
+    if output.exited_zero() {
+        return Ok(());
+    }
+    Err(format!("'{}' says: {}", command.line(), output.first_words().unwrap_or("nothing")))
+}
+
 /// Whether the node was started since the rescue was armed.
 fn rebooted(host: &dyn Host) -> bool {
     is_there(host, Path::new(THIS_BOOT)).is_ok_and(|there| !there)
@@ -170,15 +223,20 @@ fn rank(copy: &Document, own: u32) -> u32 {
     u32::try_from(lower).unwrap_or(u32::MAX)
 }
 
+const RESTART: u8 = 4;
+
 fn kind(deed: &Deed) -> u8 {
     match deed {
         Deed::Done(_) => 0,
         Deed::Leave(_) => 1,
         Deed::Wait(_) => 2,
         Deed::PutBack(_) => 3,
-        Deed::Restart(_) => 4,
+        Deed::Restart(_) => RESTART,
         Deed::Write(..) => 5,
-        Deed::Adopt(_) => 6,
+        Deed::Raise(_) => 6,
+        Deed::Follow(_) => 7,
+        Deed::Reload(_) => 8,
+        Deed::Later(_) => 9,
     }
 }
 
@@ -191,7 +249,12 @@ fn describe(deed: &Deed) -> String {
             text.config_version().unwrap_or(0),
             reasons.join("; ")
         ),
-        Deed::Adopt(_) => "taking the file that the other members run".to_owned(),
-        Deed::Done(_) | Deed::Leave(_) | Deed::Wait(_) => String::new(),
+        Deed::Raise(text) => format!(
+            "giving the cluster its own file under config_version {}, because members run different versions",
+            text.config_version().unwrap_or(0)
+        ),
+        Deed::Follow(_) => "taking the cluster's file, which this node lacks".to_owned(),
+        Deed::Reload(reason) => format!("reloading corosync's file on every node: {reason}"),
+        Deed::Done(_) | Deed::Leave(_) | Deed::Wait(_) | Deed::Later(_) => String::new(),
     }
 }

@@ -8,12 +8,23 @@ use std::time::Duration;
 use testkit::{Answer, FakeHost, at_every_effect};
 
 use crate::decide_tests::conf;
+use crate::ha::{self, Wish};
+use crate::proof;
+use crate::record::digest;
 use crate::units::{COPY, DIRECTORY, PROGRAM, RECORD, SERVICE_FILE, THIS_BOOT, TIMER_FILE};
-use crate::{Came, NotArmed, against_restart, arm, armed, call_off, fire, pending, restart};
+use crate::{
+    Came, NotArmed, Purpose, Restarted, against_restart, arm, armed, call_off, fire, note, pending, restart,
+};
 
 const CLUSTER: &str = "/etc/pve/corosync.conf";
 const LOCAL: &str = "/etc/corosync/corosync.conf";
+const NOTE: &str = "/etc/pve/nodes/pve1/pve-cluster-rescue";
 const LOCK: &str = "/etc/pve/priv/lock/file-corosync_conf";
+
+/// A change to a network where nobody is.
+fn purpose() -> Purpose {
+    Purpose { seconds: 300, owner: "a test".to_owned(), intended: [digest(&conf(5, &["10.99.9"]))].into() }
+}
 
 /// What corosync on this node runs.
 struct Running {
@@ -116,7 +127,7 @@ fn lose(host: &FakeHost, running: &Running) {
 }
 
 fn left(host: &FakeHost) -> Vec<&'static str> {
-    let paths = [DIRECTORY, PROGRAM, COPY, RECORD, SERVICE_FILE, TIMER_FILE, THIS_BOOT, LOCK];
+    let paths = [DIRECTORY, PROGRAM, COPY, RECORD, SERVICE_FILE, TIMER_FILE, THIS_BOOT, LOCK, NOTE];
     paths.into_iter().filter(|path| host.exists(path)).collect()
 }
 
@@ -127,7 +138,7 @@ fn fired(host: &FakeHost, running: &Running) -> Result<Came, String> {
 #[test]
 fn armed_it_has_all_that_it_needs_and_called_off_nothing_is_left() {
     let (host, _) = node();
-    let told = arm(&host, 300, false, true).unwrap();
+    let told = arm(&host, &purpose(), true).unwrap();
     assert_eq!((told.version, told.restored_version, told.seconds, told.links), (4, 104, 300, 2));
     assert_eq!(armed(&host).unwrap(), Some(told));
     assert_eq!(host.text(COPY), conf(4, &["10.77.1"]).to_text());
@@ -135,7 +146,7 @@ fn armed_it_has_all_that_it_needs_and_called_off_nothing_is_left() {
     assert!(host.text(TIMER_FILE).contains("OnActiveSec=300s\n"));
     assert!(host.text(SERVICE_FILE).contains(&format!("ExecStart={PROGRAM} fire\n")));
     // again: replaced
-    arm(&host, 100, false, true).unwrap();
+    arm(&host, &Purpose { seconds: 100, ..purpose() }, true).unwrap();
     assert!(host.text(TIMER_FILE).contains("OnActiveSec=100s\n"));
     assert!(call_off(&host, Duration::ZERO).unwrap());
     assert_eq!(left(&host), Vec::<&str>::new());
@@ -148,7 +159,7 @@ fn armed_it_has_all_that_it_needs_and_called_off_nothing_is_left() {
 #[test]
 fn only_said_nothing_is_touched() {
     let (host, _) = node();
-    assert_eq!(arm(&host, 300, false, false).unwrap().version, 4);
+    assert_eq!(arm(&host, &purpose(), false).unwrap().version, 4);
     assert_eq!(host.effects(), Vec::<String>::new());
 }
 
@@ -157,26 +168,26 @@ fn what_is_not_well_is_nothing_to_go_back_to() {
     let (host, running) = node();
     lose(&host, &running);
     assert_eq!(
-        arm(&host, 300, false, true),
+        arm(&host, &purpose(), true),
         Err(NotArmed::Unwell(vec!["this node is not quorate".to_owned()]))
     );
     let (host, running) = node();
     running.version.set(3);
     let reason = "corosync does not run the config_version of its file";
-    assert_eq!(arm(&host, 300, false, true), Err(NotArmed::Unwell(vec![reason.to_owned()])));
+    assert_eq!(arm(&host, &purpose(), true), Err(NotArmed::Unwell(vec![reason.to_owned()])));
     let (host, _) = node();
     host.change(|machine| machine.write(LOCAL, conf(4, &["10.77.2"]).to_text()));
     let reason = "this node's '/etc/corosync/corosync.conf' is not the cluster's file";
-    assert_eq!(arm(&host, 300, false, true), Err(NotArmed::Unwell(vec![reason.to_owned()])));
+    assert_eq!(arm(&host, &purpose(), true), Err(NotArmed::Unwell(vec![reason.to_owned()])));
     assert_eq!(host.effects(), Vec::<String>::new());
 }
 
 #[test]
 fn one_that_is_at_work_is_not_disturbed() {
     let (host, running) = node();
-    arm(&host, 300, false, true).unwrap();
+    arm(&host, &purpose(), true).unwrap();
     running.at_work.set(true);
-    assert_eq!(arm(&host, 300, false, true), Err(NotArmed::AtWork));
+    assert_eq!(arm(&host, &purpose(), true), Err(NotArmed::AtWork));
     assert_eq!(call_off(&host, host_time(&host) + Duration::from_secs(5)), Err(NotArmed::AtWork));
     assert!(armed(&host).unwrap().is_some());
 }
@@ -190,7 +201,7 @@ fn an_arming_that_fails_leaves_nothing() {
     at_every_effect(
         || node().0,
         5,
-        |host, number| match arm(host, 300, false, true) {
+        |host, number| match arm(host, &purpose(), true) {
             Ok(_) => assert!(!host.faulted() || left(host).contains(&TIMER_FILE), "{number}"),
             Err(NotArmed::Failed(reason)) => assert_eq!(left(host), Vec::<&str>::new(), "{number}: {reason}"),
             Err(other) => panic!("{number}: {other:?}"),
@@ -201,7 +212,7 @@ fn an_arming_that_fails_leaves_nothing() {
 #[test]
 fn a_cluster_that_is_well_is_left_as_it_is() {
     let (host, running) = node();
-    arm(&host, 300, false, true).unwrap();
+    arm(&host, &purpose(), true).unwrap();
     let before = (host.text(CLUSTER), host.text(LOCAL));
     assert_eq!(fired(&host, &running), Ok(Came::Well("nothing was changed".to_owned())));
     assert_eq!((host.text(CLUSTER), host.text(LOCAL)), before);
@@ -211,7 +222,7 @@ fn a_cluster_that_is_well_is_left_as_it_is() {
 #[test]
 fn lost_quorum_comes_back_and_the_cluster_has_the_old_text_under_a_higher_version() {
     let (host, running) = node();
-    arm(&host, 300, false, true).unwrap();
+    arm(&host, &purpose(), true).unwrap();
     lose(&host, &running);
     assert_eq!(fired(&host, &running), Ok(Came::Well("the copy is in use again".to_owned())));
     assert_eq!(host.text(LOCAL), conf(104, &["10.77.1"]).to_text());
@@ -230,7 +241,7 @@ fn a_step_that_fails_once_is_tried_again() {
     for number in 0.. {
         let (host, running) = node();
         let host = host.fail_at(number, 5);
-        if arm(&host, 300, false, true).is_err() || host.faulted() {
+        if arm(&host, &purpose(), true).is_err() || host.faulted() {
             continue;
         }
         lose(&host, &running);
@@ -257,7 +268,7 @@ fn a_step_that_fails_once_is_tried_again() {
 #[test]
 fn a_record_that_a_power_cut_has_halved_is_no_ground_to_act_on() {
     let (host, running) = node();
-    arm(&host, 300, false, true).unwrap();
+    arm(&host, &purpose(), true).unwrap();
     lose(&host, &running);
     host.change(|machine| machine.write(RECORD, "nodeid 1\nversion 4\n"));
     assert_eq!(fired(&host, &running), Err(format!("'{RECORD}' is not whole")));
@@ -272,8 +283,8 @@ fn corosync_is_restarted_under_the_lock_and_waited_for() {
     let due =
         "node pve1 since 1 runs totem.link_mode passive\nnode pve2 since 1 runs totem.link_mode passive\n";
     let host = host.file(pending::PATH, format!("cluster prod\n{due}"));
-    assert_eq!(against_restart(&host), Vec::<String>::new());
-    assert_eq!(restart(&host, PATIENCE), Ok(()));
+    assert_eq!(against_restart(&host, Wish::Disarm).0, Vec::<String>::new());
+    assert_eq!(restart(&host, PATIENCE, Wish::Disarm), Ok(Restarted::default()));
     // this node has done what was due
     let left_due: Vec<_> = pending::read(&host, "prod").unwrap().into_iter().map(|it| it.node).collect();
     assert_eq!(left_due, ["pve2"]);
@@ -294,13 +305,13 @@ fn corosync_is_not_restarted_where_something_is_amiss() {
         "node 'pve2' is no member, or runs another config_version",
         "node 'pve3' is no member, or runs another config_version",
     ];
-    assert_eq!(against_restart(&host), reasons);
-    let (begun, told) = restart(&host, PATIENCE).unwrap_err();
+    assert_eq!(against_restart(&host, Wish::Disarm).0, reasons);
+    let (begun, told) = restart(&host, PATIENCE, Wish::Disarm).unwrap_err();
     assert_eq!((begun, told), (false, reasons.map(str::to_owned).to_vec()));
     assert!(!host.effects().iter().any(|effect| effect.contains("restart corosync")));
     let (host, running) = node();
     lose(&host, &running);
-    assert!(against_restart(&host).contains(&"this node is not quorate".to_owned()));
+    assert!(against_restart(&host, Wish::Disarm).0.contains(&"this node is not quorate".to_owned()));
 }
 
 #[test]
@@ -312,18 +323,164 @@ fn a_corosync_that_does_not_come_back_is_told() {
         machine.write(CLUSTER, &text);
         machine.write(LOCAL, &text);
     });
-    let (begun, told) = restart(&host, PATIENCE).unwrap_err();
+    let (begun, told) = restart(&host, PATIENCE, Wish::Disarm).unwrap_err();
     assert_eq!((begun, told), (true, vec!["this node is not quorate".to_owned()]));
 }
 
+/// The marker says that high availability was disarmed by us: no record is removed before it is armed.
 #[test]
-fn what_an_earlier_run_left_disarmed_is_not_forgotten() {
-    let (host, _) = node();
-    assert!(!arm(&host, 300, false, true).unwrap().ha_armed);
-    assert!(arm(&host, 300, true, true).unwrap().ha_armed);
-    // the run died with high availability disarmed, and the next one finds it so
-    assert!(arm(&host, 300, false, true).unwrap().ha_armed);
-    assert!(armed(&host).unwrap().unwrap().ha_armed);
+fn what_a_dead_run_left_disarmed_is_armed_before_the_rescue_goes() {
+    let disarmed = r#"{"timestamp": 1, "disarm": {"mode": "freeze", "state": "disarmed"}}"#;
+    let left_disarmed = || {
+        let (host, running) = node();
+        arm(&host, &purpose(), true).unwrap();
+        let host = host
+            .dir("/etc/pve/ha")
+            .file("/etc/pve/ha/manager_status", disarmed)
+            .file(ha::MARKER, r#"{"node": "pve1", "since": 1}"#);
+        (host, running)
+    };
+    let (host, running) = left_disarmed();
+    let host = host.action(
+        "ha-manager crm-command arm-ha",
+        Answer::ok("").doing(|machine| machine.write("/etc/pve/ha/manager_status", r#"{"timestamp": 2}"#)),
+    );
+    assert_eq!(fired(&host, &running), Ok(Came::Well("nothing was changed".to_owned())));
+    assert!(!host.exists(ha::MARKER));
+    assert_eq!(left(&host), Vec::<&str>::new());
+    assert!(running.said.borrow().contains(&"high availability is armed again".to_owned()));
+    // it cannot be armed now: the rescue stays, and tries again in a minute
+    let (host, running) = left_disarmed();
+    let host = host.action("ha-manager crm-command arm-ha", Answer::exit(255, "", "no quorum\n"));
+    assert!(matches!(fired(&host, &running), Ok(Came::Waiting(reason)) if reason.contains("no quorum")));
+    assert!(host.exists(ha::MARKER) && left(&host).contains(&TIMER_FILE) && left(&host).contains(&RECORD));
+}
+
+#[test]
+fn while_the_marker_cannot_be_read_the_rescue_stays() {
+    let (host, running) = node();
+    arm(&host, &purpose(), true).unwrap();
+    let host = host.dir(ha::MARKER);
+    assert!(matches!(fired(&host, &running), Ok(Came::Waiting(_))));
+    assert!(left(&host).contains(&TIMER_FILE));
+}
+
+/// Somebody has added a node since, and one link is down: the copy would throw it out.
+#[test]
+fn a_copy_is_not_put_back_over_a_node_that_was_added() {
+    let (host, running) = node();
+    arm(&host, &purpose(), true).unwrap();
+    let added = conf(5, &["10.99.9"]).to_text().replace(
+        "nodelist {\n",
+        "nodelist {\n  node {\n    name: pve4\n    nodeid: 4\n    quorum_votes: 1\n    ring0_addr: 10.77.1.4\n  }\n",
+    );
+    lose(&host, &running);
+    host.change(|machine| {
+        machine.write(CLUSTER, &added);
+        machine.write(LOCAL, &added);
+    });
+    let Ok(Came::Left(reason)) = fired(&host, &running) else { panic!("left") };
+    assert!(reason.contains("other nodes than when the rescue was armed"), "{reason}");
+    assert_eq!((host.text(LOCAL), host.text(CLUSTER)), (added.clone(), added));
+    // without quorum the note stays until it expires
+    assert_eq!(left(&host), [NOTE]);
+}
+
+#[test]
+fn one_that_has_expired_does_nothing_but_go() {
+    let (host, running) = node();
+    arm(&host, &purpose(), true).unwrap();
+    lose(&host, &running);
+    let record = host.text(RECORD);
+    let time = host::Host::unix_time(&host);
+    let old = record.replace(&format!("armed {time}\n"), &format!("armed {}\n", time - 86_700));
+    assert_ne!(record, old);
+    host.change(|machine| {
+        machine.write(RECORD, &old);
+        machine.write(NOTE, format!("until {time}\nowner a test\nend\n"));
+    });
+    let came = fired(&host, &running);
+    assert!(
+        matches!(&came, Ok(Came::Left(reason)) if reason.starts_with("it was armed too long ago")),
+        "{came:?}"
+    );
+    assert!(host.text(LOCAL).contains("10.99.9"));
+    // without quorum the note stays, and has expired
+    assert_eq!(left(&host), [NOTE]);
+    assert!(note::against_change(&host).unwrap().is_none());
+}
+
+/// Called off on one node only: the others find that the change was proved.
+#[test]
+fn whoever_is_called_off_leaves_the_proof_for_the_others() {
+    let (host, running) = node();
+    arm(&host, &purpose(), true).unwrap();
+    assert!(note::against_change(&host).unwrap().unwrap().contains("armed on 'pve1' by a test"));
+    assert!(call_off(&host, Duration::ZERO).unwrap());
+    assert_eq!(proof::read(&host).unwrap(), proof::Proof::of(&conf(4, &["10.77.1"])));
+    assert!(note::against_change(&host).unwrap().is_none());
+    // where the others cannot be told, it stays
+    let (other, _) = node();
+    arm(&other, &purpose(), true).unwrap();
+    other.change(|machine| machine.set_quorate(false));
+    assert!(
+        matches!(call_off(&other, Duration::ZERO), Err(NotArmed::Failed(reason)) if reason.contains("cannot be told"))
+    );
+    assert!(left(&other).contains(&TIMER_FILE));
+    drop(running);
+}
+
+/// The lock is asked for, and the watchdog of the node waited for, before corosync is restarted under an active resource manager.
+#[test]
+fn a_restart_asks_what_high_availability_would_do() {
+    let lrm = "/etc/pve/nodes/pve1/lrm_status";
+    let active = r#"{"state": "active", "mode": "active", "timestamp": 1}"#;
+    let guarded = |text: &str| {
+        let (host, running) = node();
+        (host.dir("/etc/pve/nodes/pve2").dir("/etc/pve/nodes/pve3").file(lrm, text), running)
+    };
+    let help = |text: &str| Answer::exit(0, format!("ha-manager crm-command migrate\n{text}"), "");
+    // what is not known refuses
+    for (text, told) in [("{", "cannot understand"), (r#"{"state": "asleep"}"#, "which is not known")] {
+        let (host, _) = guarded(text);
+        for wish in [Wish::Disarm, Wish::Refuse] {
+            let (begun, reasons) = restart(&host, PATIENCE, wish).unwrap_err();
+            assert!(!begun && reasons[0].contains(told), "{reasons:?}");
+        }
+        assert!(!host.effects().iter().any(|effect| effect.contains("restart corosync")));
+    }
+    for (wish, text, told) in [
+        (Wish::Refuse, "disarm-ha", "set 'ha' to 'disarm', or set 'ha' to 'ignore'"),
+        (Wish::Disarm, "", "this Proxmox VE cannot disarm it; set 'ha' to 'ignore'"),
+    ] {
+        let (host, _) = guarded(active);
+        let host = host.query("ha-manager help", help(text));
+        let (reasons, standing) = against_restart(&host, wish);
+        assert_eq!(reasons, [format!("high availability is active on 'pve1': {told}")]);
+        assert_eq!(standing.guarded, ["pve1"]);
+        assert!(matches!(restart(&host, PATIENCE, wish), Err((false, _))));
+    }
+    // nobody answers what this Proxmox VE can
+    let (host, _) = guarded(active);
+    let host = host.query("ha-manager help", Answer::hangs());
+    assert!(
+        against_restart(&host, Wish::Disarm).0[0].contains("what high availability would do is not known")
+    );
+    // it is to be ignored: a watchdog that is not renewed counts on from an earlier outage
+    let (host, _) = guarded(active);
+    let host = host.query("ha-manager help", help("disarm-ha"));
+    let (begun, reasons) = restart(&host, PATIENCE, Wish::Ignore).unwrap_err();
+    assert!(!begun && reasons[0].contains("has not renewed its watchdog"), "{reasons:?}");
+    assert!(!host.exists(LOCK), "it was kept and given up");
+    // .. and one that is renewed does not
+    let (host, _) = guarded(active);
+    let host = host.query("ha-manager help", help("disarm-ha")).at(Duration::from_secs(9), move |machine| {
+        machine.write(lrm, r#"{"state": "active", "timestamp": 2}"#)
+    });
+    assert_eq!(
+        restart(&host, PATIENCE, Wish::Ignore),
+        Ok(Restarted { ha_disarmed: false, waited_for: vec!["pve1".to_owned()] })
+    );
 }
 
 /// After a restart pmxcfs refuses a write for a moment, although it looks writable.
@@ -337,7 +494,7 @@ fn a_restart_is_noted_when_the_cluster_takes_writes_again() {
             },
             errno,
             |host, number| {
-                let done = restart(host, PATIENCE);
+                let done = restart(host, PATIENCE, Wish::Disarm);
                 if done.is_ok() {
                     assert!(!host.exists(pending::PATH), "{number}");
                 }
@@ -345,10 +502,10 @@ fn a_restart_is_noted_when_the_cluster_takes_writes_again() {
         );
         let due = "cluster prod\nnode pve1 since 1 runs totem.link_mode passive\nnode pve2 since 1 lacks totem.netmtu\n";
         let host = node().0.file(pending::PATH, due);
-        restart(&host, PATIENCE).unwrap();
+        restart(&host, PATIENCE, Wish::Disarm).unwrap();
         let place = host.effects().iter().position(|effect| effect.contains("restart-pending.new")).unwrap();
         let host = node().0.file(pending::PATH, due).fail_at(place, errno);
-        assert_eq!(restart(&host, PATIENCE), Ok(()));
+        assert_eq!(restart(&host, PATIENCE, Wish::Disarm), Ok(Restarted::default()));
         assert_eq!(pending::read(&host, "prod").unwrap().len(), 1);
     }
 }

@@ -20,13 +20,19 @@ mod fire;
 #[cfg(test)]
 mod fire_tests;
 pub mod ha;
+#[cfg(test)]
+mod ha_tests;
 mod look;
+mod note;
 pub mod pending;
+mod proof;
 mod record;
 mod restart;
 mod units;
 
-pub use arm::{Armed, NotArmed, READY, arm, armed, call_off};
+pub use arm::{Armed, NotArmed, Purpose, READY, arm, armed, call_off};
 pub use fire::{Came, WORD, fire};
-pub use restart::{against_restart, restart};
+pub use note::{Rescue, against_change, rescues};
+pub use record::{digest, is_digest};
+pub use restart::{Restarted, against_restart, restart};
 pub use units::{DIRECTORY, TIMER};

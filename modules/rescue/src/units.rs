@@ -22,10 +22,11 @@ pub(crate) const SERVICE: &str = "pve-cluster-rescue.service";
 pub(crate) const TIMER_FILE: &str = "/etc/systemd/system/pve-cluster-rescue.timer";
 pub(crate) const SERVICE_FILE: &str = "/etc/systemd/system/pve-cluster-rescue.service";
 
-/// The timer's file. After a boot the time begins anew, so that corosync has it for its start.
+/// The timer's file. After a boot the time begins anew, so that corosync has it for its start. A rescue that was killed, or could not come to
+/// its end yet, is started again a minute later.
 pub(crate) fn timer(seconds: u64) -> String {
     format!(
-        "[Unit]\nDescription=Undo a change of corosync.conf that nobody calls off\n\n[Timer]\nOnActiveSec={seconds}s\n\
+        "[Unit]\nDescription=Undo a change of corosync.conf that nobody calls off\n\n[Timer]\nOnActiveSec={seconds}s\nOnUnitInactiveSec=60s\n\
          AccuracySec=500ms\n\n[Install]\nWantedBy=timers.target\n"
     )
 }
@@ -33,7 +34,7 @@ pub(crate) fn timer(seconds: u64) -> String {
 /// The service's file. It may wait for other nodes, so it has no limit of its own.
 pub(crate) fn service(word: &str) -> String {
     format!(
-        "[Unit]\nDescription=Put corosync.conf back when a change has cost the cluster\n\n[Service]\nType=oneshot\n\
+        "[Unit]\nDescription=Put corosync.conf back when a change did harm\n\n[Service]\nType=oneshot\n\
          ExecStart={PROGRAM} {word}\nTimeoutStartSec=infinity\n"
     )
 }
