@@ -208,7 +208,10 @@ notes:
   - A joining node's C(/root/.ssh/authorized_keys) is replaced by the cluster's, and key logins to it fail for some seconds.
     Put the controller's key into the cluster's file and into a local file of the node beforehand.
   - The database of a joining node is replaced. C(pvecm) keeps a copy, named in RV(backup).
-  - A removal takes the same lock as a join, so that neither begins during the other.
+  - A removal takes the same lock as a join, so that neither begins during the other. The directory beside the lock names the node and
+    the process that has it. A run that was killed is taken over at once on its own node, a run that lives is waited for.
+  - A removal takes the node out of the rules and groups of high availability before C(pvecm delnode). When Proxmox VE refuses one of them,
+    the lists are put back and the node stays. What cannot be removed after C(pvecm delnode) keeps nothing else from being removed.
   - A node that stays in the cluster's nodelist after it has left is lost to the cluster, and counts for its quorum. Let it leave with
     O(state=absent) first, one node at a time, and remove it then with O(state=removed) and O(separated=true) on a member.
   - A node that has left keeps its storage definitions. Where it shares a storage with the cluster, two guests of one number would use

@@ -68,8 +68,8 @@ fn a_change_is_made_and_found_in_use() {
             format!("rename {NEW} -> {CLUSTER}"),
             // the timing of the links follows the token with a second reload only
             "run corosync-cfgtool -R".to_owned(),
-            format!("rmdir {name}"),
             "rmdir /etc/pve/priv/lock/file-corosync_conf".to_owned(),
+            format!("rmdir {name}"),
         ]
     );
     assert!(host.elapsed() < Duration::from_millis(1300), "{:?}", host.elapsed());

@@ -9,7 +9,7 @@ use std::time::Duration;
 use host::{Host, HostError, Waited, if_there, wait_until};
 
 use crate::owner::{Deed, Name, Owner};
-use crate::{DIRECTORY, HOLD, PAUSE, RENEW, REQUESTS, keeper, path};
+use crate::{DIRECTORY, HOLD, LIFE, PAUSE, RENEW, REQUESTS, keeper, path};
 
 const EEXIST: i32 = 17;
 
@@ -108,7 +108,7 @@ impl Lock {
             Ok(lock) => Ok(Ok(lock)),
             Err(NoLock::Held(by)) => {
                 let now = host.elapsed();
-                if requested.is_none_or(|last| now >= last + REQUESTS) {
+                if may_have_expired(host, name) && requested.is_none_or(|last| now >= last + REQUESTS) {
                     requested = Some(now);
                     // Whether it is heard shows in the directory going away; until it has expired, the answer is
                     // an error.
@@ -183,7 +183,7 @@ impl Lock {
     /// When it could not be removed: it then expires 120 s later.
     pub fn release(self, host: &dyn Host) -> Result<(), HostError> {
         match self.look(host) {
-            Ok(()) => remove(host, self.name, &self.own).map(|_| ()),
+            Ok(()) => give_up(host, self.name, &self.own),
             Err(Lost::Host(error)) => Err(error),
             Err(Lost::Old | Lost::Gone) => Ok(()),
         }
@@ -204,18 +204,29 @@ pub fn holder(host: &dyn Host, name: &str) -> Result<Holder, HostError> {
     })
 }
 
-/// Gives up a lock that this process has, or a dead one of this node had, or that is reserved for this node. Says whether there was
-/// one.
+/// Gives up the lock when it is one of those that `own` says yes to: this process's, that of a dead one of this node, what is
+/// reserved for it. Says whether it was.
 ///
 /// # Errors
 /// When it cannot be told, or not be removed.
 pub fn release_own(host: &dyn Host, name: &str, own: impl Fn(&Owner) -> bool) -> Result<bool, HostError> {
     let names = names(host, name)?;
     let Some(lock) = if_there(host.stat(&path(name)))? else { return Ok(false) };
-    match named(host, name, &names, lock.mtime)? {
-        Some(found) if own(&found.owner) => remove(host, name, &beside(name, &found.word())),
-        _ => Ok(false),
+    let Some(found) = named(host, name, &names, lock.mtime)?.filter(|found| own(&found.owner)) else {
+        return Ok(false);
+    };
+    let beside = beside(name, &found.word());
+    if Owner::this(host, found.owner.deed)?.is_same_run(&found.owner) {
+        return give_up(host, name, &beside).map(|()| true);
     }
+    take_away(host, name, &beside)
+}
+
+/// Whether pmxcfs might remove the lock when it is asked. The holder's clock set the time, so one in the future says nothing.
+fn may_have_expired(host: &dyn Host, name: &str) -> bool {
+    let now = i64::try_from(host.unix_time()).unwrap_or(i64::MAX);
+    let life = i64::try_from(LIFE.as_secs()).unwrap_or(i64::MAX);
+    host.stat(&path(name)).is_ok_and(|lock| !(0..life).contains(&now.saturating_sub(lock.mtime)))
 }
 
 /// Tries once.
@@ -235,7 +246,7 @@ fn attempt(
             if !found.owner.is_over(host) && !over(&found.owner) {
                 return Err(NoLock::Held(Some(found.owner)));
             }
-            if !remove(host, name, &beside(name, &found.word())).map_err(refused)? {
+            if !take_away(host, name, &beside(name, &found.word())).map_err(refused)? {
                 return Err(NoLock::Held(None));
             }
         }
@@ -275,8 +286,15 @@ fn attempt(
     }
 }
 
-/// Removes a lock and its owner's name. The name goes first: of all who want to remove it only one succeeds, and says so.
-fn remove(host: &dyn Host, name: &str, own: &Path) -> Result<bool, HostError> {
+/// Removes this process's lock and its name. The name goes last: where the lock cannot be removed, it can be tried again.
+fn give_up(host: &dyn Host, name: &str, own: &Path) -> Result<(), HostError> {
+    if_there(host.remove_dir(&path(name)))?;
+    if_there(host.remove_dir(own)).map(|_| ())
+}
+
+/// Removes another's lock and its name. The name goes first: of all who want to do that only one succeeds, and is told so. The
+/// others would remove the lock of whoever came next.
+fn take_away(host: &dyn Host, name: &str, own: &Path) -> Result<bool, HostError> {
     if if_there(host.remove_dir(own))?.is_none() {
         return Ok(false);
     }

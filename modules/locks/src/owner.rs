@@ -149,6 +149,13 @@ impl Owner {
         here && self.process.as_ref().is_some_and(|process| process.is_over(host))
     }
 
+    /// Whether this process may take or give up a lock of this owner: it is its own, that of a process of its node which is no more,
+    /// or reserved for its node.
+    #[must_use]
+    pub fn is_mine(&self, host: &dyn Host, me: &Self) -> bool {
+        self.is_same_run(me) || self.is_over(host) || *self == Self::reservation(&me.node)
+    }
+
     /// The name that stands for it, without its lock's name and time. It has no character that a shell would treat.
     #[must_use]
     pub fn word(&self) -> String {

@@ -70,16 +70,15 @@ lock_claim() {
 lock_release() {
   holder=$(lock_holder)
   case "$holder" in
-  "$1".*) ;;
-  "${2:-nobody}") ;;
-  *) touch -c -d @0 "$lock"; return 0 ;;
+  "$1".*) rmdir "$lock" && rmdir "$lock-by-$holder" ;;
+  "${2:-nobody}") rmdir "$lock-by-$holder" && rmdir "$lock" ;;
+  *) touch -c -d @0 "$lock" ;;
   esac
-  rmdir "$lock-by-$holder" && rmdir "$lock"
 }
 "#
 );
 
-/// Understands what `lock_holder` printed.
+/// Understands what `lock_holder` printed, which is also what `lock_claim` and `lock_release` take as OVER.
 #[must_use]
 pub fn holder_of(text: &str) -> Holder {
     match text.trim() {

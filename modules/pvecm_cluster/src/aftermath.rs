@@ -43,7 +43,7 @@ fn reserved(wanted: &Wanted, node: &str) -> Option<String> {
     match &wanted.way {
         Way::Ssh => None,
         Way::Api { reservation, .. } => {
-            Some(reservation.as_deref().and_then(|text| probe::peer(text).ok()).map_or_else(
+            Some(reservation.as_deref().and_then(|text| probe::peer(text, &|_| false).ok()).map_or_else(
                 || "not known, because a node that joins by password cannot log in to look at it".to_owned(),
                 |peer| format!("seen before this join: {}", cluster_state(node, &peer)),
             ))
@@ -287,7 +287,7 @@ mod tests {
             .query_prefix("corosync-cmapctl", Answer::exit(1, "", "Failed to initialize the cmap API\n"));
         host.change(change);
         let wanted = Wanted::check(&join()).unwrap();
-        let there = probe::ask(&host, "10.77.0.11", probe::Errand::Look, "pve2");
+        let there = probe::ask(&host, "10.77.0.11", probe::Errand::Look, &crate::fake::joins("pve2", 100));
         aftermath(&wanted, &observe::here(&host).unwrap(), &there)
     }
 

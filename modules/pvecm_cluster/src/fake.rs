@@ -7,7 +7,12 @@ use std::time::Duration;
 pub(crate) use testkit::corosync_conf as conf;
 use testkit::{Answer, FakeHost, Machine};
 
-use crate::probe::{Errand, LOCK};
+use host::Command;
+use locks::Owner;
+
+use crate::probe::Errand;
+
+pub(crate) const LOCK: &str = "/etc/pve/priv/lock/pvecm_cluster-join";
 
 pub(crate) const ADD: &str = "pvecm add 10.77.0.11 --use_ssh --link0 10.77.1.12";
 pub(crate) const CREATE: &str = "pvecm create prod --link0 10.77.1.12";
@@ -92,7 +97,7 @@ pub(crate) fn peer(version: u64, nodes: &[(u32, &str)], running: &[(u32, u64)]) 
     let quorate = online.len() > nodes.len() / 2;
     let mode = if quorate { "755" } else { "555" };
     format!(
-        "\n@@ mine\n\n@@ joining\n\n@@ node\npve1\n\n@@ local\n{mode}\n\n@@ members\n{}\n@@ corosync.conf\n{}\n@@ cmap\n{}\n@@ quorum\n{}\n@@ \
+        "\n@@ holder\n\n@@ node\npve1\n\n@@ local\n{mode}\n\n@@ members\n{}\n@@ corosync.conf\n{}\n@@ cmap\n{}\n@@ quorum\n{}\n@@ \
          lock\n\n@@ rsync\n/usr/bin/rsync\n\n@@ api\n1\n\n@@ version\npve-manager/9.1.6/5d1f9a0c6e2b4713 (running \
          kernel: 6.17.2-1-pve)\n\n@@ end\n",
         members("pve1", version, nodes, quorate),
@@ -102,20 +107,76 @@ pub(crate) fn peer(version: u64, nodes: &[(u32, &str)], running: &[(u32, u64)]) 
     )
 }
 
+/// A process that joins; the module's own has number 100.
+pub(crate) fn joins(node: &str, pid: u32) -> Owner {
+    let began = 5000 + pid;
+    Owner::of(&format!("join.{node}.{pid}.{began}.0f1e2d3c4b5a49788796a5b4c3d2e1f0")).unwrap()
+}
+
+/// The name that a lock has beside it which this owner made when the fake clock started.
+pub(crate) fn name(owner: &Owner) -> String {
+    format!("{LOCK}-by-{}.1767225600", owner.word())
+}
+
+/// The name beside the lock that this run took over ssh when the fake clock started.
+pub(crate) fn own_name() -> String {
+    name(&joins("pve2", 100))
+}
+
+/// Locks the cluster for this owner, as from the start of the fake clock.
+pub(crate) fn lock(machine: &mut Machine, owner: &Owner) {
+    machine.make_dir(LOCK);
+    machine.set_mtime(LOCK, 1_767_225_600);
+    machine.make_dir(name(owner));
+}
+
+/// The run before was killed; the next one is another process. A lock that it made and had no time to put its name to expires.
+pub(crate) fn next_run(host: &FakeHost) {
+    host.revive();
+    host.change(|machine| {
+        machine.set_process(200);
+        machine.remove("/proc/100");
+        machine.advance(Duration::from_secs(1));
+    });
+    for name in [locks::MEMBERSHIP, locks::AUTHORIZED_KEYS] {
+        if locks::holder(host, name) == Ok(locks::Holder::Unnamed) {
+            host.change(|machine| machine.remove(locks::path(name)));
+        }
+    }
+}
+
+/// Renews a lock as the process does that keeps it.
+fn keeper(machine: &mut Machine, command: &Command) {
+    for number in 1..30 {
+        let (lock, own) = (command.args[7].clone(), command.args[8].clone());
+        machine.after(Duration::from_secs(20 * number), move |machine| {
+            if machine.exists(&lock) && machine.exists(&own) {
+                let now = i64::try_from(machine.unix_time()).unwrap();
+                machine.set_mtime(&lock, now);
+                machine.set_mtime(&own, now);
+            }
+        });
+    }
+}
+
 /// The command line that sends the cluster node on an errand.
 pub(crate) fn ssh(errand: Errand) -> String {
-    crate::probe::command("10.77.0.11", errand, "pve2").line()
+    crate::probe::command("10.77.0.11", errand, &joins("pve2", 100), "-").line()
 }
 
-/// An answer of a cluster node that this node has locked.
+/// An answer of a cluster node that this run has locked.
 pub(crate) fn claimed(peer: &str) -> String {
-    let mine = format!("@@ mine\n{}\n", crate::probe::owner("pve2"));
-    format!("\n@@ claim\n{}", held(peer).replace("@@ mine\n", &mine))
+    format!("\n@@ claim\n{}", held_by(peer, &joins("pve2", 100)))
 }
 
-/// An answer of a cluster node that another node has locked.
+/// An answer of a cluster node that somebody has locked.
 pub(crate) fn held(peer: &str) -> String {
-    peer.replace("@@ joining\n", &format!("@@ joining\n{LOCK}\n"))
+    peer.replace("@@ holder\n", "@@ holder\nunnamed\n")
+}
+
+/// An answer of a cluster node that this owner has locked.
+pub(crate) fn held_by(peer: &str, owner: &Owner) -> String {
+    peer.replace("@@ holder\n", &format!("@@ holder\n{}.1767225600\n", owner.word()))
 }
 
 /// A fresh pve2: no cluster, nothing in the way. The programs that change something are not yet there.
@@ -134,6 +195,7 @@ pub(crate) fn standalone() -> FakeHost {
         .file(CERTIFICATE, "-----BEGIN CERTIFICATE-----\n")
         .file(CERTIFICATE_KEY, "a key\n")
         .file("/root/.ssh/id_rsa", "")
+        .action_prefix("systemd-run", Answer::ok("").doing_with(keeper))
         .dir("/etc/corosync")
         .query_prefix("systemctl show", services("inactive"))
         .query("systemctl is-system-running", "running\n")
@@ -225,8 +287,7 @@ pub(crate) fn joinable() -> FakeHost {
             ADD,
             Answer::ok(JOINED).taking(Duration::from_secs(14)).doing(|machine| {
                 become_member(machine, 2, PAIR, &[(1, 2), (2, 2)]);
-                machine.make_dir(LOCK);
-                machine.make_dir(crate::probe::owner("pve2"));
+                lock(machine, &joins("pve2", 100));
             }),
         )
 }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! From the task to the answer: look, decide, act, look again.
 
-use std::path::Path;
 use std::time::Duration;
 
 use ansible_module::{Context, Diff, Failure, Outcome, Secret};
-use host::{Command, Ending, Host, HostError, Output, Waited, wait_until};
+use host::{Command, Ending, Host, Output, Waited, wait_until};
+use locks::{Deed as Activity, Owner};
 use serde::Serialize;
 
 use crate::absence;
@@ -84,8 +84,8 @@ fn become_member(
                     let why = format!("this node is a member, but {lost}");
                     return Err(Failure::new(sentence(Deed::Confirm, &wanted.cluster_name, &why)));
                 }
-                // Nodes that wait behind a killed run of this one need not wait until its lock falls.
-                let left = if context.check_mode { None } else { unlock(host, &seen.here.view.node) };
+                // Nodes that wait behind a killed run of this one need not wait until its lock expires.
+                let left = if context.check_mode || seen.here.pvecm_busy { None } else { unlock(host) };
                 return Ok(left.into_iter().fold(confirmed(&membership), Outcome::warn));
             }
             Standing::Unfinished(membership) => finished(&membership),
@@ -99,7 +99,7 @@ fn become_member(
         Plan::Confirm => {
             let done = finish(host, &wanted, deadline)?;
             let mut done = as_declared(host, &wanted, Deed::Confirm, done)?;
-            done.warnings.extend(unlock(host, &seen.here.view.node));
+            done.warnings.extend(unlock(host));
             (outcome, done)
         }
         Plan::Create(_) => (outcome, carry_out(host, &plan, &wanted, None, &seen, deadline)?),
@@ -131,19 +131,21 @@ fn settle(
             Ok(seen) => seen,
             Err(failure) => return Ok(Err(failure)),
         };
-        let joining = seen.there.peer().map(|peer| peer.joining);
+        let joining = seen.there.peer().map(|peer| &peer.joining);
+        let (mine, another) = (joining == Some(&Joining::ThisNode), joining.is_some_and(Joining::is_another));
         let refusal = match plan::plan(wanted, &seen.here, &seen.candidate, &seen.there) {
             Ok(plan) => return Ok(Ok((plan, seen))),
             Err(refusal) => refusal,
         };
         // A look does not offer another node's lock for removal.
-        let stale = errand == Errand::Look && joining == Some(Joining::AnotherNode);
-        if acts && (joining == Some(Joining::ThisNode) || stale) {
-            release(host, wanted, &seen.here.view.node);
+        let stale = errand == Errand::Look && another;
+        // What a killed run began goes on as long as its pvecm is at work: so does its lock.
+        if acts && ((mine && !seen.here.pvecm_busy) || stale) {
+            release(host, wanted);
         }
         // A reservation is what was seen at its time: only this node itself changes.
         let waits = wanted.way.is_ssh() || seen.here.pvecm_busy;
-        let patient = seen.here.pvecm_busy || joining == Some(Joining::AnotherNode);
+        let patient = seen.here.pvecm_busy || another;
         let enough = !waits || (host.elapsed() >= short && !patient);
         if refusal.is_passing() && !enough {
             return Err(refusal);
@@ -164,7 +166,7 @@ fn join(
     password: Option<&Secret>,
     deadline: Duration,
 ) -> Result<(Outcome, Done), Failure> {
-    let keep = if wanted.timeout > probe::LOCK_LIFE { wanted.timeout } else { 0 };
+    let keep = if wanted.timeout > locks::LIFE.as_secs() { wanted.timeout } else { 0 };
     let (plan, seen) = settle(host, wanted, deadline, Errand::Claim { keep }, true)?;
     let done = match &plan {
         Plan::Join(forecast) => carry_out(host, &plan, wanted, password, &seen, deadline)
@@ -175,57 +177,53 @@ fn join(
             Err(Failure::new(sentence(Deed::Join, &wanted.cluster_name, why)))
         }
     };
-    let node = &seen.here.view.node;
     match done {
         Ok((outcome, mut done)) => {
-            done.warnings.extend(unlock(host, node));
+            done.warnings.extend(unlock(host));
             Ok((outcome, done))
         }
         Err(failure) => {
-            release(host, wanted, node);
+            release(host, wanted);
             Err(failure)
         }
     }
 }
 
 /// Unlocks the cluster after a join that did not come about. A reservation is given free where it was made.
-fn release(host: &dyn Host, wanted: &Wanted, node: &str) {
-    if let (Way::Ssh, Some(target)) = (&wanted.way, &wanted.cluster_node) {
-        probe::release(host, target, node);
+fn release(host: &dyn Host, wanted: &Wanted) {
+    if let (Way::Ssh, Some(target), Ok(me)) =
+        (&wanted.way, &wanted.cluster_node, Owner::this(host, Activity::Join))
+    {
+        probe::release(host, target, &me);
     }
 }
 
-/// Releases this node's lock of a join, if it has one; says why it could not. On a member, /etc/pve is the cluster's.
-pub(crate) fn unlock(host: &dyn Host, node: &str) -> Option<String> {
-    let owner = probe::owner(node);
-    let owner = Path::new(&owner);
-    if host.stat(owner).is_err() {
-        return None;
+/// Releases the lock of a join that this run has, a dead one of this node had, or that is reserved for it; says why it could not.
+/// On a member, /etc/pve is the cluster's.
+pub(crate) fn unlock(host: &dyn Host) -> Option<String> {
+    match Owner::this(host, Activity::Join) {
+        Ok(me) => unlock_of(host, &|owner| owner.is_mine(host, &me)),
+        Err(error) => Some(error.to_string()),
     }
-    // The owner's name goes last: a run that is killed in between is taken up by the next.
-    for directory in [Path::new(probe::LOCK), owner] {
-        match remove_with_quorum(host, directory) {
-            Err(error) if !error.is_not_found() => return Some(error.to_string()),
-            _ => {}
+}
+
+/// Releases the lock when it is one of these, and waits a little where quorum has just gone: a member that lost its power comes
+/// back. This node's own corosync does not, once it has given up.
+pub(crate) fn unlock_of(host: &dyn Host, own: &dyn Fn(&Owner) -> bool) -> Option<String> {
+    let released = wait_until(host, host.elapsed() + RETURN, PAUSE, || {
+        match locks::release_own(host, locks::MEMBERSHIP, own) {
+            Err(error) if error.is_denied() => match observe::here(host) {
+                Ok(here) if verify::is_hopeless(&here) => Ok(Err(error)),
+                _ => Err(error),
+            },
+            done => Ok(done.map(|_| ())),
         }
-    }
-    None
-}
-
-/// Removes a directory of pmxcfs, and waits a little where quorum has just gone: a member that lost its power comes back. This
-/// node's own corosync does not, once it has given up.
-fn remove_with_quorum(host: &dyn Host, directory: &Path) -> Result<(), HostError> {
-    let removed = wait_until(host, host.elapsed() + RETURN, PAUSE, || match host.remove_dir(directory) {
-        Err(error) if error.is_denied() => match observe::here(host) {
-            Ok(here) if verify::is_hopeless(&here) => Ok(Err(error)),
-            _ => Err(error),
-        },
-        done => Ok(done),
     });
-    match removed {
-        Waited::Done(done) => done,
-        Waited::Pending(error) => Err(error),
+    match released {
+        Waited::Done(done) => done.err(),
+        Waited::Pending(error) => Some(error),
     }
+    .map(|error| error.to_string())
 }
 
 fn see(host: &dyn Host, wanted: &Wanted, errand: Errand) -> Result<Seen, Failure> {
@@ -237,7 +235,10 @@ fn see(host: &dyn Host, wanted: &Wanted, errand: Errand) -> Result<Seen, Failure
     };
     let there = match &wanted.cluster_node {
         Some(target) if plan::asks_cluster_node(wanted, &here.view) => match &wanted.way {
-            Way::Ssh => probe::ask(host, target, errand, &here.view.node),
+            Way::Ssh => match Owner::this(host, Activity::Join) {
+                Ok(me) => probe::ask(host, target, errand, &me),
+                Err(error) => return Err(Failure::new(error.to_string())),
+            },
             Way::Api { reservation, .. } => {
                 let locks = errand != Errand::Look;
                 reservation::there(reservation.as_deref(), &here.view.node, locks, host.unix_time())
@@ -532,9 +533,9 @@ impl Left {
             Some(here) => Ok(here),
             None => observe::here(host).map_err(|error| error.to_string()),
         };
-        let node = here.as_ref().map(|here| here.view.node.as_str()).ok();
-        let there = match (&wanted.cluster_node, &wanted.way) {
-            (Some(target), Way::Ssh) => probe::ask(host, target, Errand::Look, node.unwrap_or_default()),
+        let me = Owner::this(host, Activity::Join).ok();
+        let there = match (&wanted.cluster_node, &wanted.way, me) {
+            (Some(target), Way::Ssh, Some(me)) => probe::ask(host, target, Errand::Look, &me),
             // Root on this node cannot look at a cluster that it did not join; its reservation tells how it was.
             _ => There::NotAsked,
         };

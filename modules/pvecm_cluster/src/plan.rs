@@ -316,9 +316,9 @@ fn health(peer: &Peer, conf: &Conf, joining: &str) -> Vec<Reason> {
     if peer.locked {
         reasons.push(reason::locked());
     }
-    match peer.joining {
+    match &peer.joining {
         Joining::Nobody | Joining::ThisNode => {}
-        Joining::AnotherNode => reasons.push(reason::another_joins()),
+        Joining::Another(owner) => reasons.push(reason::another_joins(owner.as_ref())),
         // Without quorum, or without corosync, that is the reason.
         Joining::Refused => {
             if peer.view.corosync.as_ref().is_some_and(|running| running.quorate) {

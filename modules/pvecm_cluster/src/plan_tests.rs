@@ -404,9 +404,9 @@ fn each_reason_in_the_cluster_not_to_join() {
                  change is under way",
             ),
             (
-                |c| c.peer().joining = Joining::AnotherNode,
-                "another node is joining the cluster ('/etc/pve/priv/lock/pvecm_cluster-join', which falls 120 s \
-                 after an interrupted join)",
+                |c| c.peer().joining = Joining::Another(None),
+                "another node is joining or leaving the cluster ('/etc/pve/priv/lock/pvecm_cluster-join', which \
+                 expires 120 s after an interruption)",
             ),
             (
                 |c| {
@@ -691,7 +691,7 @@ fn all_reasons_at_once() {
 #[test]
 fn only_what_another_join_causes_may_pass() {
     let passing: [Change; 7] = [
-        |c| c.peer().joining = Joining::AnotherNode,
+        |c| c.peer().joining = Joining::Another(None),
         |c| c.peer().locked = true,
         |c| c.peer().view.corosync = Some(running(1, &[(1, 3)])),
         |c| c.peer().view.corosync = Some(running(1, &[(1, 3), (3, 2)])),

@@ -14,6 +14,7 @@ use cluster_state::pmxcfs::Mount;
 use cluster_state::{cmap, members, quorumtool, versions};
 use corosync_document::Document;
 use host::{Command, Ending, Host, Output};
+use locks::{Holder, Owner};
 use ssh_login::{Login, NoLogin, part};
 
 use crate::seen::{ConfFile, Joining, NoAnswer, Peer, Running, There, Tools, View};
@@ -28,35 +29,23 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// A corosync.conf that is being renamed over can be missing for a moment to readers on the same node, so it is looked for
 /// again where corosync has a copy.
 ///
-/// Only when it is asked to, it makes or removes the lock of a join, with a directory beside it that names the owner: the
-/// next run of a node takes up the lock that a killed one left behind. A lock that is to live longer than the 120 s that pmxcfs
-/// gives it is renewed for so many seconds, from here, because pmxcfs lets only the node that made a lock set its time
-/// (`memdb_mtime` in `pmxcfs/memdb.c`; PVE's own `PVE/HA/Env/PVE2.pm` renews locks so). Another node's lock that is in the way is offered to pmxcfs for
-/// removal by setting its time to 0, as PVE does: pmxcfs removes it when it is older than 120 s.
+/// Only when it is asked to, it takes or gives up the lock of a join, for a process of the joining node: `lock_claim` and
+/// `lock_release` of [`locks::SCRIPT`], which stands before it. Another's lock that is in the way is offered to pmxcfs for
+/// removal, as PVE does: pmxcfs removes it when it is older than 120 s.
 const SCRIPT: &str = r#"exec 2>/dev/null
-joining=/etc/pve/priv/lock/pvecm_cluster-join
 PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C
 export PATH LC_ALL
 part() { printf '\n@@ %s\n' "$1"; }
-mine=$joining-by-$2
+over=$3
+[ "$over" != - ] || over=
 case "$1" in
 release)
-  if [ -d "$mine" ]; then rmdir "$joining"; else touch -c -d @0 "$joining"; fi
-  rmdir "$mine"; exit 0 ;;
+  part holder; lock_holder
+  lock_release "$2" "$over"; exit 0 ;;
 claim)
-  part claim
-  if mkdir "$joining"; then rmdir "$joining"-by-*; mkdir "$mine"; echo taken
-  elif [ ! -d "$mine" ]; then touch -c -d @0 "$joining"
-  fi
-  if [ -d "$mine" ] && [ -n "$3" ]; then
-    unit=pvecm_cluster-join-$2.service
-    systemctl stop "$unit"
-    systemd-run --quiet --collect --unit="$unit" --property=RuntimeMaxSec="$3" /bin/sh -c \
-      'while sleep 20 && [ -d "$1" ]; do touch -c -d "@$(date +%s)" "$0"; done' "$joining" "$mine"
-  fi ;;
+  part claim; lock_claim "$2" "$over" "$4" ;;
 esac
-part mine; ls -d "$mine"
-part joining; ls -d "$joining"
+part holder; lock_holder
 part node; uname -n
 part local; stat -c %a /etc/pve/local
 part members; cat /etc/pve/.members
@@ -76,11 +65,8 @@ part end
 exit 0
 "#;
 
-/// Seconds for which pmxcfs keeps a lock that nobody renews.
-pub(crate) const LOCK_LIFE: u64 = 120;
-
-/// The lock of a join, in the cluster.
-pub(crate) const LOCK: &str = "/etc/pve/priv/lock/pvecm_cluster-join";
+/// Nobody's name, in the place of one whose lock may be taken.
+const NOBODY: &str = "-";
 
 /// What the cluster node is asked to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,32 +82,46 @@ pub(crate) enum Errand {
     Release,
 }
 
-/// Unlocks the cluster after a failed join; a lock that is not this node's is offered to pmxcfs, which removes it when its holder
-/// has been dead for long enough, and never without being asked.
-pub(crate) fn release(host: &dyn Host, target: &str, node: &str) {
-    let _ = host.run(&command(target, Errand::Release, node));
+/// Unlocks the cluster after a failed join, also for a run of this node that is no more; a lock that is another's is offered to
+/// pmxcfs, which removes it when its holder has been dead for long enough, and never without being asked.
+pub(crate) fn release(host: &dyn Host, target: &str, me: &Owner) {
+    if let Ok(output) = host.run(&command(target, Errand::Release, me, NOBODY))
+        && let Some(name) = over(host, me, &output.stdout)
+    {
+        let _ = host.run(&command(target, Errand::Release, me, &name));
+    }
 }
 
-/// The directory that names a node as the owner of the lock.
-pub(crate) fn owner(node: &str) -> String {
-    format!("{LOCK}-by-{node}")
-}
-
-/// Asks the cluster node.
-pub(crate) fn ask(host: &dyn Host, target: &str, errand: Errand, node: &str) -> There {
-    let command = command(target, errand, node);
-    match host.run(&command) {
-        Ok(output) => read(target, &output),
+/// Asks the cluster node. A claim is made once more where a run of this node that is no more has the lock.
+pub(crate) fn ask(host: &dyn Host, target: &str, errand: Errand, me: &Owner) -> There {
+    let asked = |over: &str| host.run(&command(target, errand, me, over));
+    let answer = asked(NOBODY).and_then(|output| match over(host, me, &output.stdout) {
+        Some(name) if matches!(errand, Errand::Claim { .. }) => asked(&name),
+        _ => Ok(output),
+    });
+    match answer {
+        Ok(output) => read(target, &output, &|owner| owner.is_mine(host, me)),
         Err(error) => There::NoAnswer(NoAnswer::Login(NoLogin::Other(error.to_string()))),
+    }
+}
+
+/// The name of a lock that this process may take over from another owner.
+fn over(host: &dyn Host, me: &Owner, answer: &str) -> Option<String> {
+    let name = part(answer, "holder")?.trim();
+    match locks::holder_of(name) {
+        Holder::Named(owner) if owner.is_mine(host, me) && !owner.is_same_run(me) => Some(name.to_owned()),
+        _ => None,
     }
 }
 
 /// Asks this node itself, for another one that is to join; gives its whole answer too.
 pub(crate) fn ask_here(host: &dyn Host, errand: Errand, node: &str) -> Result<(String, Peer), String> {
-    let command = Command::new("/bin/sh").arg("-s").args(words(errand, node)).stdin(SCRIPT).timeout(PATIENCE);
+    let owner = Owner::reservation(node);
+    let words = words(errand, &owner, NOBODY);
+    let command = Command::new("/bin/sh").arg("-s").args(words).stdin(script()).timeout(PATIENCE);
     let output = host.run(&command).map_err(|error| error.to_string())?;
     match output.ending {
-        Ending::Exited(0) => peer(&output.stdout).map(|peer| (output.stdout, peer)),
+        Ending::Exited(0) => peer(&output.stdout, &|one| *one == owner).map(|peer| (output.stdout, peer)),
         Ending::TimedOut => {
             Err(format!("this node tells nothing of its cluster within {} s", PATIENCE.as_secs()))
         }
@@ -131,23 +131,27 @@ pub(crate) fn ask_here(host: &dyn Host, errand: Errand, node: &str) -> Result<(S
     }
 }
 
-/// The login that pvecm will use: root's own keys, no questions, only known hosts. `node` is this node's name.
-pub(crate) fn command(target: &str, errand: Errand, node: &str) -> Command {
-    login(target).shell(words(errand, node), SCRIPT)
+/// The login that pvecm will use: root's own keys, no questions, only known hosts. `me` is the process that joins.
+pub(crate) fn command(target: &str, errand: Errand, me: &Owner, over: &str) -> Command {
+    login(target).shell(words(errand, me, over), &script())
 }
 
 fn login(target: &str) -> Login<'_> {
     Login { target, key_only: false, connect: CONNECT, patience: PATIENCE }
 }
 
-/// The shell's arguments for the script.
-fn words(errand: Errand, node: &str) -> Vec<String> {
+fn script() -> String {
+    format!("{}{SCRIPT}", locks::SCRIPT)
+}
+
+/// The shell's arguments for the script. None of them is empty: ssh would drop it.
+fn words(errand: Errand, me: &Owner, over: &str) -> Vec<String> {
     let (word, keep) = match errand {
-        Errand::Look => ("look", 0),
+        Errand::Look => return vec!["look".to_owned()],
         Errand::Claim { keep } => ("claim", keep),
         Errand::Release => ("release", 0),
     };
-    let mut words = vec![word.to_owned(), node.to_owned()];
+    let mut words = vec![word.to_owned(), me.word(), over.to_owned()];
     if keep > 0 {
         words.push(keep.to_string());
     }
@@ -155,18 +159,18 @@ fn words(errand: Errand, node: &str) -> Vec<String> {
 }
 
 /// Understands what ssh gave.
-fn read(target: &str, output: &Output) -> There {
+fn read(target: &str, output: &Output, mine: &dyn Fn(&Owner) -> bool) -> There {
     if !output.exited_zero() {
         return There::NoAnswer(NoAnswer::Login(NoLogin::of(&login(target), output)));
     }
-    match peer(&output.stdout) {
+    match peer(&output.stdout, mine) {
         Ok(peer) => There::Answered(Box::new(peer)),
         Err(what) => There::NoAnswer(NoAnswer::Garbled(what)),
     }
 }
 
-/// Understands the script's output.
-pub(crate) fn peer(text: &str) -> Result<Peer, String> {
+/// Understands the script's output. `mine` says whose lock this process may take for its own.
+pub(crate) fn peer(text: &str, mine: &dyn Fn(&Owner) -> bool) -> Result<Peer, String> {
     if part(text, "end").is_none() {
         return Err("it is incomplete".to_owned());
     }
@@ -189,11 +193,9 @@ pub(crate) fn peer(text: &str) -> Result<Peer, String> {
     Ok(Peer {
         view: View { node, mount, members: table, conf, corosync: running(of("cmap"), of("quorum"))? },
         locked: word("lock").is_some(),
-        joining: match (word("mine"), word("joining")) {
-            (Some(_), Some(_)) => Joining::ThisNode,
-            (None, Some(_)) => Joining::AnotherNode,
-            (_, None) if part(text, "claim").is_some() => Joining::Refused,
-            (_, None) => Joining::Nobody,
+        joining: match Joining::of(locks::holder_of(of("holder")), mine) {
+            Joining::Nobody if part(text, "claim").is_some() => Joining::Refused,
+            joining => joining,
         },
         tools: Tools {
             rsync: word("rsync").is_some(),
@@ -232,12 +234,11 @@ pub(crate) fn joined(cmap: &cmap::Cmap, quorum: &quorumtool::Quorum) -> Running 
 mod tests {
     use super::*;
     use crate::fake;
+    use testkit::FakeHost;
 
     fn said(code: i32, stdout: &str, stderr: &str) -> There {
-        read(
-            "10.77.0.11",
-            &Output { ending: Ending::Exited(code), stdout: stdout.into(), stderr: stderr.into() },
-        )
+        let output = Output { ending: Ending::Exited(code), stdout: stdout.into(), stderr: stderr.into() };
+        read("10.77.0.11", &output, &|owner| *owner == fake::joins("pve2", 100))
     }
 
     #[test]
@@ -278,20 +279,64 @@ mod tests {
     #[test]
     fn whose_lock_it_is() {
         let none = fake::peer(1, fake::ALONE, &[(1, 1)]);
-        let held = none.replace("@@ joining\n", &format!("@@ joining\n{LOCK}\n"));
-        let mine = |text: &str| text.replace("@@ mine\n", &format!("@@ mine\n{}\n", owner("pve2")));
+        let (own, other) = (fake::joins("pve2", 100), fake::joins("pve3", 100));
         let claimed = |text: &str| format!("\n@@ claim\n{text}");
         for (text, expected) in [
             (none.clone(), Joining::Nobody),
-            (mine(&none), Joining::Nobody),
-            (held.clone(), Joining::AnotherNode),
-            (mine(&held), Joining::ThisNode),
-            (claimed(&mine(&held)), Joining::ThisNode),
-            (claimed(&held), Joining::AnotherNode),
+            (fake::held(&none), Joining::Another(None)),
+            (fake::held_by(&none, &other), Joining::Another(Some(other.clone()))),
+            (fake::held_by(&none, &own), Joining::ThisNode),
+            (claimed(&fake::held_by(&none, &own)), Joining::ThisNode),
+            (claimed(&fake::held_by(&none, &other)), Joining::Another(Some(other.clone()))),
             (claimed(&none), Joining::Refused),
         ] {
             let There::Answered(peer) = said(0, &text, "") else { panic!("{text}") };
             assert_eq!(peer.joining, expected, "{text}");
+        }
+    }
+
+    /// pve2, on which process 101 runs now and process 100 did, or still does.
+    fn second_run(first: bool) -> FakeHost {
+        let host = FakeHost::new().with_hostname("pve2").with(|machine| machine.set_process(101));
+        host.with(|machine| {
+            if !first {
+                machine.remove("/proc/100")
+            }
+        })
+    }
+
+    #[test]
+    fn a_claim_takes_over_from_a_dead_run_of_this_node_and_from_no_live_one() {
+        let (free, first) = (fake::peer(1, fake::ALONE, &[(1, 1)]), fake::joins("pve2", 100));
+        let (me, claim) = (fake::joins("pve2", 101), Errand::Claim { keep: 0 });
+        let line = |over: &str| command("pve1", claim, &me, over).line();
+        let name = format!("{}.1767225600", first.word());
+        for alive in [true, false] {
+            let host = second_run(alive)
+                .action(&line("-"), format!("\n@@ claim\n{}", fake::held_by(&free, &first)))
+                .action(&line(&name), format!("\n@@ claim\n{}", fake::held_by(&free, &me)));
+            let There::Answered(peer) = ask(&host, "pve1", claim, &me) else { panic!() };
+            let expected = if alive { Joining::Another(Some(first.clone())) } else { Joining::ThisNode };
+            assert_eq!(peer.joining, expected);
+            assert_eq!(host.effects().len(), if alive { 1 } else { 2 });
+        }
+        // a look changes nothing, and is made once
+        let look = command("pve1", Errand::Look, &me, "-").line();
+        let host = second_run(false).query(&look, fake::held_by(&free, &first));
+        let There::Answered(peer) = ask(&host, "pve1", Errand::Look, &me) else { panic!() };
+        assert_eq!((peer.joining, host.commands().len()), (Joining::ThisNode, 1));
+    }
+
+    #[test]
+    fn a_release_is_made_for_a_dead_run_of_this_node_too() {
+        let (first, me) = (fake::joins("pve2", 100), fake::joins("pve2", 101));
+        let line = |over: &str| command("pve1", Errand::Release, &me, over).line();
+        let name = format!("{}.1767225600", first.word());
+        for (alive, own, calls) in [(true, &first, 1), (false, &first, 2), (false, &me, 1)] {
+            let answer = format!("\n@@ holder\n{}.1767225600\n", own.word());
+            let host = second_run(alive).action(&line("-"), answer).action(&line(&name), "");
+            release(&host, "pve1", &me);
+            assert_eq!(host.effects().len(), calls, "{alive} {own:?}");
         }
     }
 
@@ -300,40 +345,34 @@ mod tests {
     fn the_script_makes_and_removes_the_lock() {
         let dir = tempfile::tempdir().unwrap();
         let lock = dir.path().join("lock");
-        let script = SCRIPT.replace(LOCK, lock.to_str().unwrap());
-        let run = |errand: Errand, node: &str| {
-            let remote = command("pve1", errand, node);
+        // what asks pmxcfs would make the lock a very old one here
+        let script = format!("touch() {{ :; }}\n{}", script().replace(fake::LOCK, lock.to_str().unwrap()));
+        let run = |errand: Errand, me: &Owner, over: &str| {
+            let remote = command("pve1", errand, me, over);
             let args = remote.args.iter().skip_while(|arg| *arg != "-s");
             let local = Command::new("/bin/sh").args(args.cloned()).stdin(script.clone());
             let output = host::RealHost::new().run(&local).unwrap();
             assert_eq!((output.ending, output.stderr.as_str()), (Ending::Exited(0), ""));
             output.stdout
         };
-        let joining = |errand, node| peer(&run(errand, node)).unwrap().joining;
-        let made = || host::RealHost::new().list(dir.path()).unwrap();
+        let joining =
+            |errand, me: &Owner, over| peer(&run(errand, me, over), &|one| one == me).unwrap().joining;
+        let made = || host::RealHost::new().list(dir.path()).unwrap().len();
+        let (two, next, three) = (fake::joins("pve2", 1), fake::joins("pve2", 2), fake::joins("pve3", 1));
+        let claim = Errand::Claim { keep: 0 };
 
-        assert_eq!(joining(Errand::Look, "pve2"), Joining::Nobody);
-        assert_eq!(made(), Vec::<String>::new(), "a look changes nothing");
-        assert_eq!(joining(Errand::Claim { keep: 0 }, "pve2"), Joining::ThisNode);
-        assert_eq!(joining(Errand::Claim { keep: 0 }, "pve3"), Joining::AnotherNode);
-        assert_eq!(joining(Errand::Look, "pve3"), Joining::AnotherNode);
-        assert_eq!(
-            joining(Errand::Claim { keep: 0 }, "pve2"),
-            Joining::ThisNode,
-            "the next run takes up its own"
-        );
-        assert_eq!(run(Errand::Release, "pve3"), "");
-        assert_eq!(made(), ["lock", "lock-by-pve2"], "another's is not released");
-        assert_eq!(run(Errand::Release, "pve2"), "");
-        assert_eq!(made(), Vec::<String>::new());
-
-        // a lock that has fallen leaves its owner's name, which must not open the next one's
-        assert_eq!(joining(Errand::Claim { keep: 0 }, "pve2"), Joining::ThisNode);
-        host::RealHost::new().remove_dir(&lock).unwrap();
-        assert_eq!(joining(Errand::Look, "pve2"), Joining::Nobody);
-        assert_eq!(joining(Errand::Claim { keep: 0 }, "pve3"), Joining::ThisNode);
-        assert_eq!(joining(Errand::Claim { keep: 0 }, "pve2"), Joining::AnotherNode);
-        assert_eq!(made(), ["lock", "lock-by-pve3"]);
+        assert_eq!(joining(Errand::Look, &two, "-"), Joining::Nobody);
+        assert_eq!(made(), 0, "a look changes nothing");
+        assert_eq!(joining(claim, &two, "-"), Joining::ThisNode);
+        assert_eq!(joining(claim, &three, "-"), Joining::Another(Some(two.clone())));
+        assert_eq!(joining(Errand::Look, &three, "-"), Joining::Another(Some(two.clone())));
+        assert_eq!(joining(claim, &next, "-"), Joining::Another(Some(two.clone())), "it may live");
+        let name = part(&run(Errand::Look, &two, "-"), "holder").unwrap().trim().to_owned();
+        assert_eq!(joining(claim, &next, &name), Joining::ThisNode, "it is known to be dead");
+        let _ = run(Errand::Release, &three, "-");
+        assert_eq!(made(), 2, "another's is not released");
+        let _ = run(Errand::Release, &next, "-");
+        assert_eq!(made(), 0);
     }
 
     /// The script itself: the file comes back while it looks.
@@ -341,11 +380,11 @@ mod tests {
     fn a_corosync_conf_that_is_being_replaced_is_looked_for_again() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().to_str().unwrap();
-        let script = SCRIPT
+        let script = script()
             .replace("/etc/pve/corosync.conf", &format!("{path}/new"))
             .replace("/etc/corosync/corosync.conf", &format!("{path}/copy"));
         let run = |before: &str| {
-            let command = Command::new("/bin/sh").args(["-s", "look", "pve2"]);
+            let command = Command::new("/bin/sh").args(["-s", "look"]);
             let output = host::RealHost::new().run(&command.stdin(format!("{before}\n{script}"))).unwrap();
             part(&output.stdout, "corosync.conf").unwrap().trim().to_owned()
         };
@@ -390,9 +429,9 @@ mod tests {
     #[test]
     fn the_login_is_the_one_that_pvecm_makes() {
         assert_eq!(
-            command("pve1.example.org", Errand::Look, "pve2").line(),
+            command("pve1.example.org", Errand::Look, &fake::joins("pve2", 100), "-").line(),
             "ssh -T -o BatchMode=yes -o StrictHostKeyChecking=yes -o UpdateHostKeys=no -o ConnectTimeout=10 root@pve1.example.org /bin/sh \
-             -s look pve2"
+             -s look"
         );
     }
 }

@@ -6,6 +6,8 @@ use std::net::IpAddr;
 pub(crate) use ansible_module::Reason;
 use ansible_module::reason::{lasting, passing};
 
+use locks::Owner;
+
 use crate::seen::{NoAnswer, quoted};
 
 pub(crate) fn no_pve() -> Reason {
@@ -202,11 +204,14 @@ pub(crate) fn locked() -> Reason {
     )
 }
 
-pub(crate) fn another_joins() -> Reason {
-    passing(
-        "another node is joining the cluster ('/etc/pve/priv/lock/pvecm_cluster-join', which falls 120 s after an \
-         interrupted join)",
-    )
+/// Somebody else changes who is in the cluster. Where it is not known who, it is somebody who is just beginning, or a run of an
+/// earlier version of this collection.
+pub(crate) fn another_joins(owner: Option<&Owner>) -> Reason {
+    let who =
+        owner.map_or_else(|| "another node is joining or leaving the cluster".to_owned(), Owner::to_string);
+    passing(format!(
+        "{who} ('/etc/pve/priv/lock/pvecm_cluster-join', which expires 120 s after an interruption)"
+    ))
 }
 
 pub(crate) fn not_quorate(votes: u32, expected: u32) -> Reason {

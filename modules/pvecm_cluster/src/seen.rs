@@ -8,6 +8,7 @@ use cluster_state::journal::LastWords;
 use cluster_state::members::Members;
 use cluster_state::pmxcfs::Mount;
 use corosync_document::{Document, Node};
+use locks::{Holder, Owner};
 use ssh_login::NoLogin;
 
 use crate::reservation::ApiDoor;
@@ -188,13 +189,31 @@ pub(crate) struct Peer {
 }
 
 /// Who has locked the cluster for a join.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Joining {
     Nobody,
+    /// This run, or one of this node that is no more.
     ThisNode,
-    AnotherNode,
+    /// Another node, or another run on this one: which one, where it is known.
+    Another(Option<Owner>),
     /// Nobody, and this node was not let to.
     Refused,
+}
+
+impl Joining {
+    /// `mine` says whose lock this process may take for its own.
+    pub(crate) fn of(holder: Holder, mine: &dyn Fn(&Owner) -> bool) -> Self {
+        match holder {
+            Holder::Nobody => Self::Nobody,
+            Holder::Named(owner) if mine(&owner) => Self::ThisNode,
+            Holder::Named(owner) => Self::Another(Some(owner)),
+            Holder::Unnamed => Self::Another(None),
+        }
+    }
+
+    pub(crate) fn is_another(&self) -> bool {
+        matches!(self, Self::Another(_))
+    }
 }
 
 /// What asking the cluster node gave.

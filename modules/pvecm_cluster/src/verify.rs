@@ -2,7 +2,6 @@
 //! Whether the cluster itself says that this node is a member: the only success there is.
 
 use std::fmt;
-use std::path::Path;
 use std::time::Duration;
 
 use cluster_state::pmxcfs::Mount;
@@ -14,8 +13,6 @@ use crate::seen::{Conf, ConfFile, Here, View, quoted};
 
 /// The pause between two looks: a look takes about 0.1 s itself.
 const PAUSE: Duration = Duration::from_millis(250);
-/// Everything pmxcfs keeps there it also removes again when nobody renews it.
-const LOCKS: &str = "/etc/pve/priv/lock";
 
 /// A membership that the cluster confirmed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -231,8 +228,8 @@ pub(crate) fn wait(
 ///
 /// It lies where the locks are: one that a killed run leaves behind is in nobody's way and is taken up by the next.
 fn prove_writes(host: &dyn Host, node: &str) -> Result<(), HostError> {
-    let probe = format!("{LOCKS}/pvecm_cluster-{node}");
-    let probe = Path::new(&probe);
+    let probe = locks::path(&format!("pvecm_cluster-{node}"));
+    let probe = probe.as_path();
     match host.make_dir(probe, 0o700) {
         Err(error) if error.errno() == Some(EEXIST) => {}
         made => made?,

@@ -16,8 +16,6 @@ use crate::seen::Own;
 
 /// The name under which a new file is prepared, as PVE does.
 const NEW: &str = "/etc/pve/corosync.conf.new";
-/// PVE's lock of corosync.conf.
-
 /// What pvecm did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Pvecm {

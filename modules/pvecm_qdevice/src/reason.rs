@@ -164,6 +164,6 @@ pub(crate) fn pvecm_busy() -> Reason {
 
 pub(crate) fn locked(path: &str) -> Reason {
     passing(format!(
-        "the cluster is locked ('{path}', which falls 120 s after its holder died): another change is under way"
+        "the cluster is locked ('{path}', which expires 120 s after its holder died): another change is under way"
     ))
 }

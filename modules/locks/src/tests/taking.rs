@@ -4,7 +4,7 @@
 use host::Host;
 use testkit::{Fault, Step};
 
-use super::{EIO, ENOENT, LOCK, NAME, be, name, node, owner, seconds, take};
+use super::{EIO, ENOENT, LOCK, NAME, START, be, name, node, owner, seconds, take};
 use crate::{Deed, Holder, Lock, NoLock, Owner, holder, release_own};
 
 #[test]
@@ -24,8 +24,8 @@ fn it_is_taken_named_and_given_up() {
         [
             format!("mkdir {LOCK} 0700"),
             format!("mkdir {own} 0700"),
-            format!("rmdir {own}"),
-            format!("rmdir {LOCK}")
+            format!("rmdir {LOCK}"),
+            format!("rmdir {own}")
         ]
     );
 }
@@ -147,12 +147,30 @@ fn who_is_over_in_another_way_is_said_by_the_caller() {
 }
 
 #[test]
-fn its_removal_is_asked_for_once_a_second() {
-    let host = node().dir(LOCK);
+fn its_removal_is_asked_for_once_a_second_when_it_may_have_expired() {
+    let asked = |after: u64, time: i64| {
+        let host = node().dir(LOCK);
+        host.change(|machine| {
+            machine.advance(seconds(after));
+            machine.set_mtime(LOCK, time);
+        });
+        // pmxcfs counts by its own clock
+        let refuses = |step: &Step| *step == Step::SetTimes(LOCK.into(), 0);
+        let host = host.fail_when(refuses, Fault::Errno(13));
+        let began = host.elapsed();
+        assert_eq!(take(&host, 3).unwrap_err(), NoLock::Held(None));
+        assert_eq!(host.elapsed(), began + seconds(3));
+        host
+    };
+    let count = |host: &testkit::FakeHost| host.faulted();
+    assert!(!count(&asked(0, START)), "each goes to all nodes");
+    assert!(!count(&asked(116, START)), "up to the last second");
+    assert!(count(&asked(117, START)) && count(&asked(500, START)));
+    assert!(count(&asked(0, START + 5)), "whoever made it has another clock");
+    let host = node().dir(LOCK).with(|machine| machine.set_mtime(LOCK, START + 1000));
     assert_eq!(take(&host, 3).unwrap_err(), NoLock::Held(None));
-    let asked = host.steps().iter().filter(|step| **step == Step::SetTimes(LOCK.into(), 0)).count();
-    assert_eq!(asked, 4);
-    assert!(host.exists(LOCK));
+    let asked = host.steps().iter().filter(|step| matches!(step, Step::SetTimes(_, 0))).count();
+    assert_eq!((asked, host.exists(LOCK)), (4, true), "once a second");
 }
 
 #[test]
@@ -210,5 +228,19 @@ fn what_is_this_nodes_is_given_up_by_the_next_run() {
     assert_eq!(release_own(&host, NAME, |found| *found == owner(100)), Ok(true));
     assert!(!host.exists(LOCK) && !host.exists(&name(100, 0)));
     assert_eq!(release_own(&host, NAME, |_| true), Ok(false), "there is none");
+    // quorum is lost on the way: this process's own lock is given up in two steps, the second time
+    let host = node();
+    take(&host, 1).unwrap();
+    let host = host.fail_first(|step| *step == Step::RemoveDir(LOCK.into()), Fault::Errno(13));
+    assert!(release_own(&host, NAME, |_| true).is_err());
+    assert_eq!(release_own(&host, NAME, |_| true), Ok(true));
+    // of those who want to clear up after a dead one only one does it
+    let host = node();
+    take(&host, 1).unwrap();
+    be(&host, 101);
+    let first = Step::RemoveDir(name(100, 0).into());
+    let host = host.fail_when(move |step| *step == first, Fault::Errno(ENOENT));
+    assert_eq!(release_own(&host, NAME, |_| true), Ok(false));
+    assert!(host.exists(LOCK));
     assert_eq!(host.elapsed(), seconds(0));
 }

@@ -22,8 +22,8 @@ fn a_key_is_added_in_this_order() {
             format!("mkdir {name} 0700"),
             format!("create {NEW} 0600 ({} bytes)", host.text(CLUSTER).len()),
             format!("rename {NEW} -> {CLUSTER}"),
-            format!("rmdir {name}"),
             format!("rmdir {LOCK}"),
+            format!("rmdir {name}"),
         ]
     );
     assert_eq!(host.machine().get(CLUSTER).unwrap().mode, 0o600);

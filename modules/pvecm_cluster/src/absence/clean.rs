@@ -57,9 +57,9 @@ pub(crate) fn clean(
     }
     if left.authorized_keys || left.known_hosts {
         let names = &left.names;
-        let edited = clean::locked(host, deadline, || {
-            clean::rewrite(host, AUTHORIZED_KEYS, |bytes| without_keys(bytes, names, &seen.own_keys))?;
-            clean::rewrite(host, KNOWN_HOSTS, |bytes| match std::str::from_utf8(bytes) {
+        let edited = clean::locked(host, deadline, |lock| {
+            clean::rewrite(host, lock, AUTHORIZED_KEYS, |bytes| without_keys(bytes, names, &seen.own_keys))?;
+            clean::rewrite(host, lock, KNOWN_HOSTS, |bytes| match std::str::from_utf8(bytes) {
                 Ok(text) => without_hosts(text, names, others, &seen.here.view.node).into_bytes(),
                 Err(_) => bytes.to_vec(),
             })

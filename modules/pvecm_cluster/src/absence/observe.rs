@@ -48,7 +48,7 @@ pub(crate) fn see(host: &dyn Host) -> Result<Seen, String> {
     Ok(Seen {
         record: record::read(host)?,
         joining: if mounted {
-            observe::joining(host, &node).map_err(|error| words(&error))?
+            observe::joining(host).map_err(|error| words(&error))?
         } else {
             Joining::Nobody
         },

@@ -190,8 +190,8 @@ fn against(seen: &Seen, conf: &Conf) -> (Vec<Reason>, Vec<Reason>) {
     if seen.here.pvecm_busy {
         always.push(common::pvecm_busy());
     }
-    if seen.joining == Joining::AnotherNode {
-        always.push(reason::another_joins());
+    if let Joining::Another(owner) = &seen.joining {
+        always.push(common::another_joins(owner.as_ref()));
     }
     if let Some(running) = view.corosync.as_ref().filter(|running| running.quorate)
         && let Some((own, _)) = conf.node(&view.node)

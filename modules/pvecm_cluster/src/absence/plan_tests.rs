@@ -101,8 +101,8 @@ fn each_reason_has_its_words_and_its_remedy() {
         (
             |m| m.make_dir("/etc/pve/priv/lock/pvecm_cluster-join"),
             false,
-            "another node is joining or being removed ('/etc/pve/priv/lock/pvecm_cluster-join', which falls 120 s after an \
-             interruption)",
+            "another node is joining or leaving the cluster ('/etc/pve/priv/lock/pvecm_cluster-join', which expires 120 s \
+             after an interruption)",
         ),
     ];
     for (change, forcible, words) in table {

@@ -2,15 +2,9 @@
 //! Every reason not to leave a cluster, in words, with its remedy.
 
 use ansible_module::Reason;
-use ansible_module::reason::{lasting, passing};
+use ansible_module::reason::lasting;
 
 use crate::seen::quoted;
-
-pub(crate) fn another_joins() -> Reason {
-    let text = "another node is joining or being removed ('/etc/pve/priv/lock/pvecm_cluster-join', which falls 120 s after \
-                an interruption)";
-    passing(text)
-}
 
 pub(crate) fn leaving_another(cluster: &str, backup: &str) -> Reason {
     lasting(format!(

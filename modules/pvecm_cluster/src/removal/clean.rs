@@ -6,7 +6,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use cluster_state::pmxcfs::read_settled;
-use host::{Host, HostError, Waited, if_there, wait_until};
+use host::{Host, HostError, if_there};
+use locks::{Deed, Lock, Lost, NoLock};
 
 use super::commands;
 use super::keys;
@@ -15,19 +16,16 @@ use super::plan::{Edit, Plan, without_host};
 use super::seen::{Entry, Seen};
 use super::wanted::Wanted;
 
-/// PVE's name for the lock of authorized_keys, which module pve_authorized_key takes too.
-const LOCKS: &str = "/etc/pve/priv/lock";
-const LOCK: &str = "/etc/pve/priv/lock/file-priv_authorized_keys";
-const PAUSE: Duration = Duration::from_millis(50);
 /// How often a file that another program changes at the same time is read again.
 const ROUNDS: usize = 20;
-const EEXIST: i32 = 17;
 
 /// Why the cleaning stopped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Stopped {
-    /// Another program had the lock all the time.
-    Locked,
+    /// There was no lock.
+    NoLock(NoLock),
+    /// The lock was lost on the way.
+    Lost(&'static str, Lost),
     /// Another program wrote the file each time.
     Busy(&'static str),
     /// A command of PVE did not do what it was for; its words.
@@ -44,7 +42,16 @@ impl From<HostError> for Stopped {
 impl Stopped {
     pub(crate) fn words(&self) -> String {
         match self {
-            Self::Locked => format!("another program holds '{LOCK}', which falls 120 s after it has died"),
+            Self::NoLock(why @ NoLock::Held(_)) => format!(
+                "another program holds '{}'{}, which expires 120 s after it has died",
+                locks::path(locks::AUTHORIZED_KEYS).display(),
+                why.by()
+            ),
+            Self::NoLock(NoLock::ReadOnly) => "'/etc/pve' takes no writes on this node".to_owned(),
+            Self::NoLock(NoLock::Host(error)) => error.to_string(),
+            Self::Lost(lock, why) => {
+                format!("the lock '{}' is no longer certain: {why}", locks::path(lock).display())
+            }
             Self::Kept(words) => words.clone(),
             Self::Busy(path) => format!("other programs change '{path}' all the time"),
             Self::Host(error) => error.to_string(),
@@ -52,71 +59,67 @@ impl Stopped {
     }
 }
 
-/// Takes the node out of high availability and replication, cleans the two key files and removes the directory.
+/// Takes the node out of high availability and replication, cleans the two key files and removes the directory. What cannot be
+/// done for one of them keeps none of the others from being done; it is told at the end.
 pub(crate) fn clean(
     host: &dyn Host,
     wanted: &Wanted,
     seen: &Seen,
     plan: &Plan,
+    lock: &Lock,
     deadline: Duration,
-) -> Result<(), Stopped> {
-    for list in &plan.lists {
-        commands::shorten(host, wanted, seen, list, deadline)?;
-    }
-    for job in &plan.jobs {
-        commands::delete_job(host, job, deadline)?;
-    }
+) -> Result<(), Vec<Stopped>> {
+    type Deed<'a> = Box<dyn Fn() -> Result<(), Stopped> + 'a>;
+    let lists = plan.lists.iter().map(|list| -> Deed<'_> {
+        Box::new(move || commands::shorten(host, wanted, seen, list, deadline).map(|_| ()))
+    });
+    let jobs = plan
+        .jobs
+        .iter()
+        .map(|job| -> Deed<'_> { Box::new(move || commands::delete_job(host, job, deadline)) });
+    let mut deeds: Vec<Deed<'_>> = lists.chain(jobs).collect();
     if plan.authorized_keys.is_some() || plan.known_hosts.is_some() {
-        locked(host, deadline, || key_files(host, wanted, seen, plan))?;
+        deeds.push(Box::new(|| locked(host, deadline, |lock| key_files(host, lock, wanted, seen, plan))));
     }
     if let Some(entries) = &plan.directory {
-        remove(host, &directory(&wanted.node), entries)?;
+        deeds.push(Box::new(|| Ok(remove(host, &directory(&wanted.node), entries)?)));
     }
-    Ok(())
+    let mut stopped = Vec::new();
+    for deed in deeds {
+        // Without the lock another run may be at the same thing.
+        if let Err(lost) = lock.check(host) {
+            stopped.push(Stopped::Lost(locks::MEMBERSHIP, lost));
+            break;
+        }
+        stopped.extend(deed().err());
+    }
+    if stopped.is_empty() { Ok(()) } else { Err(stopped) }
 }
 
-/// Does this behind the lock of the key files.
+/// Does this behind the lock of the key files, which module pve_authorized_key takes too.
 pub(crate) fn locked(
     host: &dyn Host,
     deadline: Duration,
-    deed: impl FnOnce() -> Result<(), Stopped>,
+    deed: impl FnOnce(&Lock) -> Result<(), Stopped>,
 ) -> Result<(), Stopped> {
-    take(host, deadline)?;
-    let done = deed();
-    let released = if_there(host.remove_dir(Path::new(LOCK)));
+    let lock = Lock::take(host, locks::AUTHORIZED_KEYS, Deed::Change, deadline).map_err(Stopped::NoLock)?;
+    let done = deed(&lock);
+    let released = lock.release(host);
     done?;
     released?;
     Ok(())
 }
 
-/// Takes the lock. Of a holder that died, pmxcfs removes it after 120 s when somebody asks by setting its time to 0.
-fn take(host: &dyn Host, deadline: Duration) -> Result<(), Stopped> {
-    let waited = wait_until(host, deadline, PAUSE, || match host.make_dir(Path::new(LOCK), 0o700) {
-        Ok(()) => Ok(Ok(())),
-        Err(error) if error.errno() == Some(EEXIST) => {
-            let _ = host.set_times(Path::new(LOCK), 0);
-            Err(())
-        }
-        Err(error) if error.is_not_found() => match host.make_dir(Path::new(LOCKS), 0o700) {
-            Ok(()) => Err(()),
-            Err(error) => Ok(Err(error)),
-        },
-        Err(error) => Ok(Err(error)),
-    });
-    match waited {
-        Waited::Done(taken) => Ok(taken?),
-        Waited::Pending(()) => Err(Stopped::Locked),
-    }
-}
-
-fn key_files(host: &dyn Host, wanted: &Wanted, seen: &Seen, plan: &Plan) -> Result<(), Stopped> {
+fn key_files(host: &dyn Host, lock: &Lock, wanted: &Wanted, seen: &Seen, plan: &Plan) -> Result<(), Stopped> {
     if plan.authorized_keys.is_some() {
-        rewrite(host, AUTHORIZED_KEYS, |bytes| keys::authorized_keys(bytes, &wanted.node, &seen.own_keys).0)?;
+        rewrite(host, lock, AUTHORIZED_KEYS, |bytes| {
+            keys::authorized_keys(bytes, &wanted.node, &seen.own_keys).0
+        })?;
     }
     if plan.known_hosts.is_some()
         && let Some(conf) = seen.here.view.conf.conf()
     {
-        rewrite(host, KNOWN_HOSTS, |bytes| match std::str::from_utf8(bytes) {
+        rewrite(host, lock, KNOWN_HOSTS, |bytes| match std::str::from_utf8(bytes) {
             Ok(text) => without_host(wanted, seen, conf, text).into_bytes(),
             Err(_) => bytes.to_vec(),
         })?;
@@ -127,6 +130,7 @@ fn key_files(host: &dyn Host, wanted: &Wanted, seen: &Seen, plan: &Plan) -> Resu
 /// Replaces a file of pmxcfs, whose modes are given, as long as nobody else does.
 pub(crate) fn rewrite(
     host: &dyn Host,
+    lock: &Lock,
     path: &'static str,
     edit: impl Fn(&[u8]) -> Vec<u8>,
 ) -> Result<(), Stopped> {
@@ -141,6 +145,10 @@ pub(crate) fn rewrite(
         if_there(host.remove_file(new))?;
         host.create(new, &edit.after, 0o600)?;
         if if_there(host.read(file))?.unwrap_or_default() == edit.before {
+            if let Err(lost) = lock.check(host) {
+                let _ = host.remove_file(new);
+                return Err(Stopped::Lost(locks::AUTHORIZED_KEYS, lost));
+            }
             return Ok(host.rename(new, file)?);
         }
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! PVE's own commands that take a node out of high availability and replication. What they come to is read from the files.
 
+use std::cell::Cell;
 use std::path::Path;
 use std::time::Duration;
 
@@ -19,11 +20,8 @@ use crate::pmxcfs_service::exits_zero;
 /// What a command is given at least: it may wait 10 s for its lock alone.
 const PATIENCE: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_secs(1);
-/// PVE's locks of rules.cfg and groups.cfg, and of replication.cfg.
-const HA_LOCK: &str = "/etc/pve/priv/lock/domain-ha";
-const JOBS_LOCK: &str = "/etc/pve/priv/lock/file-replication_cfg";
 
-/// Takes the node out of one list, with the nodes that the list has now. Nothing is done to one that no longer names the node, or
+/// Takes the node out of one list, with the nodes that the list has now, and says whether it had to. Nothing is done to one that no longer names the node, or
 /// that has no other node any more: the next look says so.
 pub(crate) fn shorten(
     host: &dyn Host,
@@ -31,8 +29,8 @@ pub(crate) fn shorten(
     seen: &Seen,
     list: &Shortened,
     deadline: Duration,
-) -> Result<(), Stopped> {
-    let Some(conf) = seen.here.view.conf.conf() else { return Ok(()) };
+) -> Result<bool, Stopped> {
+    let Some(conf) = seen.here.view.conf.conf() else { return Ok(false) };
     let now = || -> Result<Option<Shortened>, Stopped> {
         let text = read(host, &list.path)?;
         let named = lists::ha(&list.path, &text, &wanted.node, &staying(wanted, conf));
@@ -41,11 +39,34 @@ pub(crate) fn shorten(
             _ => None,
         }))
     };
-    until_done(host, deadline, HA_LOCK, || {
+    let changed = Cell::new(false);
+    until_done(host, deadline, locks::HA, || {
         let Some(list) = now()? else { return Ok(None) };
+        changed.set(true);
         let said = run(host, Command::new("ha-manager").args(list.arguments()), deadline);
         Ok(now()?.map(|left| format!("{said}, and '{}' in '{}' still names it", left.section, left.path)))
-    })
+    })?;
+    Ok(changed.get())
+}
+
+/// Puts back a list that was shortened; says so when it could not.
+pub(crate) fn lengthen(
+    host: &dyn Host,
+    wanted: &Wanted,
+    list: &Shortened,
+    deadline: Duration,
+) -> Result<(), String> {
+    let is = || {
+        read(host, &list.path).is_ok_and(|text| lists::has(&list.path, &text, &list.section, &wanted.node))
+    };
+    let said = run(host, Command::new("ha-manager").args(list.arguments_before()), deadline);
+    if is() {
+        return Ok(());
+    }
+    Err(format!(
+        "'{}' in '{}' no longer names the node, although it is still in the cluster ({said}): the copy has the list as it was",
+        list.section, list.path
+    ))
 }
 
 /// Deletes a replication job without what it has on its target, which nobody can reach any more.
@@ -55,7 +76,7 @@ pub(crate) fn delete_job(host: &dyn Host, job: &str, deadline: Duration) -> Resu
     let has_it = || -> Result<bool, Stopped> {
         Ok(references::jobs(&read(host, REPLICATION)?).iter().any(|one| one == job))
     };
-    until_done(host, deadline, JOBS_LOCK, || {
+    until_done(host, deadline, locks::REPLICATION, || {
         if !has_it()? {
             return Ok(None);
         }
@@ -72,9 +93,10 @@ fn until_done(
     lock: &str,
     deed: impl Fn() -> Result<Option<String>, Stopped>,
 ) -> Result<(), Stopped> {
-    let held = || is_there(host, Path::new(lock)).unwrap_or(false);
+    let lock = locks::path(lock);
+    let held = || is_there(host, &lock).unwrap_or(false);
     let waited = wait_until(host, deadline, PAUSE, || {
-        // It may have fallen while the command was giving up.
+        // It may have expired while the command was giving up.
         let before = held();
         let left = match deed() {
             Ok(Some(left)) => left,
@@ -86,7 +108,8 @@ fn until_done(
     match waited {
         Waited::Done(done) => done,
         Waited::Pending(left) => Err(Stopped::Kept(format!(
-            "{left} ('{lock}' is another program's, and falls 120 s after that has died)"
+            "{left} ('{}' is another program's, and expires 120 s after that has died)",
+            lock.display()
         ))),
     }
 }

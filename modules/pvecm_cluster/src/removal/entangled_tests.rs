@@ -8,12 +8,11 @@ use serde_json::{Value, json};
 use testkit::{Answer, FakeHost, at_every_effect};
 
 use super::fake::*;
+use crate::fake::{LOCK, next_run};
 use crate::fake::{PAIR, become_member, standalone};
-use crate::probe::LOCK;
 
 const DELETE: &str = "pvesr delete 100-0 --force";
 const JOBS_LOCK: &str = "/etc/pve/priv/lock/file-replication_cfg";
-const KEYS_LOCK: &str = "/etc/pve/priv/lock/file-priv_authorized_keys";
 const PLACES: [&str; 6] = [
     "/etc/pve/nodes/pve3",
     "/etc/pve/priv/authorized_keys",
@@ -44,11 +43,11 @@ fn asked(check: bool) -> Value {
 
 fn commands(host: &FakeHost) -> Vec<String> {
     let runs = host.effects().into_iter().filter_map(|effect| effect.strip_prefix("run ").map(str::to_owned));
-    runs.collect()
+    runs.filter(|line| !line.starts_with("systemd-run")).collect()
 }
 
 #[test]
-fn lists_lose_the_node_and_its_jobs_end_after_delnode() {
+fn lists_lose_the_node_before_delnode_and_its_jobs_end_afterwards() {
     let host = whole();
     let answer = answer(&host, &remove());
     assert_eq!(
@@ -59,19 +58,19 @@ fn lists_lose_the_node_and_its_jobs_end_after_delnode() {
     assert_eq!(
         commands(&host),
         [
-            DELNODE,
             "ha-manager groupset main --nodes pve1",
             "ha-manager rules set node-affinity r1 --nodes pve1:2,pve2",
             "ha-manager rules set node-affinity r2 --nodes pve2:9",
+            DELNODE,
             "pvesr delete 100-0 --force",
         ]
     );
     let effects = host.effects();
     let at = |words: &str| effects.iter().position(|effect| effect.starts_with(words)).unwrap();
     let order = [
-        at(&format!("run {DELNODE}")),
         at(&format!("create {}", answer["backup"].as_str().unwrap())),
         at("run ha-manager"),
+        at(&format!("run {DELNODE}")),
         at("run pvesr"),
         at("rename /etc/pve/priv/authorized_keys"),
         at("rmdir /etc/pve/nodes/pve3"),
@@ -158,16 +157,7 @@ fn a_run_that_is_killed_anywhere_is_finished_by_the_next_with_the_lists() {
         for number in 0..steps {
             let host = build().dies_at(number);
             let _ = answer(&host, &remove());
-            host.revive();
-            if number == 1 {
-                // A lock without a name: nobody can tell whose it is until it falls.
-                host.change(|machine| machine.remove(LOCK));
-            }
-            host.change(|machine| {
-                if machine.exists(KEYS_LOCK) {
-                    machine.remove(KEYS_LOCK);
-                }
-            });
+            next_run(&host);
             let again = answer(&host, &remove());
             assert_eq!(again["failed"], Value::Null, "killed at {number}: {again}");
             assert!(is_disentangled(&host), "killed at {number}");
@@ -187,8 +177,7 @@ fn a_command_that_does_nothing_is_told_in_its_own_words() {
         assert!(host.exists(&format!("{}/ha/rules.cfg", said["backup"].as_str().unwrap())));
         said["msg"].clone()
     };
-    let start = "cannot remove node 'pve3' from cluster 'prod': what is left of it (/etc/pve/ha/groups.cfg, \
-                 /etc/pve/ha/rules.cfg, /etc/pve/replication.cfg) cannot be removed: ";
+    let start = "cannot remove node 'pve3' from cluster 'prod': what is left of it (/etc/pve/ha/rules.cfg) cannot be removed: ";
     let end = "; run this task again, which goes on where this one stopped";
     let rule = "and 'node-affinity: r1' in '/etc/pve/ha/rules.cfg' still names it";
     let refusal = Answer::exit(255, "", "update HA rules failed: no such cluster node 'pve2'\n");
@@ -200,7 +189,76 @@ fn a_command_that_does_nothing_is_told_in_its_own_words() {
     assert_eq!(told(r1, Answer::hangs()), format!("{start}{slow}, {rule}{end}"));
     let job = "and '/etc/pve/replication.cfg' still has job '100-0'";
     let missing = "cannot run 'pvesr': No such file or directory (os error 2)";
+    let start = start.replace("/etc/pve/ha/rules.cfg", "/etc/pve/replication.cfg");
     assert_eq!(told(DELETE, Answer::not_installed()), format!("{start}{missing}, {job}{end}"));
+}
+
+const R2: &str = "ha-manager rules set node-affinity r2 --nodes pve2:9";
+const CONFLICT: &str =
+    "update HA rules failed: Rule 'r2' is invalid.\n  resources: two of them cannot be kept apart\n";
+
+/// What PVE refuses is found out while the node is still in the cluster, and what was done for it is undone.
+#[test]
+fn a_list_that_pve_refuses_to_change_stops_the_removal_before_delnode() {
+    let host = whole();
+    host.change(|machine| machine.action(R2, Answer::exit(255, "", CONFLICT)));
+    let said = answer(&host, &remove());
+    assert_eq!(
+        said["msg"],
+        format!(
+            "cannot remove node 'pve3' from cluster 'prod': '{R2}' ended with exit code 255: resources: two of them cannot be \
+             kept apart, and 'node-affinity: r2' in '/etc/pve/ha/rules.cfg' still names it: the node is still in the cluster"
+        )
+    );
+    assert_eq!(said["changed"], false, "{said}");
+    assert!(!commands(&host).contains(&DELNODE.to_owned()));
+    assert_eq!(host.text(RULES), RULES_BEFORE, "what came before it is put back");
+    assert_eq!(host.text(GROUPS), "group: main\n\tnodes pve3:2,pve1\n\tnofailback 1\n");
+    assert!(host.exists("/etc/pve/nodes/pve3") && !host.exists(LOCK));
+}
+
+#[test]
+fn a_list_that_cannot_be_put_back_is_told() {
+    let host = whole();
+    host.change(|machine| {
+        machine.action(R2, Answer::exit(255, "", CONFLICT));
+        machine.action("ha-manager groupset main --nodes pve3:2,pve1", Answer::exit(255, "", "no quorum!\n"));
+    });
+    let said = answer(&host, &remove());
+    assert_eq!((&said["failed"], &said["changed"]), (&json!(true), &json!(true)));
+    assert_eq!(
+        said["warnings"],
+        json!([
+            "'group: main' in '/etc/pve/ha/groups.cfg' no longer names the node, although it is still in the cluster \
+            ('ha-manager groupset main --nodes pve3:2,pve1' ended with exit code 255: no quorum!): the copy has the list as it was"
+        ])
+    );
+    assert!(host.exists(&format!("{}/ha/groups.cfg", said["backup"].as_str().unwrap())));
+}
+
+/// After delnode there is no way back: what cannot be done for one list keeps nothing else from being done.
+#[test]
+fn a_list_that_pve_refuses_afterwards_keeps_nothing_else_from_being_removed() {
+    let host = entangled(left_behind());
+    host.change(|machine| machine.action(R2, Answer::exit(255, "", CONFLICT)));
+    let said = answer(&host, &remove());
+    let words = said["msg"].as_str().unwrap();
+    assert!(
+        words.starts_with(
+            "cannot remove node 'pve3' from cluster 'prod': what is left of it (/etc/pve/ha/rules.cfg) cannot be removed: "
+        ),
+        "{said}"
+    );
+    assert!(is_clean(&host) && host.text(JOBS) == JOBS_AFTER, "keys, directory and jobs are gone");
+    assert!(host.text(RULES).contains("nodes pve1:2,pve2\n") && !host.text(GROUPS).contains("pve3"));
+    assert_eq!(
+        commands(&host).iter().filter(|line| *line == R2).count(),
+        1,
+        "it is not asked again and again"
+    );
+    // whoever changes the rule afterwards needs one more run
+    host.change(|machine| machine.write(RULES, RULES_AFTER));
+    assert_eq!(answer(&host, &remove())["failed"], Value::Null);
 }
 
 #[test]
@@ -229,10 +287,10 @@ fn a_lock_of_another_program_is_waited_for() {
     let said = answer(&host, &remove());
     assert_eq!(
         said["msg"],
-        "cannot remove node 'pve3' from cluster 'prod': what is left of it (/etc/pve/ha/groups.cfg, /etc/pve/ha/rules.cfg, \
-         /etc/pve/replication.cfg) cannot be removed: 'pvesr delete 100-0 --force' ended with exit code 255: cfs-lock \
+        "cannot remove node 'pve3' from cluster 'prod': what is left of it (/etc/pve/replication.cfg) cannot be \
+         removed: 'pvesr delete 100-0 --force' ended with exit code 255: cfs-lock \
          'file-replication_cfg' error: got lock request timeout, and '/etc/pve/replication.cfg' still has job '100-0' \
-         ('/etc/pve/priv/lock/file-replication_cfg' is another program's, and falls 120 s after that has died); run this task \
+         ('/etc/pve/priv/lock/file-replication_cfg' is another program's, and expires 120 s after that has died); run this task \
          again, which goes on where this one stopped"
     );
     assert!(host.elapsed() < Duration::from_secs(150), "{:?}", host.elapsed());

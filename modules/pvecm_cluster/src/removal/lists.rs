@@ -15,6 +15,8 @@ pub(crate) struct Shortened {
     pub(crate) id: String,
     /// The nodes that it keeps, with their priorities: `pve1:2,pve2`.
     pub(crate) nodes: String,
+    /// The nodes that it has as long as the node is in the cluster: the same and the node.
+    pub(crate) before: String,
     /// Nodes that it names and the cluster does not list, which go too: PVE takes none that it does not know.
     pub(crate) strangers: Vec<String>,
 }
@@ -24,9 +26,18 @@ impl Shortened {
     ///
     /// Source: ha-manager(1) of PVE 9 (rules) and of PVE 8 (groups).
     pub(crate) fn arguments(&self) -> Vec<String> {
+        self.set(&self.nodes)
+    }
+
+    /// Those that put the node back.
+    pub(crate) fn arguments_before(&self) -> Vec<String> {
+        self.set(&self.before)
+    }
+
+    fn set(&self, nodes: &str) -> Vec<String> {
         let words = self.command.iter().flat_map(|words| words.split(' ')).filter(|word| !word.is_empty());
         let mut all: Vec<String> = words.map(str::to_owned).collect();
-        all.extend([self.id.clone(), "--nodes".to_owned(), self.nodes.clone()]);
+        all.extend([self.id.clone(), "--nodes".to_owned(), nodes.to_owned()]);
         all
     }
 }
@@ -61,6 +72,14 @@ pub(crate) fn ha(path: &str, text: &str, node: &str, staying: &[&str]) -> Vec<Na
         .collect()
 }
 
+/// Whether this section of the file names the node.
+pub(crate) fn has(path: &str, text: &str, section: &str, node: &str) -> bool {
+    ha(path, text, node, &[]).into_iter().any(|named| match named {
+        Named::Shortened(one) => one.section == section,
+        Named::Alone { section: one, .. } | Named::Other { section: one } => one == section,
+    })
+}
+
 fn in_nodes((key, value): &(&str, &str), node: &str) -> bool {
     *key == "nodes" && items(value).any(|item| name(item) == node)
 }
@@ -93,12 +112,15 @@ fn judge(path: &str, section: &Section<'_>, node: &str, staying: &[&str]) -> Nam
         let set = format!("{} {}", set.join(" ").trim_end(), section.id);
         return Named::Alone { section: header, set, remove: format!("{remove} {}", section.id) };
     }
+    let before: Vec<&str> =
+        items(list).filter(|item| name(item) == node || staying.contains(&name(item))).collect();
     Named::Shortened(Shortened {
         path: path.to_owned(),
         section: header,
         command: set,
         id: section.id.to_owned(),
         nodes: kept.join(","),
+        before: before.join(","),
         strangers: others.into_iter().map(|item| name(item).to_owned()).collect(),
     })
 }

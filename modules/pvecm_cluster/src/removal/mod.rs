@@ -22,12 +22,12 @@ mod run_tests;
 pub(crate) mod seen;
 mod wanted;
 
-use std::path::Path;
 use std::time::Duration;
 
 use ansible_module::{Context, Diff, Failure, Outcome};
 use cluster_state::pmxcfs::Mount;
-use host::{Command, Ending, Host, HostError, Waited, if_there, wait_until};
+use host::{Command, Ending, Host, Waited, wait_until};
+use locks::{Deed, Lock, NoLock, Owner};
 
 use self::observe::{AUTHORIZED_KEYS, KNOWN_HOSTS, directory, see};
 use self::plan::Plan;
@@ -37,14 +37,12 @@ use self::wanted::Wanted;
 use crate::explain;
 use crate::module::{Pvecm, unlock};
 use crate::plan::spread;
-use crate::probe;
-use crate::reason::Reason;
-use crate::seen::{Here, Joining};
+use crate::reason::{self as common, Reason};
+use crate::seen::Here;
 use crate::verify;
 
 /// The pause between two looks: a look takes about 0.1 s itself.
 const PAUSE: Duration = Duration::from_millis(250);
-const EEXIST: i32 = 17;
 /// How often what comes back by itself, such as a key that PVE merged just then, is taken away.
 const ROUNDS: usize = 3;
 
@@ -58,32 +56,46 @@ pub(crate) fn run(
     let wanted = Wanted::check(args, misplaced).map_err(|reasons| refused(args, &reasons, Duration::ZERO))?;
     let deadline = Duration::from_secs(wanted.timeout);
     let (seen, plan) = settle(host, args, &wanted, deadline, context.check_mode)?;
-    let node = &seen.here.view.node;
     if context.check_mode || plan.is_empty() {
-        let left = if context.check_mode { None } else { unlock(host, node) };
+        let left = if context.check_mode || seen.here.pvecm_busy { None } else { unlock(host) };
         return Ok(left.into_iter().fold(outcome(&wanted, &plan), Outcome::warn));
     }
-    lock(host, node).map_err(|why| failure(args, &why))?;
-    let done = locked(host, args, &wanted, deadline);
-    let left = unlock(host, node);
-    done.map(|outcome| left.into_iter().fold(outcome, Outcome::warn))
+    let lock = lock(host, args, deadline)?;
+    let done = locked(host, args, &wanted, &lock, deadline);
+    let left = lock.release(host).err().map(|error| error.to_string());
+    match done {
+        Ok(outcome) => Ok(left.into_iter().fold(outcome, Outcome::warn)),
+        Err(mut failure) => {
+            failure.warnings.extend(left);
+            Err(failure)
+        }
+    }
 }
 
 /// All of it, while no other node joins.
-fn locked(host: &dyn Host, args: &Args, wanted: &Wanted, deadline: Duration) -> Result<Outcome, Failure> {
+fn locked(
+    host: &dyn Host,
+    args: &Args,
+    wanted: &Wanted,
+    lock: &Lock,
+    deadline: Duration,
+) -> Result<Outcome, Failure> {
     // Once more, now that nobody else begins anything.
     let (seen, plan) = settle(host, args, wanted, deadline, false)?;
     let mut outcome = outcome(wanted, &plan);
+    let mut copied = None;
     if plan.listed {
-        outcome = outcome.with("pvecm", delete(host, args, wanted, &seen, deadline)?);
+        // What PVE may refuse comes first: afterwards there would be no way back.
+        refusable(host, args, wanted, (&seen, &plan), lock, &mut copied, deadline)?;
+        let deleted = certain(host, args, lock).and_then(|()| delete(host, args, wanted, &seen, deadline));
+        outcome = outcome.with("pvecm", deleted.map_err(|failure| told(failure, false, copied.as_deref()))?);
     }
     let mut rest = if plan.listed { again(host, args, wanted, true)? } else { (seen, plan.clone()) };
-    let mut copied = None;
     for _ in 0..ROUNDS {
         if !rest.1.cleans() {
             break;
         }
-        rest = clean_once(host, args, wanted, &rest, &mut copied, deadline)
+        rest = clean_once(host, args, wanted, &rest, lock, &mut copied, deadline)
             .map_err(|failure| told(failure, plan.listed, copied.as_deref()))?;
     }
     if !rest.1.is_empty() {
@@ -120,6 +132,7 @@ fn clean_once(
     args: &Args,
     wanted: &Wanted,
     (seen, plan): &(Seen, Plan),
+    lock: &Lock,
     copied: &mut Option<String>,
     deadline: Duration,
 ) -> Result<(Seen, Plan), Failure> {
@@ -128,9 +141,61 @@ fn clean_once(
     let path = backup::write(host, &wanted.node, plan).map_err(|error| stopped(error.to_string()))?;
     // The first copy is the one with everything in it.
     copied.get_or_insert(path);
-    let cleaned = clean::clean(host, wanted, seen, plan, deadline);
-    cleaned.map_err(|why| stopped(why.words()).after_change())?;
-    again(host, args, wanted, true)
+    let cleaned = clean::clean(host, wanted, seen, plan, lock, deadline);
+    let Err(why) = cleaned else { return again(host, args, wanted, true) };
+    // What is left is what is still there now, not what was planned.
+    let left = again(host, args, wanted, true).map_or(left, |(_, plan)| what_is_left(wanted, &plan));
+    let why: Vec<String> = why.iter().map(clean::Stopped::words).collect();
+    Err(failure(args, &format!("{left} cannot be removed: {}; {REMEDY}", why.join("; "))).after_change())
+}
+
+/// Takes the node out of the lists of high availability, which PVE refuses for reasons of its own (a rule that contradicts another
+/// one). When one of them is refused, those before it are put back, and the node stays.
+fn refusable(
+    host: &dyn Host,
+    args: &Args,
+    wanted: &Wanted,
+    (seen, plan): (&Seen, &Plan),
+    lock: &Lock,
+    copied: &mut Option<String>,
+    deadline: Duration,
+) -> Result<(), Failure> {
+    if plan.lists.is_empty() {
+        return Ok(());
+    }
+    let path = backup::write(host, &wanted.node, plan).map_err(|error| failure(args, &error.to_string()))?;
+    *copied = Some(path);
+    let mut done = Vec::new();
+    for list in &plan.lists {
+        let shortened = certain(host, args, lock).and_then(|()| {
+            commands::shorten(host, wanted, seen, list, deadline).map_err(|stopped| {
+                failure(args, &format!("{}: the node is still in the cluster", stopped.words()))
+            })
+        });
+        match shortened {
+            Ok(changed) => done.extend(changed.then_some(list)),
+            Err(failure) => {
+                let kept: Vec<String> = done
+                    .iter()
+                    .rev()
+                    .filter_map(|list| commands::lengthen(host, wanted, list, deadline).err())
+                    .collect();
+                let changed = !kept.is_empty();
+                let mut failure = told(failure, changed, copied.as_deref());
+                failure.warnings.extend(kept);
+                return Err(failure);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether the lock still is this run's.
+fn certain(host: &dyn Host, args: &Args, lock: &Lock) -> Result<(), Failure> {
+    lock.check(host).map_err(|lost| {
+        let path = locks::path(locks::MEMBERSHIP);
+        failure(args, &format!("the lock '{}' is no longer certain: {lost}; {REMEDY}", path.display()))
+    })
 }
 
 /// Looks and decides. While every reason against it may pass by itself, it looks again, for a quarter of the time.
@@ -153,9 +218,9 @@ fn settle(
             Err(reasons) => reasons,
         };
         if ansible_module::reason::all_pass(&reasons) {
-            if seen.joining == Joining::AnotherNode && !check_mode {
+            if seen.joining.is_another() && !check_mode {
                 // Asks pmxcfs to remove it if its holder has died.
-                let _ = host.set_times(Path::new(probe::LOCK), 0);
+                let _ = host.set_times(&locks::path(locks::MEMBERSHIP), 0);
             }
             return Err(reasons);
         }
@@ -169,42 +234,24 @@ fn settle(
     }
 }
 
-/// Takes the lock that joining nodes take; one of this node is that of a run that was killed.
-fn lock(host: &dyn Host, node: &str) -> Result<(), String> {
-    let owner = probe::owner(node);
-    let owner = Path::new(&owner);
-    let make = |path: &Path| match host.make_dir(path, 0o700) {
-        Err(error) if error.errno() == Some(EEXIST) => Ok(false),
-        Err(error) if error.is_not_found() => {
-            host.make_dir(path.parent().unwrap_or(path), 0o700)?;
-            host.make_dir(path, 0o700).map(|()| true)
-        }
-        made => made.map(|()| true),
-    };
-    let words = |error: HostError| format!("{error}; {REMEDY}");
-    let taken = make(Path::new(probe::LOCK)).map_err(words)?;
-    if !taken && host.stat(owner).is_err() {
-        return Err("another node began to join just now: run this task again".to_owned());
-    }
-    let named = if taken { take_names_down(host) } else { Ok(()) };
-    match named.and_then(|()| make(owner)) {
-        Ok(_) => Ok(()),
-        Err(error) => {
-            let _ = host.remove_dir(Path::new(probe::LOCK));
-            Err(words(error))
+/// Takes the lock that all take who change the membership, and has it renewed while pvecm is at work.
+fn lock(host: &dyn Host, args: &Args, deadline: Duration) -> Result<Lock, Failure> {
+    let until = host.elapsed() + (deadline / 4).min(Duration::from_secs(30));
+    let me = Owner::this(host, Deed::Removal).map_err(|error| failure(args, &error.to_string()))?;
+    let taken =
+        Lock::take_over(host, locks::MEMBERSHIP, Deed::Removal, until, |owner| owner.is_mine(host, &me));
+    let lock = taken.map_err(|why| match why {
+        NoLock::Held(owner) => refused(args, &[common::another_joins(owner.as_ref()).text], Duration::ZERO),
+        NoLock::ReadOnly => failure(args, &format!("'/etc/pve' takes no writes on this node; {REMEDY}")),
+        NoLock::Host(error) => failure(args, &format!("{error}; {REMEDY}")),
+    })?;
+    match lock.keep(host, deadline) {
+        Ok(()) => Ok(lock),
+        Err(why) => {
+            let _ = lock.release(host);
+            Err(failure(args, &why))
         }
     }
-}
-
-/// Removes the names that killed runs left on earlier locks: their nodes would take this lock for their own.
-fn take_names_down(host: &dyn Host) -> Result<(), HostError> {
-    let lock = Path::new(probe::LOCK);
-    let (Some(directory), Some(name)) = (lock.parent(), lock.file_name()) else { return Ok(()) };
-    let start = format!("{}-by-", name.to_string_lossy());
-    for name in host.list(directory)?.iter().filter(|name| name.starts_with(&start)) {
-        if_there(host.remove_dir(&directory.join(name)))?;
-    }
-    Ok(())
 }
 
 /// `pvecm delnode`, and the wait until the cluster itself says that the node is gone.

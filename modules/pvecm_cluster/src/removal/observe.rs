@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use cluster_state::pmxcfs::read_settled;
 use cluster_state::{StateError, leftovers};
-use host::{Command, FileKind, Host, HostError, if_there, is_there, read_text};
+use host::{Command, FileKind, Host, HostError, if_there, read_text};
+use locks::{Deed, Owner};
 
 use super::keys;
 use super::reach;
 use super::references;
 use super::seen::{Ceph, Entry, Seen};
 use super::wanted::Wanted;
-use crate::probe;
 use crate::seen::{Here, Joining};
 
 pub(crate) const AUTHORIZED_KEYS: &str = "/etc/pve/priv/authorized_keys";
@@ -45,7 +45,7 @@ pub(crate) fn see(host: &dyn Host, wanted: &Wanted) -> Result<Seen, StateError> 
     Ok(Seen {
         there,
         others,
-        joining: joining(host, &here.view.node)?,
+        joining: joining(host)?,
         here,
         directory: tree(host, &directory(&wanted.node))?,
         // Other nodes, and PVE on this one, rename new ones over it: away for a moment is not empty.
@@ -95,13 +95,10 @@ pub(crate) fn own_keys(host: &dyn Host) -> Result<Vec<String>, HostError> {
     Ok(keys)
 }
 
-/// Who has the lock of a join. One of this node is that of a run that was killed.
-pub(crate) fn joining(host: &dyn Host, node: &str) -> Result<Joining, HostError> {
-    if !is_there(host, Path::new(probe::LOCK))? {
-        return Ok(Joining::Nobody);
-    }
-    let mine = is_there(host, Path::new(&probe::owner(node)))?;
-    Ok(if mine { Joining::ThisNode } else { Joining::AnotherNode })
+/// Who has the lock of all that changes the membership.
+pub(crate) fn joining(host: &dyn Host) -> Result<Joining, HostError> {
+    let me = Owner::this(host, Deed::Removal)?;
+    Ok(Joining::of(locks::holder(host, locks::MEMBERSHIP)?, &|owner| owner.is_mine(host, &me)))
 }
 
 /// Everything below a directory, what holds something before what it holds.

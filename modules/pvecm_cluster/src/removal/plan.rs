@@ -186,8 +186,8 @@ fn whole(seen: &Seen, conf: &Conf) -> Result<(), Vec<Reason>> {
     if seen.here.pvecm_busy {
         reasons.push(common::pvecm_busy());
     }
-    if seen.joining == Joining::AnotherNode {
-        reasons.push(common::another_joins());
+    if let Joining::Another(owner) = &seen.joining {
+        reasons.push(common::another_joins(owner.as_ref()));
     }
     if reasons.is_empty() { Ok(()) } else { Err(reasons) }
 }

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use testkit::{Answer, FakeHost, at_every_effect};
 
 use super::fake::*;
+use crate::fake::{LOCK, joins, lock, name, next_run};
 use crate::fake::{PAIR, become_member, set_services, standalone};
-use crate::probe::{LOCK, owner};
 
 const KEYS_LOCK: &str = "/etc/pve/priv/lock/file-priv_authorized_keys";
 
@@ -36,11 +36,16 @@ fn a_node_goes_with_all_that_it_leaves() {
         answer["cleaned"],
         json!(["/etc/pve/nodes/pve3", "/etc/pve/priv/authorized_keys", "/etc/pve/priv/known_hosts"])
     );
+    let own = own_name(LOCK, "removal", 0);
+    let keys = own_name(KEYS_LOCK, "change", 2);
+    let keeper = host.effects().into_iter().find(|effect| effect.starts_with("run systemd-run")).unwrap();
+    assert!(keeper.ends_with(&format!("{LOCK} {own} 100 5100")), "{keeper}");
     assert_eq!(
         host.effects(),
         [
             format!("mkdir {LOCK} 0700"),
-            format!("mkdir {} 0700", owner("pve2")),
+            format!("mkdir {own} 0700"),
+            keeper,
             format!("run {DELNODE}"),
             format!("mkdir {BACKUP} 0700"),
             format!("mkdir {copy} 0700"),
@@ -53,25 +58,73 @@ fn a_node_goes_with_all_that_it_leaves() {
             format!("mkdir {copy}/priv 0700"),
             format!("create {copy}/priv/authorized_keys 0600 (182 bytes)"),
             format!("create {copy}/priv/known_hosts 0600 (33 bytes)"),
-            "mkdir /etc/pve/priv/lock/file-priv_authorized_keys 0700".to_owned(),
+            format!("mkdir {KEYS_LOCK} 0700"),
+            format!("mkdir {keys} 0700"),
             "create /etc/pve/priv/authorized_keys.pvecm_cluster 0600 (91 bytes)".to_owned(),
             "rename /etc/pve/priv/authorized_keys.pvecm_cluster -> /etc/pve/priv/authorized_keys".to_owned(),
             "create /etc/pve/priv/known_hosts.pvecm_cluster 0600 (9 bytes)".to_owned(),
             "rename /etc/pve/priv/known_hosts.pvecm_cluster -> /etc/pve/priv/known_hosts".to_owned(),
-            "rmdir /etc/pve/priv/lock/file-priv_authorized_keys".to_owned(),
+            format!("rmdir {KEYS_LOCK}"),
+            format!("rmdir {keys}"),
             "rmdir /etc/pve/nodes/pve3/qemu-server".to_owned(),
             "remove /etc/pve/nodes/pve3/pve-ssl.key".to_owned(),
             "rmdir /etc/pve/nodes/pve3/priv".to_owned(),
             "remove /etc/pve/nodes/pve3/lrm_status".to_owned(),
             "rmdir /etc/pve/nodes/pve3".to_owned(),
             format!("rmdir {LOCK}"),
-            format!("rmdir {}", owner("pve2")),
+            format!("rmdir {own}"),
         ]
     );
     assert!(is_clean(&host));
     assert_eq!(host.text(&format!("{copy}/nodes/pve3/pve-ssl.key")), "private");
     assert!(host.text(&format!("{copy}/priv/authorized_keys")).contains("root@pve3"));
     assert!(host.elapsed() >= Duration::from_millis(2460), "until all members run the new configuration");
+}
+
+/// The name that this run has beside a lock which it made so many seconds after the start.
+fn own_name(lock: &str, deed: &str, after: u64) -> String {
+    format!("{lock}-by-{deed}.pve2.100.5100.0f1e2d3c4b5a49788796a5b4c3d2e1f0.{}", 1_767_225_600 + after)
+}
+
+/// Two live runs on one member: the second waits for the first, and unlocks nothing of it.
+#[test]
+fn another_live_run_on_this_node_is_respected_and_a_dead_one_is_not() {
+    let host = removable();
+    host.change(|machine| {
+        machine.set_process(101);
+        lock(machine, &joins("pve2", 100));
+    });
+    let said = answer(&host, &with(remove(), "timeout", 20));
+    assert_eq!(
+        msg(&said),
+        "cannot remove node 'pve3' from cluster 'prod': node 'pve2' is joining the cluster (process 100) \
+         ('/etc/pve/priv/lock/pvecm_cluster-join', which expires 120 s after an interruption) (for 5 s)"
+    );
+    assert!(host.exists(LOCK) && host.exists(&name(&joins("pve2", 100))));
+    assert!(!host.effects().iter().any(|effect| effect.contains("delnode") || effect.starts_with("rmdir")));
+    host.change(|machine| machine.remove("/proc/100"));
+    assert_eq!(answer(&host, &remove())["changed"], true);
+    assert!(is_clean(&host) && !host.exists(LOCK) && !host.exists(&name(&joins("pve2", 100))));
+}
+
+/// The lock is lost on the way, as to a run that stood still for longer than it lasts.
+#[test]
+fn without_its_lock_a_run_does_nothing_more() {
+    let host = removable();
+    host.change(|machine| {
+        let slow = Answer::exit(0, "Killing node 3\n", "").taking(Duration::from_secs(70)).doing(|machine| {
+            become_member(machine, 4, crate::fake::PAIR, &[(1, 4), (2, 4)]);
+        });
+        machine.action(DELNODE, slow);
+    });
+    let host = host.action_prefix("systemd-run", "");
+    let said = answer(&host, &remove());
+    assert!(
+        msg(&said).contains("the lock '/etc/pve/priv/lock/pvecm_cluster-join' is no longer certain: it could not be renewed for 60 s"),
+        "{said}"
+    );
+    assert!(host.exists("/etc/pve/nodes/pve3") && host.exists(LOCK), "it may be another's");
+    assert_eq!((&said["failed"], &said["changed"]), (&json!(true), &json!(true)));
 }
 
 #[test]
@@ -138,7 +191,7 @@ fn a_fault_at_any_step_is_told_and_the_next_run_finishes() {
             assert_eq!(again["changed"], false);
             assert!(first["warnings"].as_array().is_some_and(|list| !list.is_empty()), "{number}: {first}");
         } else {
-            let removed = number > 2;
+            let removed = number > 3;
             assert_eq!(first["changed"], removed, "effect {number}: {first}");
             assert!(msg(&first).starts_with("cannot remove node 'pve3' from cluster 'prod': "), "{first}");
         }
@@ -152,24 +205,11 @@ fn a_run_that_is_killed_at_any_step_is_finished_by_the_next() {
         let _ = answer(&host, &remove());
         host.effects().len()
     };
-    assert_eq!(steps, 27);
+    assert_eq!(steps, 30);
     for number in 0..steps {
         let host = removable().dies_at(number);
         let _ = answer(&host, &remove());
-        host.revive();
-        if number == 1 {
-            // It has the lock and no name on it. Nobody can tell whose it is until it falls.
-            assert!(msg(&answer(&host, &remove())).contains("another node is joining the cluster"));
-            host.change(|machine| machine.remove(LOCK));
-        }
-        // pmxcfs removes a lock 120 s after its holder died, some of which have passed.
-        host.change(|machine| {
-            machine.after(Duration::from_secs(100), |machine| {
-                if machine.exists(KEYS_LOCK) {
-                    machine.remove(KEYS_LOCK);
-                }
-            });
-        });
+        next_run(&host);
         let again = answer(&host, &remove());
         assert_eq!(again["failed"], Value::Null, "killed at {number}: {again}");
         assert!(is_clean(&host), "killed at {number}");
@@ -244,17 +284,18 @@ fn a_join_under_way_is_waited_for() {
     let answer = answer(&host, &with(remove(), "timeout", 20));
     assert_eq!(
         msg(&answer),
-        "cannot remove node 'pve3' from cluster 'prod': another node is joining the cluster \
-         ('/etc/pve/priv/lock/pvecm_cluster-join', which falls 120 s after an interrupted join) (for 5 s)"
+        "cannot remove node 'pve3' from cluster 'prod': another node is joining or leaving the \
+         cluster ('/etc/pve/priv/lock/pvecm_cluster-join', which expires 120 s after an interruption) (for 5 s)"
     );
     assert!(host.exists(LOCK) && !host.effects().iter().any(|effect| effect.contains("delnode")));
 }
 
 #[test]
 fn names_of_killed_runs_on_a_lock_that_fell_are_taken_down() {
-    let host = removable().dir(&owner("pve1"));
+    let dead = name(&joins("pve1", 7));
+    let host = removable().dir(&dead);
     assert_eq!(answer(&host, &remove())["changed"], true);
-    assert!(!host.exists(&owner("pve1")), "or pve1 would take the next lock for its own");
+    assert!(!host.exists(&dead));
 }
 
 #[test]
@@ -302,10 +343,8 @@ fn quorum_lost_at_the_lock_is_told_with_what_to_do() {
     let said = answer(&removable().fail_at(0, 13), &remove());
     assert_eq!(
         msg(&said),
-        format!(
-            "cannot remove node 'pve3' from cluster 'prod': cannot make the directory '{LOCK}': Permission denied (os error \
-             13); run this task again, which goes on where this one stopped"
-        )
+        "cannot remove node 'pve3' from cluster 'prod': '/etc/pve' takes no writes on this node; run this task again, which \
+         goes on where this one stopped"
     );
     assert_eq!(said["changed"], false);
 }

@@ -10,15 +10,15 @@ mod door;
 mod run_tests;
 mod text;
 
-use std::path::Path;
 use std::time::Duration;
 
 use ansible_module::{Context, Failure, Outcome};
 use host::{Host, Waited, wait_until};
+use locks::{Holder, Owner};
 
 use self::door::Door;
 use self::text::Reservation;
-use crate::module::{PAUSE, unlock};
+use crate::module::{PAUSE, unlock_of};
 use crate::plan;
 use crate::probe::{self, Errand};
 use crate::reason::{self, Reason};
@@ -89,15 +89,19 @@ pub(crate) fn run(
 
 fn release(args: &Args, check_mode: bool, host: &dyn Host) -> Result<Outcome, Failure> {
     let (name, node) = (&args.cluster_name, &args.node);
-    if !host::is_there(host, Path::new(&probe::owner(node)))
-        .map_err(|error| args.failure(&error.to_string()))?
-    {
+    let reserved = Holder::Named(Owner::reservation(node));
+    let holder = locks::holder(host, locks::MEMBERSHIP).map_err(|error| args.failure(&error.to_string()))?;
+    if holder != reserved {
         return Ok(Outcome::unchanged().msg(format!("cluster '{name}' is not reserved for node '{node}'")));
     }
-    if !check_mode && let Some(why) = unlock(host, node) {
+    if !check_mode && let Some(why) = unlock_reservation(host, node) {
         return Err(args.failure(&why));
     }
     Ok(Outcome::changed().msg(format!("cluster '{name}' is no longer reserved for node '{node}'")))
+}
+
+fn unlock_reservation(host: &dyn Host, node: &str) -> Option<String> {
+    unlock_of(host, &|owner| *owner == Owner::reservation(node))
 }
 
 /// Waits until the cluster is ready for a join, as a join by ssh does, and locks it for this one.
@@ -118,7 +122,7 @@ fn reserve(args: &Args, timeout: u64, check_mode: bool, host: &dyn Host) -> Resu
             Err(why) => {
                 if locks {
                     // Nobody knows how far it came; without a lock of this node's this does nothing.
-                    let _ = unlock(host, &args.node);
+                    let _ = unlock_reservation(host, &args.node);
                 }
                 return Ok(Err(args.failure(&why)));
             }
@@ -132,9 +136,9 @@ fn reserve(args: &Args, timeout: u64, check_mode: bool, host: &dyn Host) -> Resu
             return Ok(Ok((answer, peer, door)));
         }
         if peer.joining == Joining::ThisNode && locks {
-            let _ = unlock(host, &args.node);
+            let _ = unlock_reservation(host, &args.node);
         }
-        let patient = peer.joining == Joining::AnotherNode;
+        let patient = peer.joining.is_another();
         let mut texts: Vec<String> = reasons.iter().map(|reason| reason.text.clone()).collect();
         // What would refuse the join next is told at once. Whether it has 'repair: true' is not known here.
         texts.extend(listed_offline(&peer, &args.node).map(|by| reason::name_listed(&args.node, by).text));
@@ -183,7 +187,7 @@ fn reserved(args: &Args, answer: &str, peer: &Peer, door: Door, now: u64) -> Out
 /// What a joining node learns from a reservation. `locks` says that it is about to join, and not only looking.
 pub(crate) fn there(text: Option<&str>, node: &str, locks: bool, now: u64) -> There {
     let Some(text) = text else { return There::NoAnswer(NoAnswer::NotReserved) };
-    let mut peer = match probe::peer(text) {
+    let mut peer = match probe::peer(text, &|owner| *owner == Owner::reservation(node)) {
         Ok(peer) => peer,
         Err(what) => return There::NoAnswer(NoAnswer::Garbled(what)),
     };

@@ -10,8 +10,8 @@ use testkit::{Answer, FakeHost, Machine, at_every_effect};
 use super::door::Door;
 use super::text::{self, Reservation};
 use crate::fake::*;
-use crate::probe::{LOCK, owner};
 use crate::{args, module};
+use locks::Owner;
 
 const PEM: &str = include_str!("../../../cluster-state/tests/fixtures/certificate-one.pem");
 const FINGERPRINT: &str =
@@ -19,9 +19,18 @@ const FINGERPRINT: &str =
 const OTHER_PEM: &str = include_str!("../../../cluster-state/tests/fixtures/certificate-two.pem");
 const OTHER: &str =
     "F7:70:DD:9C:9D:5E:F6:35:9D:6C:32:3D:16:9D:CE:7E:A5:84:2F:F8:18:8F:84:69:EF:A1:50:A9:3C:93:77:2A";
-const CLAIM: &str = "/bin/sh -s claim pve2 120";
-const LOOK: &str = "/bin/sh -s look pve2";
+const CLAIM: &str = "/bin/sh -s claim reservation.pve2.0.0.0 - 120";
+const LOOK: &str = "/bin/sh -s look";
 const PASSWORD: &str = "correct horse battery";
+
+fn reserved_for(node: &str) -> Owner {
+    Owner::reservation(node)
+}
+
+/// An answer of this node, reserved for pve2.
+fn reserved(peer: &str) -> String {
+    format!("\n@@ claim\n{}", held_by(peer, &reserved_for("pve2")))
+}
 
 fn answer(host: &FakeHost, given: &Value) -> Value {
     ansible_module::answer(&args::spec(), given.to_string().as_bytes(), host, module::run)
@@ -75,9 +84,8 @@ fn cluster_node() -> FakeHost {
         .query(LOOK, free.clone())
         .action(
             CLAIM,
-            Answer::ok(claimed(&free)).doing(|machine| {
-                machine.make_dir(LOCK);
-                machine.make_dir(owner("pve2"));
+            Answer::ok(reserved(&free)).doing(|machine| {
+                lock(machine, &reserved_for("pve2"));
             }),
         )
 }
@@ -85,19 +93,19 @@ fn cluster_node() -> FakeHost {
 #[test]
 fn a_reservation_locks_the_cluster_and_tells_the_certificate() {
     let host = cluster_node();
-    let reserved = answer(&host, &reserve());
+    let said = answer(&host, &reserve());
     assert_eq!(host.effects(), [format!("run {CLAIM}")]);
-    assert_eq!(msg(&reserved), "cluster 'prod' is reserved for the join of node 'pve2'");
-    assert_eq!((&reserved["changed"], &reserved["fingerprint"]), (&json!(true), &json!(FINGERPRINT)));
-    assert_eq!(reserved.get("warnings"), None);
-    let found = text::read(reserved["reservation"].as_str().unwrap()).unwrap();
+    assert_eq!(msg(&said), "cluster 'prod' is reserved for the join of node 'pve2'");
+    assert_eq!((&said["changed"], &said["fingerprint"]), (&json!(true), &json!(FINGERPRINT)));
+    assert_eq!(said.get("warnings"), None);
+    let found = text::read(said["reservation"].as_str().unwrap()).unwrap();
     assert_eq!((found.joining.as_str(), found.door.factor), ("pve2", false));
     let released = answer(&host, &release());
     assert_eq!(
         (msg(&released), &released["changed"]),
         ("cluster 'prod' is no longer reserved for node 'pve2'", &json!(true))
     );
-    assert!(!host.exists(LOCK) && !host.exists(&owner("pve2")));
+    assert!(!host.exists(LOCK) && !host.exists(&name(&reserved_for("pve2"))));
     let again = answer(&host, &release());
     assert_eq!(
         (msg(&again), &again["changed"]),
@@ -134,10 +142,10 @@ fn the_port_is_what_counts_and_a_difference_is_told() {
             .query("openssl s_client -connect 127.0.0.1:8006", Answer::exit(1, "", "Connection refused\n"));
         machine.query("openssl s_client -connect 10.77.0.11:8006", Answer::ok(OTHER_PEM));
     });
-    let reserved = answer(&host, &reserve());
-    assert_eq!(reserved["fingerprint"], OTHER);
+    let said = answer(&host, &reserve());
+    assert_eq!(said["fingerprint"], OTHER);
     assert_eq!(
-        reserved["warnings"],
+        said["warnings"],
         json!([format!(
             "pveproxy on 'pve1' still serves the certificate with the fingerprint '{OTHER}', not the one in its file: \
              'systemctl restart pveproxy' there changes that"
@@ -171,8 +179,8 @@ fn each_reason_not_to_reserve() {
         ),
         (
             |machine| {
-                let other =
-                    claimed(&peer(1, ALONE, &[(1, 1)])).replace("cluster_name: prod", "cluster_name: prod-2");
+                let other = reserved(&peer(1, ALONE, &[(1, 1)]))
+                    .replace("cluster_name: prod", "cluster_name: prod-2");
                 machine.action(CLAIM, other);
             },
             "'pve1' is a member of cluster 'prod-2'",
@@ -181,7 +189,7 @@ fn each_reason_not_to_reserve() {
             |machine| {
                 machine.action(
                     CLAIM,
-                    claimed(&peer(1, ALONE, &[(1, 1)])).replace("@@ node\npve1", "@@ node\npve2"),
+                    reserved(&peer(1, ALONE, &[(1, 1)])).replace("@@ node\npve1", "@@ node\npve2"),
                 )
             },
             "'pve2' is this node itself: name the one that is to join",
@@ -229,15 +237,18 @@ fn an_entry_that_costs_quorum_is_told_with_what_takes_it_away() {
 fn what_passes_is_waited_for_and_the_lock_is_given_back_meanwhile() {
     let host = cluster_node();
     let nodes = [(1, "pve1"), (3, "pve3")];
-    let busy = claimed(&peer(2, &nodes, &[(1, 2)]));
-    let free = claimed(&peer(2, &nodes, &[(1, 2), (3, 2)]));
+    let busy = reserved(&peer(2, &nodes, &[(1, 2)]));
+    let free = reserved(&peer(2, &nodes, &[(1, 2), (3, 2)]));
     host.change(|machine| {
-        machine.action(CLAIM, Answer::ok(busy).doing(|machine| machine.make_dir(owner("pve2"))));
+        machine.action(CLAIM, Answer::ok(busy).doing(|machine| lock(machine, &reserved_for("pve2"))));
         machine.after(Duration::from_secs(8), |machine| machine.action(CLAIM, free));
     });
     assert_eq!(answer(&host, &reserve())["changed"], true);
     assert_eq!(host.elapsed(), Duration::from_secs(8));
-    assert_eq!(host.effects()[..2], [format!("run {CLAIM}"), format!("rmdir {}", owner("pve2"))]);
+    assert_eq!(
+        host.effects()[..2],
+        [format!("run {CLAIM}"), format!("rmdir {}", name(&reserved_for("pve2")))]
+    );
 }
 
 /// The answer does not come, but the lock was taken.
@@ -246,21 +257,19 @@ fn a_lock_that_nobody_hears_of_is_given_back() {
     let host = cluster_node().action(
         CLAIM,
         Answer::ok("").taking(Duration::MAX).doing(|machine| {
-            machine.make_dir(LOCK);
-            machine.make_dir(owner("pve2"));
+            lock(machine, &reserved_for("pve2"));
         }),
     );
     host.change(|machine| {
         machine.after(Duration::from_secs(1), |machine| {
-            machine.make_dir(LOCK);
-            machine.make_dir(owner("pve2"));
+            lock(machine, &reserved_for("pve2"));
         });
     });
     assert_eq!(
         msg(&answer(&host, &reserve())),
         "cannot reserve cluster 'prod' for node 'pve2': this node tells nothing of its cluster within 20 s"
     );
-    assert!(!host.exists(LOCK) && !host.exists(&owner("pve2")));
+    assert!(!host.exists(LOCK) && !host.exists(&name(&reserved_for("pve2"))));
 }
 
 #[test]
@@ -271,8 +280,8 @@ fn another_join_is_waited_for_for_half_of_the_time() {
     });
     assert_eq!(
         msg(&answer(&host, &reserve())),
-        "cannot reserve cluster 'prod' for node 'pve2': another node is joining the cluster \
-         ('/etc/pve/priv/lock/pvecm_cluster-join', which falls 120 s after an interrupted join) (for 60 s)"
+        "cannot reserve cluster 'prod' for node 'pve2': another node is joining or leaving the \
+         cluster ('/etc/pve/priv/lock/pvecm_cluster-join', which expires 120 s after an interruption) (for 60 s)"
     );
 }
 
@@ -306,7 +315,7 @@ fn join() -> Value {
 
 /// A reservation of pve1 for pve2, behind its lock.
 fn reservation(change: impl FnOnce(&mut String, &mut Reservation)) -> String {
-    let mut said = claimed(&peer(1, ALONE, &[(1, 1)]));
+    let mut said = reserved(&peer(1, ALONE, &[(1, 1)]));
     let made = FakeHost::new().machine().unix_time();
     let door = Door {
         served: Some(FINGERPRINT.into()),
@@ -328,8 +337,7 @@ fn joining() -> FakeHost {
             API_ADD,
             Answer::ok(API_JOINED).taking(Duration::from_secs(12)).doing(|machine| {
                 become_member(machine, 2, PAIR, &[(1, 2), (2, 2)]);
-                machine.make_dir(LOCK);
-                machine.make_dir(owner("pve2"));
+                lock(machine, &reserved_for("pve2"));
             }),
         )
 }
@@ -350,8 +358,8 @@ fn a_join_by_password_is_reported_when_the_cluster_confirms_it() {
             format!("run {API_ADD}"),
             format!("mkdir {lock} 0700"),
             format!("rmdir {lock}"),
-            format!("rmdir {LOCK}"),
-            format!("rmdir {}", owner("pve2"))
+            format!("rmdir {}", name(&reserved_for("pve2"))),
+            format!("rmdir {LOCK}")
         ]
     );
     assert_eq!((&answer["changed"], &answer["members"]), (&json!(true), &json!(["pve1", "pve2"])));
@@ -427,7 +435,7 @@ fn each_reason_not_to_join_by_password() {
                 .into(),
         ),
         (
-            |said, _| *said = claimed(&peer(2, &[(1, "pve1"), (3, "pve3")], &[(1, 2)])),
+            |said, _| *said = reserved(&peer(2, &[(1, "pve1"), (3, "pve3")], &[(1, 2)])),
             "the cluster is not quorate (1 of 2 votes); node 'pve3' of the cluster is not online and would miss the new \
              corosync.conf: start or remove it first"
                 .into(),
@@ -563,17 +571,16 @@ fn a_run_that_dies_anywhere_is_taken_up_by_the_next() {
         host.revive();
         let next = answer(&host, &reserved_join());
         assert!(next.get("failed").is_none(), "{effect}: {next}");
-        assert!(!host.exists(&owner("pve2")) && !host.exists(LOCK), "{effect}: the lock is released");
+        assert!(!host.exists(&name(&reserved_for("pve2"))), "{effect}: the lock is released");
+        // between the last two effects nobody can tell whose it is until it expires
+        assert_eq!(host.exists(LOCK), effect == 4, "{effect}");
     }
 }
 
 /// A lock that has to outlive its 120 s is renewed.
 #[test]
 fn a_long_join_has_its_lock_renewed() {
-    let long = format!(
-        "{} 600",
-        crate::probe::command("10.77.0.11", crate::probe::Errand::Claim { keep: 0 }, "pve2").line()
-    );
+    let long = format!("{} 600", ssh(crate::probe::Errand::Claim { keep: 0 }));
     let before = peer(1, ALONE, &[(1, 1)]);
     let host = joinable().action(&long, claimed(&before));
     let given = json!({
