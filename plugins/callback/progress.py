@@ -34,7 +34,16 @@ from ansible import constants
 from ansible.plugins.callback import CallbackBase
 
 # These do nothing themselves, or wait for a person.
-_NOT_WORK = {*constants._ACTION_ALL_INCLUDES, *constants._ACTION_META, "pause", "ansible.builtin.pause", "ansible.legacy.pause"}
+_NOT_WORK = {
+    f"{prefix}{name}"
+    for prefix in ("", "ansible.builtin.", "ansible.legacy.")
+    for name in ("import_playbook", "import_role", "import_tasks", "include", "include_role", "include_tasks", "meta", "pause")
+}
+
+
+def _of(result):
+    """The host and the task of a result, as ansible-core calls them from 2.19 on, and as it did before."""
+    return (result.host, result.task) if hasattr(result, "host") else (result._host, result._task)
 
 
 class Running:
@@ -105,7 +114,8 @@ class CallbackModule(CallbackBase):
 
     def _ended(self, result):
         if self._running:
-            line = self._running.end(result._host.get_name(), result._task._uuid, time.monotonic())
+            host, task = _of(result)
+            line = self._running.end(host.get_name(), task._uuid, time.monotonic())
             if line:
                 self._say(line)
 
