@@ -57,6 +57,7 @@ options:
         removes the option, so that corosync's default counts.
       - C(config_version), C(cluster_name) and C(version) cannot be set. Options of links are in O(links).
       - YAML makes a truth value of C(yes), C(no), C(on) and C(off). It becomes the word that the option takes.
+      - What the file has already is taken as it is, also where this module would not write it, and changes nothing.
     type: dict
   quorum:
     description:
@@ -93,6 +94,9 @@ options:
         description:
           - Other options of the link, C(knet_ping_interval), C(knet_ping_timeout), C(knet_ping_precision), C(knet_pong_count),
             C(knet_transport) and C(mcastport), each with its value. An empty value (null) removes the option.
+          - C(linknumber), which must be the number of the link, writes that number into a section that has C(ringnumber) or no number at
+            all, as files of old Proxmox VE have it. corosync 3 takes such a section for link 0 whatever it says, and Proxmox VE may not, so
+            that no other change is made to such a file.
           - With another C(knet_transport) or C(mcastport) the link is removed and made anew, as with other addresses.
         type: dict
       state:

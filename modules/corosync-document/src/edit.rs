@@ -56,6 +56,11 @@ impl Document {
     /// # Errors
     /// When the key is set more than once, or when one of the readers would misread the key or the value.
     pub fn set(&mut self, place: &Place, key: &str, value: &str) -> Result<bool, EditError> {
+        if let [line] = self.items_named(place, key).as_slice()
+            && self.value_on(*line) == value.as_bytes()
+        {
+            return Ok(false); // whatever a reader makes of it
+        }
         check_key(key)?;
         check_value(key, value)?;
         let mut edited = self.clone();

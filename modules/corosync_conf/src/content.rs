@@ -21,18 +21,23 @@ pub(crate) const PVES: [&str; 7] = [
     "logging.to_syslog",
 ];
 
-/// Reads the option; all that one of the file's readers would misread, and every key that does nothing.
-pub(crate) fn read(text: &str, wrong: &mut Vec<String>) -> Document {
-    let document = Document::parse(text.as_bytes());
-    for finding in disagreements(&document) {
-        wrong.push(format!("'content', {finding}"));
+/// What one of the file's readers would misread in a text, and every key that does nothing, unless the file has that already.
+fn unread(content: &Document, file: &Document, wrong: &mut Vec<String>) {
+    let known = disagreements(file);
+    for finding in disagreements(content) {
+        if !known.iter().any(|known| known.problem == finding.problem) {
+            wrong.push(format!("'content', {finding}"));
+        }
     }
-    for (line, section, name) in unknown_keys(&document) {
+    let known = unknown_keys(file);
+    for (line, section, name) in unknown_keys(content) {
+        if known.iter().any(|(_, of, known)| *of == section && *known == name) {
+            continue;
+        }
         let near = nearest(&section, &name);
         let hint = near.map(|near| format!(": did you mean '{near}'?")).unwrap_or_default();
         wrong.push(format!("'content', line {line}: '{name}' is no option of '{section}'{hint}"));
     }
-    document
 }
 
 /// The wishes of a text, and all that is against it.
@@ -41,6 +46,13 @@ pub(crate) fn read(text: &str, wrong: &mut Vec<String>) -> Document {
 pub(crate) fn complete(content: &Document, file: &Document, wanted: &Wanted) -> (Wanted, Vec<String>) {
     let mut whole = wanted.clone();
     let mut against = Vec::new();
+    if content.to_bytes() == file.to_bytes() {
+        return (whole, against);
+    }
+    unread(content, file, &mut against);
+    if !against.is_empty() {
+        return (whole, against);
+    }
     sections(content, file, &mut whole, &mut against);
     let listed = !content.nodes().is_empty();
     if listed {
@@ -71,7 +83,7 @@ pub(crate) fn complete(content: &Document, file: &Document, wanted: &Wanted) -> 
                 Err(reason) => against.push(format!("link {number}: {reason}")),
             }
         }
-        whole.links.push(WantedLink { number, absent: false, addresses: link.addresses, options });
+        whole.links.push(WantedLink { number, addresses: link.addresses, options, ..WantedLink::default() });
     }
     if !listed && !whole.links.is_empty() {
         // what the text does not list it cannot want to be gone

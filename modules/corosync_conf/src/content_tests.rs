@@ -160,7 +160,10 @@ fn what_would_be_misread_is_refused_wherever_it_is() {
         let bad = conf(6).replace(from, to);
         assert_ne!(bad, conf(6), "{from}");
         assert_eq!(refusals(&conf(6), &bad), [format!("'content', {expected}")]);
-        assert_eq!(refusals(&bad, &conf(6)), [format!("it cannot be edited safely: {expected}")]);
+        // in the file it is in the way of a change, and of nothing else
+        let changed = conf(6).replace("secauth", "join: 60\n  secauth");
+        assert_eq!(refusals(&bad, &changed)[0], format!("it cannot be edited safely: {expected}"));
+        assert_eq!(given(&bad, &bad).0["changed"], json!(false));
     }
     assert_eq!(
         refusals(&conf(6), &conf(6).replace("secauth", "secauht")),

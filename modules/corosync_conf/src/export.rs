@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::links::{self, PRIORITY, links};
 use crate::settings::{SECTIONS, is_settable};
+use crate::stages::LINKS;
 
 /// Options that, given to the module, change nothing.
 pub(crate) fn config(document: &Document) -> Value {
@@ -18,7 +19,8 @@ pub(crate) fn config(document: &Document) -> Value {
         config.insert(section.to_owned(), options.into());
     }
     let mut list = Vec::new();
-    for (number, link) in links(document) {
+    // a section may name a link that cannot be
+    for (number, link) in links(document).into_iter().filter(|(number, _)| *number < LINKS) {
         let mut entry = Map::new();
         entry.insert("number".to_owned(), number.into());
         entry.insert("addresses".to_owned(), json!(link.addresses));

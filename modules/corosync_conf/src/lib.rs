@@ -10,6 +10,8 @@ mod cluster_key_tests;
 mod content;
 #[cfg(test)]
 mod content_tests;
+#[cfg(test)]
+mod corpus_tests;
 mod drift;
 #[cfg(test)]
 mod drift_tests;

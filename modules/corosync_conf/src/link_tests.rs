@@ -230,7 +230,7 @@ fn what_makes_no_sense_is_told_at_once() {
     let answer = run(
         &both(),
         json!({"links": [
-            {"number": 8}, {"number": 1, "priority": 256, "options": {"knet_ping_intervall": 1, "ttl": 1, "linknumber": 1}},
+            {"number": 8}, {"number": 1, "priority": 256, "options": {"knet_ping_intervall": 1, "ttl": 1, "linknumber": 2}},
             {"number": 1}, {"number": 2, "state": "absent", "priority": 1},
             {"number": 3, "addresses": {"pve1": 5}, "options": {"knet_link_priority": 5, "knet_pong_count": 0}},
         ]}),
@@ -326,4 +326,29 @@ fn whatever_is_changed_next_puts_back_a_link_that_was_away() {
     host.change(|machine| machine.advance(Duration::from_secs(130)));
     let answer = run(&host, json!({"totem": {"token_coefficient": 125}, "timeout": 5}));
     assert_eq!((&answer["failed"], host.text(CLUSTER)), (&Value::Null, two_links(8)), "{answer}");
+}
+
+/// A file of old Proxmox VE: what is link 1 to it is link 0 to corosync 3.
+#[test]
+fn a_number_that_corosync_does_not_know_is_in_the_way_until_it_is_written() {
+    let old = two_links(6).replace("linknumber: 1", "ringnumber: 1");
+    assert_ne!(old, two_links(6));
+    let host = node(&old, Trouble::default());
+    let read = run(&host, json!({"timeout": 5}));
+    assert_eq!((&read["failed"], &read["changed"]), (&Value::Null, &json!(false)), "{read}");
+    assert!(read["warnings"].to_string().contains("'ringnumber: 1' makes it link 1 for PVE"), "{read}");
+    let refused = run(&host, json!({"links": [{"number": 1, "priority": 10}], "timeout": 5}));
+    assert!(reasons(&refused)[0].starts_with("it cannot be edited safely: line "), "{refused}");
+    assert!(reasons(&refused)[0].contains("write 'linknumber: 1' in its place"), "{refused}");
+    assert_eq!(host.text(CLUSTER), old);
+
+    let asked = json!({"links": [{"number": 1, "options": {"linknumber": 1}}], "timeout": 5});
+    let answer = run(&host, asked.clone());
+    assert_eq!((&answer["failed"], &answer["changed"]), (&Value::Null, &json!(true)), "{answer}");
+    let expected = old
+        .replace("config_version: 6", "config_version: 7")
+        .replace("ringnumber: 1", "linknumber: 1\n    ringnumber: 1");
+    assert_eq!(host.text(CLUSTER), expected);
+    let again = run(&host, asked);
+    assert_eq!((&again["failed"], &again["changed"]), (&Value::Null, &json!(false)), "{again}");
 }

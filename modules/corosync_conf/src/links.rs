@@ -8,7 +8,7 @@ use corosync_document::{Document, EditError, Effect, Place, key, nearest};
 use serde_json::{Map, Value};
 
 use crate::args::LinkArgs;
-use crate::settings::text;
+use crate::settings::{Wrong, is_same, text};
 
 pub(crate) const SECTION: &str = "totem.interface";
 /// The option that `priority` sets.
@@ -26,6 +26,10 @@ pub(crate) struct WantedLink {
     pub(crate) addresses: BTreeMap<String, String>,
     /// Options with their values, none to remove one.
     pub(crate) options: Vec<(String, Option<String>)>,
+    /// Options with their values that this module would not write, and why: the file must have them.
+    pub(crate) doubts: Vec<(String, String, String)>,
+    /// Its section is to say its number as corosync knows it.
+    pub(crate) numbered: bool,
 }
 
 /// All that a file says of one link.
@@ -39,7 +43,7 @@ pub(crate) struct Link {
 
 impl WantedLink {
     /// Checks one element of the option; adds all that is wrong with it.
-    pub(crate) fn check(args: &LinkArgs, wrong: &mut Vec<String>) -> Option<Self> {
+    pub(crate) fn check(args: &LinkArgs, wrong: &mut Wrong) -> Option<Self> {
         let Some(number) = u8::try_from(args.number).ok().filter(|number| *number < 8) else {
             wrong.push(format!("there is no link {}: links are 0 to 7", args.number));
             return None;
@@ -55,7 +59,7 @@ impl WantedLink {
                 None => wrong.push(format!("the address of '{node}' on link {number} is no text")),
             }
         }
-        let mut options = Vec::new();
+        let (mut options, mut doubts, mut numbered) = (Vec::new(), Vec::new(), false);
         if let Some(priority) = args.priority {
             if (0..=255).contains(&priority) {
                 options.push((PRIORITY.to_owned(), Some(priority.to_string())));
@@ -66,12 +70,30 @@ impl WantedLink {
             }
         }
         for (name, value) in args.options.as_ref().unwrap_or(&Map::new()) {
+            let own = value.as_u64() == Some(number.into()) || value.as_str() == Some(&number.to_string());
+            if name == "linknumber" && own {
+                numbered = true;
+                continue;
+            }
             match option_text(name, value) {
                 Ok(value) => options.push((name.clone(), value)),
-                Err(reason) => wrong.push(format!("link {number}: {reason}")),
+                Err(reason) => {
+                    let reason = format!("link {number}: {reason}");
+                    match value {
+                        Value::String(value) => {
+                            wrong.doubt(reason.clone());
+                            doubts.push((name.clone(), value.clone(), reason));
+                        }
+                        Value::Number(value) => {
+                            wrong.doubt(reason.clone());
+                            doubts.push((name.clone(), value.to_string(), reason));
+                        }
+                        _ => wrong.push(reason),
+                    }
+                }
             }
         }
-        Some(Self { number, absent, addresses, options })
+        Some(Self { number, absent, addresses, options, doubts, numbered })
     }
 
     /// Writes what is wanted of this link into a text.
@@ -79,6 +101,12 @@ impl WantedLink {
         let was = links(document).remove(&self.number);
         if self.absent {
             return document.remove_link(self.number).map(drop).map_err(|error| error.to_string());
+        }
+        let has = |name: &str| was.as_ref().and_then(|link| link.options.as_ref()?.get(name).cloned());
+        if let Some((.., reason)) =
+            self.doubts.iter().find(|(name, value, _)| has(name).as_ref() != Some(value))
+        {
+            return Err(reason.clone());
         }
         let nodes = document.nodes();
         for (node, address) in &self.addresses {
@@ -97,7 +125,9 @@ impl WantedLink {
             }
             document.set_address(node, self.number, address).map_err(|error| error.to_string())?;
         }
-        if links(document).get(&self.number).is_none_or(|link| link.addresses.is_empty()) {
+        // a section without addresses may stay as it is
+        let nothing = self.addresses.is_empty() && was.is_some();
+        if !nothing && links(document).get(&self.number).is_none_or(|link| link.addresses.is_empty()) {
             return Err(format!("link {} is not in the file, and no address is given for it", self.number));
         }
         let written = self.options.iter().any(|(_, value)| value.is_some());
@@ -108,6 +138,7 @@ impl WantedLink {
         let place = Place::Interface(self.number);
         for (name, value) in &self.options {
             match value {
+                Some(value) if has(name).is_some_and(|now| is_same(SECTION, name, &now, value)) => {}
                 Some(value) => drop(document.set(&place, name, value).map_err(|error| error.to_string())?),
                 None => drop(document.remove(&place, name)),
             }

@@ -123,6 +123,10 @@ fn options_that_make_no_sense_are_refused_whole() {
         "cannot change '/etc/pve/corosync.conf': 'tokn' is no option of 'totem': did you mean 'token'?; 'totem.token' \
          is '2' and must be a number from 30 to 4294967295, or 0 for the default"
     );
+    assert_eq!((answer["changed"].as_bool(), host.effects()), (Some(false), Vec::new()));
+    // what no file can have is refused without a look
+    let host = healthy();
+    let answer = run(&host, json!({"totem": {"tokn": 1, "token": [2]}}));
     assert_eq!((answer["changed"].as_bool(), host.steps().len()), (Some(false), 0));
 }
 

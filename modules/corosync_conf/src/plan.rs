@@ -130,29 +130,39 @@ impl Work {
 /// Decides.
 pub(crate) fn plan(wanted: &Wanted, seen: &Seen) -> Result<Plan, Refusal> {
     let before = file(seen)?;
-    let mut reasons = Vec::new();
-    for finding in disagreements(before) {
-        reasons.push(format!("it cannot be edited safely: {finding}"));
-    }
-    let version = before.config_version().unwrap_or(0);
-    if version == 0 && reasons.is_empty() {
-        reasons.push("it has no 'config_version' that is a number above 0".to_owned());
-    }
     let mut wanted = wanted.clone();
-    if let Some(text) = wanted.content.clone().filter(|_| reasons.is_empty()) {
+    let mut reasons = wanted.settle(before);
+    let version = before.config_version().unwrap_or(0);
+    if let Some(text) = wanted.content.clone() {
         let (whole, against) = content::complete(&text, before, &wanted);
         wanted = whole;
         reasons.extend(against);
     }
     let wanted = &stages::complete(before, &wanted);
-    let readable = reasons.is_empty();
+    // what the two readers make of a section without its number is settled where the task gives the link its number
+    let mut numbered = before.clone();
+    let named: Vec<u8> = wanted.links.iter().filter(|link| link.numbered).map(|link| link.number).collect();
+    reasons.extend(numbered.number_interfaces(&named).err().map(|error| error.to_string()));
+    let mut unread: Vec<String> = disagreements(&numbered)
+        .iter()
+        .map(|finding| format!("it cannot be edited safely: {finding}"))
+        .collect();
+    if version == 0 && unread.is_empty() {
+        unread.push("it has no 'config_version' that is a number above 0".to_owned());
+    }
+    let readable = unread.is_empty();
     let mut target = before.clone();
     if reasons.is_empty() {
-        let (text, against) = stages::target(before, wanted);
+        let (text, against) = stages::target(&numbered, wanted);
         target = text;
         reasons.extend(against);
     }
     let changes = stages::changes(before, &target, wanted);
+    // a file that nothing is to change in is read whatever stands in it
+    if !changes.is_empty() || !reasons.is_empty() {
+        unread.append(&mut reasons);
+        reasons = std::mem::take(&mut unread);
+    }
     let drift = match &seen.running {
         Ok(_) if readable && !wanted.validate_only => {
             drift::find(wanted, seen, before, version, &members(before))
@@ -165,7 +175,7 @@ pub(crate) fn plan(wanted: &Wanted, seen: &Seen) -> Result<Plan, Refusal> {
     reasons.extend(refused.map(|(_, told)| told.clone()));
     let heals = wanted.persistent && wanted.changes_something() && !drift.healable.is_empty();
     if changes.is_empty() && reasons.is_empty() && !(heals && drift.fatal.is_empty()) {
-        return confirm(wanted, seen, before, version, drift);
+        return confirm(wanted, seen, before, version, drift, unread);
     }
     let known: Vec<Violation> = validate(before);
     let (present, away) = split(members(before), seen, wanted);
@@ -366,6 +376,8 @@ pub(crate) fn waits_for_restart(key: &str) -> bool {
 pub(crate) fn expected(changes: &[Changed]) -> Vec<(String, Option<String>)> {
     let valued = changes
         .iter()
+        // corosync keeps no link's number as a value
+        .filter(|change| !change.key.ends_with("].linknumber"))
         .filter(|change| !change.key.starts_with("nodelist.") && !waits_for_restart(&change.key));
     valued.map(|change| (running_key(&change.key), change.after.clone())).collect()
 }
@@ -416,8 +428,10 @@ fn confirm(
     before: &Document,
     version: u64,
     drift: Drift,
+    unread: Vec<String>,
 ) -> Result<Plan, Refusal> {
     let mut warnings = warnings(before, &validate(before));
+    warnings.extend(unread);
     let nodes = nodes::as_seen(seen, before, &members(before), &drift);
     let waiting = drift.waiting.iter().map(|(key, _)| key.clone()).collect();
     let mut unconfirmed = drift.otherwise.clone();

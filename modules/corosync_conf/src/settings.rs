@@ -3,15 +3,16 @@
 
 use std::time::Duration;
 
-use corosync_document::{Document, Effect, Key, ValueKind, key, nearest};
+use corosync_document::{Document, Effect, Key, Place, ValueKind, key, nearest};
 use serde_json::{Map, Value};
 
 use crate::args::Args;
-use crate::content;
 use crate::links::WantedLink;
 
 /// The sections whose keys can be set, in the order in which they are told.
 pub(crate) const SECTIONS: [&str; 3] = ["totem", "quorum", "logging"];
+/// The most votes that a node is given.
+pub(crate) const MOST_VOTES: u32 = 255;
 /// The longest the module may wait.
 const LONGEST: i64 = 3600;
 /// The longest until a rescue looks: a rolling restart of many nodes may take hours.
@@ -69,10 +70,39 @@ pub(crate) struct Given {
     pub(crate) but: Vec<&'static str>,
 }
 
+/// All that is wrong with the options of a task.
+#[derive(Debug, Default)]
+pub(crate) struct Wrong {
+    told: Vec<String>,
+    /// Something of it is wrong whatever the file has.
+    firm: bool,
+}
+
+impl Wrong {
+    /// What can be in no file.
+    pub(crate) fn push(&mut self, reason: String) {
+        self.told.push(reason);
+        self.firm = true;
+    }
+
+    /// What a file can have all the same, of which nothing changes then.
+    pub(crate) fn doubt(&mut self, reason: String) {
+        self.told.push(reason);
+    }
+}
+
+/// An option that this module would not write. As long as the file has it, with this value, nothing is to be written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Doubt {
+    pub(crate) setting: Setting,
+    pub(crate) reason: String,
+}
+
 /// What the task asks for.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Wanted {
     pub(crate) settings: Vec<Setting>,
+    pub(crate) doubts: Vec<Doubt>,
     pub(crate) links: Vec<WantedLink>,
     /// Votes by the name of the node.
     pub(crate) votes: Vec<(String, u32)>,
@@ -105,6 +135,7 @@ impl Wanted {
     pub(crate) fn changes_something(&self) -> bool {
         self.content.is_some()
             || !self.settings.is_empty()
+            || !self.doubts.is_empty()
             || !self.links.is_empty()
             || !self.votes.is_empty()
     }
@@ -112,12 +143,18 @@ impl Wanted {
     /// Checks the options; all that is wrong with them at once.
     pub(crate) fn check(args: &Args) -> Result<Self, Vec<String>> {
         let mut settings = Vec::new();
-        let mut wrong = Vec::new();
+        let mut doubts = Vec::new();
+        let mut wrong = Wrong::default();
         for (section, asked) in SECTIONS.into_iter().zip([&args.totem, &args.quorum, &args.logging]) {
             for (name, value) in asked.as_ref().unwrap_or(&Map::new()) {
-                match setting(section, name, value) {
-                    Ok(setting) => settings.push(setting),
-                    Err(reason) => wrong.push(reason),
+                match (setting(section, name, value), as_written(value)) {
+                    (Ok(setting), _) => settings.push(setting),
+                    (Err(reason), Some(text)) => {
+                        wrong.doubt(reason.clone());
+                        let setting = Setting { section, key: name.clone(), value: Some(text) };
+                        doubts.push(Doubt { setting, reason });
+                    }
+                    (Err(reason), None) => wrong.push(reason),
                 }
             }
         }
@@ -147,7 +184,7 @@ impl Wanted {
             nodes: args.nodes.is_some(),
             but: Vec::new(),
         });
-        let content = args.content.as_deref().map(|text| content::read(text, &mut wrong));
+        let content = args.content.as_deref().map(|text| Document::parse(text.as_bytes()));
         if !(1..=LONGEST).contains(&args.timeout) {
             wrong.push(format!("'timeout' is {} s and must be from 1 to {LONGEST} s", args.timeout));
         }
@@ -160,6 +197,7 @@ impl Wanted {
         let timeout = Duration::from_secs(args.timeout.unsigned_abs());
         let wanted = Self {
             settings,
+            doubts,
             links,
             votes,
             content,
@@ -174,8 +212,41 @@ impl Wanted {
             persistent: false,
             timeout,
         };
-        if wrong.is_empty() { Ok(wanted) } else { Err(wrong) }
+        if wrong.firm { Err(wrong.told) } else { Ok(wanted) }
     }
+
+    /// Settles the doubts by the file: what it has stays as it is. Answers with those that it has not.
+    pub(crate) fn settle(&mut self, file: &Document) -> Vec<String> {
+        let mut against = Vec::new();
+        for Doubt { setting, reason } in std::mem::take(&mut self.doubts) {
+            let place = Place::section(setting.section);
+            if file.value(&place, &setting.key) == setting.value.as_deref() {
+                self.settings.push(setting);
+            } else {
+                against.push(reason);
+            }
+        }
+        against
+    }
+}
+
+/// A single value as the file would have it, whatever its key takes; none for what is no single value.
+fn as_written(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+/// Whether two values of a key are one to corosync, which takes 05000 for 5000.
+pub(crate) fn is_same(section: &str, name: &str, one: &str, other: &str) -> bool {
+    let number = |text: &str| {
+        let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        if digits { text.parse::<u64>().ok() } else { None }
+    };
+    let numbers = key(section, name).is_some_and(|key| key.kind.is_number());
+    one == other || numbers && number(one).is_some_and(|one| number(other) == Some(one))
 }
 
 /// Whether a key of a section can be set at all.
@@ -191,8 +262,13 @@ fn node_votes(options: &Value) -> Result<u32, String> {
     }
     let votes = options.get("quorum_votes").ok_or("has no 'quorum_votes'")?;
     let number = votes.as_u64().or_else(|| votes.as_str()?.trim().parse().ok());
-    let number = number.filter(|number| *number <= 255).and_then(|number| u32::try_from(number).ok());
-    number.ok_or_else(|| format!("has {votes} 'quorum_votes', which must be a number from 0 to 255"))
+    let number = number.and_then(|number| u32::try_from(number).ok());
+    number.ok_or_else(|| too_many_votes(votes))
+}
+
+/// Why a node cannot have these votes.
+pub(crate) fn too_many_votes(votes: &Value) -> String {
+    format!("has {votes} 'quorum_votes', which must be a number from 0 to {MOST_VOTES}")
 }
 
 pub(crate) fn setting(section: &'static str, name: &str, value: &Value) -> Result<Setting, String> {
@@ -259,7 +335,8 @@ pub(crate) fn text(known: &Key, value: &Value) -> Result<Option<String>, String>
         (Value::Bool(truth), ValueKind::Number { min: 0, max: 1 }) => u8::from(*truth).to_string(),
         (Value::Bool(truth), _) => return Err(format!("is {truth}, which is no value for it")),
         (Value::Number(number), _) => number.to_string(),
-        (Value::String(text), _) => text.trim().to_owned(),
+        // a blank beyond ASCII is part of a value to both of the file's readers
+        (Value::String(text), _) => text.trim_ascii().to_owned(),
         (Value::Array(_) | Value::Object(_), _) => return Err("must be a single value".to_owned()),
     };
     // corosync takes 05000 for 5000 and tells it so afterwards
@@ -284,6 +361,9 @@ mod tests {
             "totem": totem, "quorum": quorum, "logging": logging, "state": "merged", "ha": "refuse", "validate_only": false, "several_links": false, "timeout": 60
         }));
         let wanted = Wanted::check(&args.unwrap())?;
+        if !wanted.doubts.is_empty() {
+            return Err(wanted.doubts.into_iter().map(|doubt| doubt.reason).collect());
+        }
         Ok(wanted.settings.into_iter().map(|setting| (setting.path(), setting.value)).collect())
     }
 

@@ -8,11 +8,14 @@ use corosync_document::{Document, Place};
 
 use crate::links::{self, Link, PRIORITY, WantedLink, links};
 use crate::plan::Changed;
-use crate::settings::{Setting, Wanted, is_settable};
+use crate::settings::{MOST_VOTES, Setting, Wanted, is_same, is_settable, too_many_votes};
 
 /// Comments of this form hold a link while the file does without it, so that whoever goes on after an interruption
 /// knows what it was: `# link 0 is being moved: node pve1 had 10.77.1.11`.
 const MARK: (&str, &str) = ("# link ", " is being moved: ");
+
+/// Links are 0 to 7.
+pub(crate) const LINKS: u8 = 8;
 
 /// The text that is wanted, and all that is against it.
 pub(crate) fn target(before: &Document, wanted: &Wanted) -> (Document, Vec<String>) {
@@ -42,6 +45,9 @@ pub(crate) fn target(before: &Document, wanted: &Wanted) -> (Document, Vec<Strin
         match after.nodes().into_iter().find(|node| node.name == *name) {
             None => reasons.push(format!("'{name}' is no node of this cluster")),
             Some(node) if node.votes == *votes => {}
+            Some(_) if *votes > MOST_VOTES => {
+                reasons.push(format!("node '{name}' {}", too_many_votes(&(*votes).into())));
+            }
             Some(_) if after.device().is_some() => reasons.push(format!(
                 "the votes of '{name}' are not changed beside a QDevice, whose own votes follow from the number of nodes"
             )),
@@ -53,7 +59,9 @@ pub(crate) fn target(before: &Document, wanted: &Wanted) -> (Document, Vec<Strin
 
 fn write(document: &mut Document, setting: &Setting) -> Result<bool, String> {
     let place = Place::section(setting.section);
+    let now = document.value(&place, &setting.key);
     match &setting.value {
+        Some(value) if now.is_some_and(|now| is_same(setting.section, &setting.key, now, value)) => Ok(false),
         Some(value) => document.set(&place, &setting.key, value).map_err(|error| error.to_string()),
         None => Ok(document.remove(&place, &setting.key)),
     }
@@ -149,6 +157,13 @@ pub(crate) fn changes(before: &Document, after: &Document, wanted: &Wanted) -> V
             let key = format!("{}.ring{number}_addr", Place::Node(node.clone()));
             compare(key, address(was).as_deref(), address(will).as_deref());
         }
+        let numbered =
+            |document: &Document| document.value(&Place::Interface(number), "linknumber").map(str::to_owned);
+        // a section that is new says its number, which tells nothing of its own
+        let same_sections = before.interfaces().len() == after.interfaces().len();
+        if let (None, Some(linknumber), true) = (numbered(before), numbered(after), same_sections) {
+            compare(format!("{}.linknumber", Place::Interface(number)), None, Some(&linknumber));
+        }
         let options = |link: &Link| link.options.clone().unwrap_or_default();
         let (was, will) = (options(was), options(will));
         for name in gathered(was.keys().chain(will.keys()).cloned()) {
@@ -188,16 +203,17 @@ pub(crate) fn complete(before: &Document, wanted: &Wanted) -> Wanted {
         for link in &mut whole.links {
             let options = there.get(&link.number).and_then(|was| was.options.as_ref());
             for name in options.into_iter().flat_map(|options| options.keys()) {
-                let named = link.options.iter().any(|(known, _)| known == name);
+                let doubted = link.doubts.iter().any(|(known, ..)| known == name);
+                let named = doubted || link.options.iter().any(|(known, _)| known == name);
                 if !link.absent && !named && (name == PRIORITY || links::is_settable(name)) {
                     link.options.push((name.clone(), None));
                 }
             }
         }
-        for number in there.into_keys() {
+        // a section that names a link beyond the last one cannot be listed, so it does not count as left out
+        for number in there.into_keys().filter(|number| *number < LINKS) {
             if !wanted.links.iter().any(|link| link.number == number) {
-                let (addresses, options) = (BTreeMap::new(), Vec::new());
-                whole.links.push(WantedLink { number, absent: true, addresses, options });
+                whole.links.push(WantedLink { number, absent: true, ..WantedLink::default() });
             }
         }
     }

@@ -32,6 +32,15 @@ mod way;
 
 use std::process::ExitCode;
 
+/// For the fuzzer alone.
+#[cfg(fuzzing)]
+pub mod fuzzed {
+    /// Reads what the cluster node has told of itself, as a reservation has it.
+    pub fn reservation(text: &str) {
+        drop(crate::probe::peer(text));
+    }
+}
+
 /// The module as a process: see [`ansible_module::main`].
 pub fn main() -> ExitCode {
     ansible_module::main(&args::spec(), module::run)
