@@ -205,7 +205,9 @@ def play(inventory, playbook="cluster-init.yml", *words, timeout=600):
 
 # What a run must not touch in check mode or when it refuses: names, modes, owners, links and contents.
 _TREES = "/etc /root/.ssh /var/lib/corosync /var/lib/pve-cluster/backup"
-_LEFT_OUT = r"/etc/pve/\.|/etc/mtab|/etc/resolv|/etc/machine-id|/var/lib/pve-cluster/\."
+# High availability writes its records every few seconds, and the database with them.
+_LEFT_OUT = (r"/etc/pve/\.|/etc/mtab|/etc/resolv|/etc/machine-id|/var/lib/pve-cluster/(\.|config\.db)"
+             r"|/etc/pve/nodes/[^/ ]+/lrm_status|/etc/pve/ha/manager_status")
 
 
 def state(node):

@@ -237,8 +237,9 @@ class Playbook(unittest.TestCase):
     def setUpClass(cls):
         forming()
         cls.inventory = Inventory(3)
-        # one node keeps a guest running; its record is all that high availability is here
-        on("pve2", """echo '{"mode": "active", "state": "active", "timestamp": 1}' > /etc/pve/nodes/pve2/lrm_status""")
+        # one node keeps a guest running, so that its watchdog would reset it
+        on("pve2", "echo > /etc/pve/nodes/pve2/qemu-server/101.conf && ha-manager add vm:101 --state started")
+        wait("pve2", """grep -q '"state":"active"' /etc/pve/nodes/pve2/lrm_status""")
 
     def arming(self, node="pve3"):
         return on(node, ARMING, check=False).strip().split('"')[-2]

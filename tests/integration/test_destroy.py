@@ -49,7 +49,7 @@ class Destruction(unittest.TestCase):
         self.untouched("it was not confirmed", "-e", "confirm=yes")
 
     def test_20_all_refusals_are_told_before_anything_is_touched(self):
-        on("pve1", "mkdir -p /etc/pve/ha && printf 'vm: 101\\n\\nct: 102\\n' > /etc/pve/ha/resources.cfg")
+        on("pve1", "mkdir -p /etc/pve/ha && printf 'vm: 101\\n\\tstate ignored\\n\\nct: 102\\n\\tstate ignored\\n' > /etc/pve/ha/resources.cfg")
         self.untouched("high availability keeps guests of this node running (ct:102)", *CONFIRM)
         on("pve1", "rm /etc/pve/ha/resources.cfg")
         two = Inventory(2)

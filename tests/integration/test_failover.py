@@ -51,7 +51,7 @@ class Failover(unittest.TestCase):
         self.assertNotEqual(run.rc, 0)
         self.assertIn("it has guests (100); failover_test_allow_guests allows that", run.output)
         self.assertEqual(results, [])
-        on("pve3", "mkdir -p /etc/pve/ha; printf 'vm: 100\\n\\tstate started\\n' > /etc/pve/ha/resources.cfg")
+        on("pve3", "mkdir -p /etc/pve/ha; printf 'vm: 100\\n\\tstate ignored\\n' > /etc/pve/ha/resources.cfg")
         run, results = self.failover(failover_test_confirmed="lab")
         self.assertNotEqual(run.rc, 0)
         self.assertIn("it has HA resources (vm:100), whose nodes reset themselves without quorum; failover_test_allow_guests allows that", run.output)

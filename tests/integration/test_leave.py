@@ -48,7 +48,7 @@ class Leaving(unittest.TestCase):
         return task(node, state="absent", **options)
 
     def test_10_what_stands_against_it_is_told_and_nothing_is_touched(self):
-        on("pve3", "mkdir -p /etc/pve/ha && printf 'vm: 103\\n' > /etc/pve/ha/resources.cfg")
+        on("pve3", "mkdir -p /etc/pve/ha && printf 'vm: 103\\n\\tstate ignored\\n' > /etc/pve/ha/resources.cfg")
         before = state("pve3")
         answer = self.leave("pve3")
         self.assertEqual(

@@ -111,7 +111,7 @@ class Preflight(Lab):
         on("pve2", f"mkdir -p /etc/pve/priv/storage; echo {token} > /etc/pve/priv/storage/backup.pw")
         on("pve2", "cp /etc/pve/user.cfg /root/user; echo 'user:alice@pve:1:0:::a@x::' >> /etc/pve/user.cfg")
         on("pve2", "printf 'local: 100-0\\n\\ttarget pve1\\n' > /etc/pve/replication.cfg; echo '[global]' > /etc/pve/ceph.conf")
-        on("pve2", "mkdir -p /etc/pve/ha; printf 'vm: 100\\n\\tstate started\\n' > /etc/pve/ha/resources.cfg; echo x > /etc/pve/qemu-server/100.conf")
+        on("pve2", "mkdir -p /etc/pve/ha; printf 'vm: 100\\n\\tstate ignored\\n' > /etc/pve/ha/resources.cfg; echo x > /etc/pve/qemu-server/100.conf")
         on("pve2", "cp /etc/pve/priv/authorized_keys /root/keys; echo ssh-ed25519 AAAA$(head -c 60 /dev/zero | tr '\\0' Q) alice@home >> /root/.ssh/authorized_keys")
         on("pve1", "mkdir -p /etc/pve/priv; echo '{\"users\":{\"root@pam\":{\"totp\":[{\"info\":{\"id\":\"x\"}}]}}}' > /etc/pve/priv/tfa.cfg")
         on("pve1", "mkdir -p /etc/pve/firewall; printf '[OPTIONS]\\nenable: 1\\n' > /etc/pve/firewall/cluster.fw")

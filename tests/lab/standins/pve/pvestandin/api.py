@@ -4,7 +4,7 @@
 import random
 import re
 
-from . import admission, certs, cfs, conf, formation, ha, qdevice, schema, task, versions
+from . import admission, certs, cfs, conf, formation, haenv, halists, hastatus, paths, qdevice, schema, sections, task, versions
 from .errors import PveError
 from .schema import Property
 
@@ -172,7 +172,7 @@ def _require_own(node):
 
 def tasks(_parameters, node):
     _require_own(node)
-    from . import files, paths
+    from . import files
 
     rows = []
     for line in files.read(f"{paths.TASKS}/active", "").splitlines():
@@ -222,7 +222,7 @@ def empty(_parameters):
 
 
 def users(_parameters):
-    from . import files, paths
+    from . import files
 
     rows = []
     for line in files.read(f"{paths.CLUSTER_DIR}/user.cfg", "").splitlines():
@@ -233,18 +233,23 @@ def users(_parameters):
 
 
 def ha_status(_parameters):
-    members = cfs.members().get("cluster", {})
-    quorate = members.get("quorate", 1)
-    return [
-        {
-            "id": "quorum",
-            "node": cfs.node_name(),
-            "quorate": quorate,
-            "status": "OK" if quorate else "No quorum on node '" + cfs.node_name() + "'!",
-            "type": "quorum",
-        },
-        *(ha.entries() if ha.lrms() else []),
-    ]
+    return hastatus.entries()
+
+
+def ha_resources(_parameters):
+    return [{"sid": sid, "type": sid.split(":")[0], **properties} for sid, properties in haenv.resources().items()]
+
+
+def ha_groups(_parameters):
+    raise PveError("cannot index groups: ha groups have been migrated to rules\n", code=2)
+
+
+def replication(_parameters):
+    rows = []
+    for kind, name, properties in sections.read(f"{paths.CLUSTER_DIR}/replication.cfg"):
+        guest, _dash, number = name.partition("-")
+        rows.append({"guest": int(guest), "id": name, "jobnum": int(number), "type": kind, **properties})
+    return sorted(rows, key=lambda row: row["id"])
 
 
 CALLS = (
@@ -252,12 +257,13 @@ CALLS = (
     ("GET", "/access/users", users),
     ("GET", "/cluster/status", cluster_status),
     ("GET", "/cluster/resources", resources),
-    ("GET", "/cluster/replication", empty),
+    ("GET", "/cluster/replication", replication),
     ("GET", "/cluster/backup", empty),
-    ("GET", "/cluster/ha/resources", empty),
-    ("GET", "/cluster/ha/groups", empty),
-    ("GET", "/cluster/ha/rules", empty),
+    ("GET", "/cluster/ha/resources", ha_resources),
+    ("GET", "/cluster/ha/groups", ha_groups),
+    ("GET", "/cluster/ha/rules", lambda _parameters: halists.listed()),
     ("GET", "/cluster/ha/status/current", ha_status),
+    ("GET", "/cluster/ha/status/manager_status", lambda _parameters: hastatus.whole()),
     ("GET", "/cluster/config/nodes", config_nodes),
     ("POST", "/cluster/config/nodes/{node}", add_node),
     ("DELETE", "/cluster/config/nodes/{node}", delete_node),

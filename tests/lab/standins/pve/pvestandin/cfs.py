@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the programs ask of the cluster filesystem."""
 
+import errno
 import json
 import os
 import signal
@@ -111,21 +112,22 @@ def _expire(_signal, _frame):
 
 
 def locked(name, timeout, action):
-    """Run `action` holding the cluster-wide lock `name`: a directory that goes stale after 120 s."""
+    """Run `action` holding the cluster-wide lock `name`: a directory that goes stale after 120 s.
+
+    Without quorum it is tried as long as where somebody else holds it; the exit code is the last attempt's errno.
+    """
     directory = f"{paths.CFS_LOCKS}/{name}"
     deadline = time.monotonic() + timeout
-    require_quorum()
     while True:
         try:
             os.mkdir(directory)
             break
-        except FileExistsError:
-            pass
         except OSError as error:
-            if not quorate():
-                raise PveError(f"cfs-lock '{name}' error: no quorum!\n") from error
+            failed = error
         if time.monotonic() + 1 >= deadline:
-            raise PveError(f"cfs-lock '{name}' error: got lock request timeout\n")
+            if not quorate():
+                raise PveError(f"cfs-lock '{name}' error: no quorum!\n", code=errno.EACCES) from failed
+            raise PveError(f"cfs-lock '{name}' error: got lock request timeout\n", code=errno.EEXIST) from failed
         print(f"trying to acquire cfs lock '{name}' ...", file=sys.stderr, flush=True)
         try:
             # Asks for the release of a stale lock.

@@ -167,7 +167,8 @@ def create(name, node, address_of_links, nodeid, votes, coefficient):
     entry = {"name": node, "nodeid": nodeid, "quorum_votes": votes}
     for link, (address, priority) in address_of_links.items():
         interfaces[str(link)] = {"linknumber": link}
-        if priority is not None:
+        # A priority of 0 is not written.
+        if priority:
             interfaces[str(link)]["knet_link_priority"] = priority
         entry[f"ring{link}_addr"] = address
     return Conf(

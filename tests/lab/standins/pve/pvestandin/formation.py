@@ -184,52 +184,50 @@ def join_by_api(parameters):
 
 
 def join_by_ssh(parameters):
-    def work():
-        node, host, links = cfs.node_name(), parameters["hostname"], parameters["links"]
-        own = ssh.own_address()
-        check_this_node(links, parameters.get("force"))
-        _prepare_ssh()
-        run(["ssh-copy-id", "-i", paths.ROOT_KEY, f"root@{host}"], "unable to copy ssh ID", show=False)
-        asked = subprocess.run(
-            ["ssh", host, "-o", "BatchMode=yes", "pvecm", "apiver"],
+    """Takes no lock of this node."""
+    node, host, links = cfs.node_name(), parameters["hostname"], parameters["links"]
+    own = ssh.own_address()
+    check_this_node(links, parameters.get("force"))
+    _prepare_ssh()
+    run(["ssh-copy-id", "-i", paths.ROOT_KEY, f"root@{host}"], "unable to copy ssh ID", show=False)
+    asked = subprocess.run(
+        ["ssh", host, "-o", "BatchMode=yes", "pvecm", "apiver"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        check=False,
+    )
+    lines = asked.stdout.decode(errors="replace").split()
+    remote = int(lines[-1]) if lines and lines[-1].isdigit() else 0
+    command = ["ssh", host, "-o", "BatchMode=yes", "pvecm", "addnode", node, "--force", "1"]
+    if parameters.get("nodeid"):
+        command += ["--nodeid", str(parameters["nodeid"])]
+    if parameters.get("votes") is not None:
+        command += ["--votes", str(parameters["votes"])]
+    numbers = list(links)
+    random.shuffle(numbers)
+    for number in numbers:
+        command += [f"--link{number}", _print_link(links[number])]
+    if not links:
+        if remote >= 1:
+            command += ["--new_node_ip", own]
+        _announce_fallback(own)
+    if subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode != 0:
+        raise PveError(f"unable to add node: command failed ({' '.join(command)})\n")
+    scratch = f"/var/lib/pve-cluster/.pvecm_add.tmp.{os.getpid()}"
+    os.mkdir(scratch, 0o700)
+    try:
+        say("copy corosync auth key")
+        copied = subprocess.run(
+            ["rsync", "--rsh=ssh -l root -o BatchMode=yes", "-lpgoq"]
+            + [f"[{host}]:{paths.CLUSTER_CONF}", f"[{host}]:{paths.AUTHKEY}", scratch],
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
             check=False,
         )
-        lines = asked.stdout.decode(errors="replace").split()
-        remote = int(lines[-1]) if lines and lines[-1].isdigit() else 0
-        command = ["ssh", host, "-o", "BatchMode=yes", "pvecm", "addnode", node, "--force", "1"]
-        if parameters.get("nodeid"):
-            command += ["--nodeid", str(parameters["nodeid"])]
-        if parameters.get("votes") is not None:
-            command += ["--votes", str(parameters["votes"])]
-        numbers = list(links)
-        random.shuffle(numbers)
-        for number in numbers:
-            command += [f"--link{number}", _print_link(links[number])]
-        if not links:
-            if remote >= 1:
-                command += ["--new_node_ip", own]
-            _announce_fallback(own)
-        if subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode != 0:
-            raise PveError(f"unable to add node: command failed ({' '.join(command)})\n")
-        scratch = f"/var/lib/pve-cluster/.pvecm_add.tmp.{os.getpid()}"
-        os.mkdir(scratch, 0o700)
-        try:
-            say("copy corosync auth key")
-            copied = subprocess.run(
-                ["rsync", "--rsh=ssh -l root -o BatchMode=yes", "-lpgoq"]
-                + [f"[{host}]:{paths.CLUSTER_CONF}", f"[{host}]:{paths.AUTHKEY}", scratch],
-                stdin=subprocess.DEVNULL,
-                check=False,
-            )
-            if copied.returncode != 0:
-                raise PveError(f"can't rsync data from host '{host}'\n")
-            finish(node, files.read(f"{scratch}/corosync.conf"), files.read_bytes(f"{scratch}/authkey"))
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
-
-    cfs.file_locked(paths.LOCK, 10, work)
+        if copied.returncode != 0:
+            raise PveError(f"can't rsync data from host '{host}'\n")
+        finish(node, files.read(f"{scratch}/corosync.conf"), files.read_bytes(f"{scratch}/authkey"))
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def load_parameters(text):

@@ -22,11 +22,26 @@ def read(path):
     return found
 
 
+# The properties that a kind of section has to have: they stand before the others.
+REQUIRED = {
+    "node-affinity": ("nodes", "resources"),
+    "resource-affinity": ("affinity", "resources"),
+    "local": ("target",),
+    "group": ("nodes",),
+}
+FIRST = ("comment", "disable")
+
+
+def _order(kind, key):
+    return (0 if key in FIRST else 1 if key in REQUIRED.get(kind, ()) else 2, key)
+
+
 def write(path, sections):
-    """Replace the file: comments are lost, as by PVE."""
+    """Replace the file: comments are lost and each section's keys get an order of their own, as by PVE."""
     lines = []
     for kind, name, properties in sections:
-        lines += [f"{kind}: {name}", *(f"\t{key} {value}".rstrip() for key, value in properties.items()), ""]
+        ordered = sorted(properties, key=lambda key, kind=kind: _order(kind, key))
+        lines += [f"{kind}: {name}", *(f"\t{key} {properties[key]}".rstrip() for key in ordered), ""]
     try:
         files.replace(path, "".join(f"{line}\n" for line in lines), 0o640)
     except OSError as error:

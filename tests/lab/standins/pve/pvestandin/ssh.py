@@ -119,10 +119,10 @@ def merge_known_hosts(node, address):
     key = host_key()
     if not key:
         return
-    names = (node, address)
     old = files.read(paths.CLUSTER_KNOWN_HOSTS, "")
-    kept = [line for line in old.split("\n") if line and line.split()[0] not in names]
-    kept += [f"{name} {key}" for name in names]
+    # What is there stays there, also another key of the same name.
+    kept = [line for line in old.split("\n") if line]
+    kept += [line for line in (f"{node} {key}", f"{address} {key}") if line not in kept]
     files.replace(paths.CLUSTER_KNOWN_HOSTS, "".join(line + "\n" for line in kept), 0o600)
     if os.path.lexists(paths.SYSTEM_KNOWN_HOSTS):
         os.unlink(paths.SYSTEM_KNOWN_HOSTS)

@@ -5,6 +5,7 @@ On a command line the parent passes the worker's output on, and **exits 0 whatev
 whose parent was killed goes on until it next prints, and then dies of the broken pipe.
 """
 
+import ctypes
 import fcntl
 import os
 import signal
@@ -30,6 +31,21 @@ def start_ticks(pid):
     except OSError:
         return None
     return int(text.rsplit(")", 1)[1].split()[19])
+
+
+def name_process(title):
+    """Have this process list itself by `title`, as a worker of the real programs does: over the command line it was started with, and on into
+    the environment behind it, of which the process keeps a copy elsewhere."""
+    numbers = files.read("/proc/self/stat").rsplit(")", 1)[1].split()
+    begin, end, limit = int(numbers[45]), int(numbers[46]), int(numbers[48])
+    for name, value in os.environ.items():
+        os.putenv(name, value)
+    text = title.encode()[: limit - begin - 1]
+    # A last byte that is not NUL is what has the kernel show more than the first command line.
+    text = text.ljust(end - begin, b" ") if len(text) < end - begin else text
+    ctypes.memmove(begin, text + b"\0", len(text) + 1)
+    with open("/proc/self/comm", "w", encoding="utf-8") as stream:
+        stream.write(title[:15])
 
 
 class Task:
@@ -170,7 +186,7 @@ def run_in_foreground(kind, what, action):
         os.close(out_write)
         sys.stdout = os.fdopen(1, "w", buffering=1, encoding="utf-8", errors="surrogateescape", closefd=False)
         sys.stderr = os.fdopen(2, "w", buffering=1, encoding="utf-8", errors="surrogateescape", closefd=False)
-        os.read(go_read, 1)
+        name_process(f"task {os.read(go_read, 4096).decode()}")
         status = perform(action)
         sys.stdout.flush()
         sys.stderr.flush()
@@ -201,7 +217,7 @@ def run_in_foreground(kind, what, action):
 
     for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
         signal.signal(number, pass_on)
-    os.write(go_write, b"1")
+    os.write(go_write, task.upid.encode())
     os.close(go_write)
     last = b"\n"
     while True:
@@ -245,6 +261,7 @@ def run_in_background(kind, what, action):
     sys.stdout = os.fdopen(1, "w", buffering=1, encoding="utf-8", errors="surrogateescape", closefd=False)
     sys.stderr = os.fdopen(2, "w", buffering=1, encoding="utf-8", errors="surrogateescape", closefd=False)
     task.begin()
+    name_process(f"task {task.upid}")
     os.write(ready_write, task.upid.encode() + b"\n")
     os.close(ready_write)
     status = perform(action)

@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What decides in the stand-in for high availability, without a node: `python3 -m unittest tests/lab/standins/pve/tests/test_units.py`."""
+
+import os
+import socket
+import sys
+import unittest
+from unittest import mock
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+
+from pvestandin import crm, halists, haenv, hastatus, lrm, watchdog
+
+
+class Clock:
+    def __init__(self, case):
+        self.now = 1000.0
+        for name in ("monotonic", "time"):
+            patch = mock.patch(f"time.{name}", lambda: self.now)
+            patch.start()
+            case.addCleanup(patch.stop)
+
+
+class Watchdogs(unittest.TestCase):
+    def setUp(self):
+        self.clock = Clock(self)
+        self.mux = watchdog.Multiplexer()
+        self.ours, self.theirs = socket.socketpair()
+        self.addCleanup(self.ours.close)
+        self.addCleanup(self.theirs.close)
+        self.mux.fed[self.theirs] = self.clock.now
+
+    def test_outages_add_up(self):
+        self.ours.send(b"\0")
+        self.mux.take(self.theirs)
+        # 32 s without quorum, 4 s with it in which nobody has fed, 34 s without
+        for seconds in (32, 4, 34):
+            self.clock.now += seconds
+        self.assertEqual(self.mux.silence(), 70)
+        self.ours.send(b"\0")
+        self.mux.take(self.theirs)
+        self.assertEqual(self.mux.silence(), 0)
+
+    def test_who_says_goodbye_is_not_waited_for_and_who_dies_is(self):
+        self.ours.send(b"V")
+        self.mux.take(self.theirs)
+        self.clock.now += 100
+        self.assertEqual(self.mux.silence(), 0)
+        ours, theirs = socket.socketpair()
+        self.mux.fed[theirs] = self.clock.now
+        ours.close()
+        self.mux.take(theirs)
+        self.clock.now += 70
+        self.assertEqual(self.mux.silence(), 70)
+
+
+class Daemons(unittest.TestCase):
+    """Both daemons over files that are a dictionary, and locks that are given or not."""
+
+    def setUp(self):
+        self.clock = Clock(self)
+        self.status, self.records, self.known, self.commands, self.locked = {}, {}, {}, "", True
+        replaced = {
+            "pvestandin.haenv.works": lambda: self.locked, "pvestandin.cfs.mounted": lambda: True, "pvestandin.cfs.node_name": lambda: "pve1",
+            "pvestandin.haenv.manager_status": lambda: self.status, "pvestandin.haenv.lrm_status": lambda node: self.records.get(node, {}),
+            "pvestandin.haenv.resources": lambda: self.known, "pvestandin.haenv.nodes": lambda: {"pve1": True, "pve2": True},
+            "pvestandin.haenv.guest_node": lambda sid: "pve1", "pvestandin.haenv.affinity": lambda sid: ({}, False),
+            "pvestandin.haenv.Lock.get": lambda lock: self.locked, "pvestandin.haenv.Lock.release": lambda lock: None,
+            "pvestandin.files.replace": lambda path, text, mode=0: None, "pvestandin.files.read": lambda path, default=None: self.commands,
+            "os.makedirs": lambda path, exist_ok=False: None,
+        }
+        for name, value in replaced.items():
+            patch = mock.patch(name, value)
+            patch.start()
+            self.addCleanup(patch.stop)
+        self.held = []
+        mock.patch.object(haenv.Watchdog, "open", lambda dog: self.held.append(dog) if dog not in self.held else None).start()
+        mock.patch.object(haenv.Watchdog, "close", lambda dog: self.held.remove(dog) if dog in self.held else None).start()
+        mock.patch.object(haenv.Watchdog, "feed", lambda dog: None).start()
+        self.addCleanup(mock.patch.stopall)
+        mock.patch("builtins.print").start()
+
+    def manager(self):
+        one = crm.Crm()
+        one.once()
+        self.status = one.status
+        return one
+
+    def test_a_node_with_services_holds_a_watchdog_and_keeps_it_without_quorum(self):
+        one = lrm.Lrm()
+        self.assertEqual((one.once(), one.state, self.held), (5, "wait_for_agent_lock", []))
+        self.status = {"service_status": {"vm:101": {"node": "pve1", "state": "started", "uid": "a"}}}
+        self.assertEqual((one.once(), one.state, self.held), (10, "active", [one.watchdog]))
+        self.locked = False
+        self.assertEqual((one.once(), one.state, self.held), (5, "lost_agent_lock", [one.watchdog]))
+        self.locked = True
+        self.assertEqual((one.once(), one.state), (10, "active"))
+
+    def test_disarming_waits_for_every_node(self):
+        self.known = {"vm:101": {"state": "started"}}
+        one = self.manager()
+        self.assertEqual((one.state, self.held), ("master", [one.watchdog]))
+        self.commands = "disarm-ha freeze\n"
+        one.once()
+        self.commands = ""
+        self.assertEqual(self.status["disarm"], {"mode": "freeze", "state": "disarming"})
+        self.assertEqual(self.status["service_status"]["vm:101"]["state"], "freeze")
+        released = {"mode": "disarm", "state": "wait_for_agent_lock"}
+        self.records = {"pve1": released, "pve2": {"mode": "active", "state": "active"}}
+        one.once()
+        self.assertEqual((self.status["disarm"]["state"], self.held), ("disarming", [one.watchdog]))
+        self.records["pve2"] = released
+        one.once()
+        self.assertEqual((self.status["disarm"]["state"], self.held), ("disarmed", []))
+        self.commands = "arm-ha\n"
+        one.once()
+        self.commands = ""
+        self.assertEqual((self.status.get("disarm"), self.held), (None, []))
+        one.once()
+        self.assertEqual((self.status["service_status"]["vm:101"]["state"], self.held), ("started", [one.watchdog]))
+
+    def test_a_resource_manager_lets_go_when_disarmed_and_frozen(self):
+        one = lrm.Lrm()
+        self.status = {"service_status": {"vm:101": {"node": "pve1", "state": "started", "uid": "a"}}}
+        one.once()
+        self.status = {"disarm": {"mode": "freeze", "state": "disarming"}, "service_status": {"vm:101": {"node": "pve1", "state": "freeze", "uid": "b"}}}
+        one.once()
+        self.assertEqual((one.mode, one.state, self.held), ("disarm", "wait_for_agent_lock", []))
+        self.assertEqual(one.once(), 5)
+        self.assertEqual(one.state, "wait_for_agent_lock")
+
+    def test_what_is_told(self):
+        self.records = {"pve1": {"mode": "active", "state": "active", "timestamp": 995}, "pve2": {"mode": "active", "state": "wait_for_agent_lock", "timestamp": 900}}
+        self.status = {"master_node": "pve1", "timestamp": 995, "node_status": {"pve1": "online", "pve2": "online"}, "service_status": {}}
+        with mock.patch("pvestandin.hastatus.quorum", lambda: {"id": "quorum", "type": "quorum", "status": "OK"}):
+            told = {entry["id"]: entry for entry in hastatus.entries()}
+            self.assertEqual(told["fencing"]["armed-state"], "armed")
+            self.assertRegex(told["lrm:pve1"]["status"], r"^pve1 \(active, watchdog active, ")
+            self.assertRegex(told["lrm:pve2"]["status"], r"^pve2 \(old timestamp - dead\?, watchdog standby, ")
+            # the master is dead: PVE says standby although a watchdog runs
+            self.clock.now += 40
+            self.assertEqual({entry["id"]: entry for entry in hastatus.entries()}["fencing"]["armed-state"], "standby")
+
+
+class Rules(unittest.TestCase):
+    def test_rules_are_checked_against_each_other(self):
+        first = ["node-affinity", "one", {"nodes": "pve1,pve3:2", "resources": "vm:101"}]
+        second = ["node-affinity", "two", {"nodes": "pve2", "resources": "vm:101,vm:102"}]
+        self.assertEqual(halists._errors([first], first), [])
+        self.assertEqual(halists._errors([first, second], second), ["resource 'vm:101' is already used in another node affinity rule"])
+        apart = ["resource-affinity", "apart", {"affinity": "negative", "resources": "vm:101,vm:103"}]
+        self.assertEqual(halists._errors([first, apart], apart), ["resources are in node affinity rules with multiple priorities"])
+        second[2]["disable"] = ""
+        self.assertEqual(halists._errors([first, second], first), [])
+
+
+if __name__ == "__main__":
+    unittest.main()
