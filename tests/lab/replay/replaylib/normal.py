@@ -51,6 +51,11 @@ RULES = [
     (r"\(\((\"[\w-]+\"),pid=\d+,fd=\d+\)\) *$", r"((\1))"),
     # qnetd answers for the first time some seconds after the connection.
     (r"^Echo reply received:.*\n", ""),
+    # Records of high availability.
+    (r'"timestamp"( ?: ?)\d+', r'"timestamp"\1"<TIME>"'),
+    (r'"digest"( ?: ?)"[0-9a-f]{40}"', r'"digest"\1"<DIGEST>"'),
+    # One more when a resource manager has just rewritten its record.
+    (r"\(got \d+ inode updates\)", "(got <COUNT> inode updates)"),
     (" \u2192 ", " -> "),  # systemd draws the arrow where the locale has one
     (r"/tasks/[0-9A-F]/UPID", "/tasks/<DIGIT>/UPID"),
     # Which of ssh-copy-id's connections meets sshd's penalty first is a matter of milliseconds.

@@ -546,4 +546,14 @@ SITUATIONS = [
         "spoilt",
         together=("parallel_join_of_pve3", "parallel_join_of_pve4"),
     ),
+    Situation("HA_standalone", "fresh", "spoilt"),
+    Situation("HA_3-node_no_resources", "three", "three"),
+    Situation("HA_3-node_rules_and_resources", "three", "three, with HA"),
+    Situation(
+        "HA_node_pve2_with_an_idle_LRM_without_quorum",
+        "three, with HA",
+        "spoilt",
+        enter=then(lambda: lab("partition", "pve2", "corosync"), lambda: quorum_is(False, "pve2")),
+        leave=lambda: lab("heal", "pve2"),
+    ),
 ]
