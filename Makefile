@@ -48,6 +48,9 @@ unit: ## Run the Rust tests alone
 integration: build ## Run the lab tests alone
 	tests/integration/run
 
+second-faults: build ## Meet every action with two faults, and write docs/SECOND_FAULTS.md (hours; PVE_LABS=a,b,c side by side)
+	tests/faults/second
+
 faults: build ## Break every action at every step, and write docs/FAULTS.md (hours; PVE_LABS=a,b,c side by side)
 	tests/faults/run
 

@@ -57,7 +57,7 @@ def is_module(words):
 
 
 def is_pvecm(words, command):
-    """pvecm at a command; its worker has the same words. `pvecm help create` is none."""
+    """pvecm at a command; its worker is called `task UPID:..`. `pvecm help create` is none."""
     return any(os.path.basename(one) == "pvecm" and two == command for one, two in zip(words, words[1:]))
 
 

@@ -146,9 +146,10 @@ class Task:
 
 
 class World:
-    """The lab that PVE_LAB names, with three nodes of which some are on."""
+    """The lab that PVE_LAB names, with three nodes or more of which some are on."""
 
-    def __init__(self):
+    def __init__(self, names=NAMES):
+        self.names = names
         self.lab = Lab()
         self.events = queue.Queue()
         self.agents = {}
@@ -157,12 +158,12 @@ class World:
 
     def up(self):
         """Boot the nodes for the first time; those that an earlier run left are set back before each case anyway."""
-        if self.lab.memory.is_mount() and all((self.lab.live(node(name)) / "lowers").is_file() for name in NAMES):
+        if self.lab.memory.is_mount() and all((self.lab.live(node(name)) / "lowers").is_file() for name in self.names):
             return
         with open(os.devnull, "w", encoding="utf-8") as quiet:
             shown, sys.stdout = sys.stdout, quiet
             try:
-                lifecycle.up(self.lab, len(NAMES), True)
+                lifecycle.up(self.lab, len(self.names), True)
             finally:
                 sys.stdout = shown
 
@@ -171,7 +172,7 @@ class World:
         with open(os.devnull, "w", encoding="utf-8") as quiet:
             shown, sys.stdout = sys.stdout, quiet
             try:
-                lifecycle.reset(self.lab, [node(name) for name in NAMES], True, False)
+                lifecycle.reset(self.lab, [node(name) for name in self.names], True, False)
             finally:
                 sys.stdout = shown
 
@@ -213,7 +214,7 @@ class World:
 
     def _layers(self):
         """What all nodes stand on."""
-        return "\n".join((self.lab.live(node(name)) / "lowers").read_text(encoding="utf-8") for name in NAMES)
+        return "\n".join((self.lab.live(node(name)) / "lowers").read_text(encoding="utf-8") for name in self.names)
 
     def keep(self, kind, names):
         """Shut these nodes down and keep what they have written."""
@@ -244,7 +245,7 @@ class World:
             if name not in off:
                 self.start(name)
 
-        each(back, NAMES)
+        each(back, self.names)
         self.on = [name for name in names if name not in off]
 
     # Faults.
