@@ -82,6 +82,8 @@ EVENTS = {
     "use_ssh_join_on_a_TTY_without_prior_trust",
     # links alone, as in a cluster that is whole again
     "two_links_link_0_of_pve3_back",
+    # high availability alone
+    "HA_standalone", "HA_3-node_no_resources", "HA_3-node_rules_and_resources", "HA_node_pve2_with_an_idle_LRM_without_quorum",
 }
 
 
