@@ -521,3 +521,110 @@ def _(scene):
         scene.well(members=(), standalone=THREE)
     else:
         scene.well()
+
+
+# What a node may still answer, cut off from the others as it is.
+
+
+def _sign_of_life(name, title, rules, stop):
+    @case(f"remove/{name}", "remove pve3", "it is cut off from corosync's network, and its pmxcfs is dead", title, "refused: the machine is on; the node stays listed")
+    def body(scene):
+        scene.cut("pve3")
+        scene.on("pve3", f"systemctl stop pve-cluster {stop}; true")
+        if rules:
+            scene.on("pve3", "nft -f - <<'END'\ntable inet second_fault {\n chain in { type filter hook input priority -300; ip saddr { 10.77.0.11, 10.77.0.12 } "
+                     + "; ip saddr { 10.77.0.11, 10.77.0.12 } ".join(rules) + "; }\n}\nEND", check=True)
+        scene.sees("pve1", 2)
+        listed = scene.nodes_listed()
+        scene.refused(scene.end(removal(scene, "pve1")), "pve3")
+        scene.must(scene.nodes_listed() == listed, "it is no longer listed")
+        scene.deaf("pve3", (), undo=True)
+        scene.mend("pve3")
+        scene.on("pve3", "systemctl start pve-cluster ssh pveproxy")
+        for name in THREE:
+            scene.sees(name, 3, 90)
+        scene.well()
+    return body
+
+
+_sign_of_life("refuses-connections", "sshd and pveproxy are stopped, so that its ports answer with a reset", (), "ssh.socket ssh pveproxy")
+_sign_of_life("answers-pings-alone", "its firewall drops what comes to ssh and the API; it answers pings", ("tcp dport { 22, 8006 } drop",), "")
+_sign_of_life("answers-arp-alone", "its firewall drops everything from the members", ("meta l4proto { tcp, udp, icmp } drop",), "")
+
+
+@case("remove/known-off", "remove pve3 with `known_off: [pve3]`", "it is cut off from corosync's network, and its pmxcfs is dead", "another machine answers at its address",
+      "done, with a warning that says who answers")
+def _(scene):
+    scene.cut("pve3")
+    scene.on("pve3", "systemctl stop pve-cluster corosync")
+    scene.sees("pve1", 2)
+    outcome = scene.end(removal(scene, "pve1", known_off=["pve3"]))
+    scene.done(outcome)
+    scene.must("warnings" in str(outcome.answers) and "pve3" in str([result.get("warnings") for _host, result in outcome.answers]), "there is no warning of it")
+    without(scene)
+
+
+@case("remove/frozen-run", "remove pve3, which is off", "the module is frozen (SIGSTOP) for 150 s with the lock in its hands", "a second removal is begun meanwhile",
+      "the second takes nothing from a living process; the first ends well when it goes on")
+def _(scene):
+    scene.off("pve3")
+    scene.sees("pve1", 2)
+    stop = r"ls -l /proc/[0-9]*/exe 2>/dev/null | sed -n 's|.* /proc/\([0-9]*\)/exe -> .*/[.]ansible/pve[.]cluster/.*|\1|p' | xargs -r kill -{}; true"
+    one = removal(scene, "pve1", timeout=300)
+    scene.at(one, "pve1", f"exists('{LISTED}')")
+    scene.on("pve1", stop.format("STOP"))
+    began = time.monotonic()
+    other = scene.end(removal(scene, "pve2"))
+    say(scene, "the second", other)
+    while time.monotonic() < began + 150:
+        time.sleep(1)
+    scene.on("pve1", stop.format("CONT"))
+    say(scene, "the first", scene.end(one))
+    once_more(scene, "pve1")
+
+
+@case("remove/rule-fails-afterwards", "remove pve3, which is off", "`ha-manager rules set` fails, though it was fine before", "a replication job leads to the node as well",
+      "what can be done is done, what is left is named; the next run ends well")
+def _(scene):
+    scene.on("pve1", f"mkdir -p /etc/pve/ha; printf 'vm: 100\\n\\tstate ignored\\n\\n' > /etc/pve/ha/resources.cfg; printf 'node-affinity: r\\n\\tnodes pve1,pve3\\n\\tresources vm:100\\n\\n' > {RULES};"
+             " printf 'local: 100-0\\n\\ttarget pve3\\n\\n' > /etc/pve/replication.cfg", check=True)
+    scene.off("pve3")
+    scene.sees("pve1", 2)
+    scene.replace("pve1", "ha-manager", "#!/bin/sh\ncase \"$*\" in 'rules set '*) grep -q 'name: pve3' /etc/pve/corosync.conf || { echo 'no' >&2; exit 2; };; esac\nexec /usr/bin/ha-manager.kept \"$@\"")
+    outcome = scene.end(removal(scene, "pve1"))
+    scene.refused(outcome, "rule|ha-manager|rules.cfg")
+    if "pve3" not in scene.nodes_listed():
+        left = scene.on("pve1", "ls -d /etc/pve/nodes/pve3 2>/dev/null; grep -l 'root@pve3' /etc/pve/priv/authorized_keys; cat /etc/pve/replication.cfg")
+        scene.must(not left.strip(), f"for one rule all the rest was left: {left!r}")
+    scene.restore("pve1", "ha-manager")
+    scene.done(scene.end(removal(scene, "pve1")), "done by the next run")
+    scene.must("pve3" not in scene.on("pve1", f"cat {RULES}"), "the rule names it")
+    once_more(scene, "pve1")
+
+
+@case("leave/lrm-garbage", "leave (`state: absent`) of pve3", "its lrm_status is garbage", "its LRM is stopped, so that it stays so", "refused, with nothing stopped: unknown is not idle")
+def _(scene):
+    scene.on("pve3", "systemctl stop pve-ha-lrm; echo '{' > /etc/pve/nodes/pve3/lrm_status", check=True)
+    before = begun(scene, "pve3")
+    scene.refused(scene.end(leaving(scene, "pve3")))
+    scene.must(begun(scene, "pve3") == before and scene.quorate("pve3"), "pve3 was touched")
+    scene.on("pve3", "systemctl start pve-ha-lrm")
+    scene.well()
+
+
+@case("leave/power-lost-with-the-lock", "leave (`state: absent`) of pve3 and pve4", "pve3 loses its power once it has the lock of leaving", "pve4 is waiting for it",
+      "pve4 counts without pve3 and refuses, or goes on later; those that stay keep quorum", begin="four", hosts=ALL)
+def _(scene):
+    task = leaving(scene, "pve3")
+    scene.at(task, "pve3", "stopped('corosync') or exists('/var/backups/pve-cluster-collection/leaving.json')")
+    scene.off("pve3")
+    scene.die(task)
+    outcome = scene.end(leaving(scene, "pve4"))
+    say(scene, "pve4", outcome)
+    scene.must(not outcome.ok, "pve4 left, and two of four are not quorate")
+    for name in BOTH:
+        scene.must(scene.quorate(name), f"'{name}' is not quorate")
+    scene.start("pve3")
+    outcome = scene.end(leaving(scene, "pve3", timeout=200))
+    scene.done(outcome, "pve3 has left with the next run")
+    scene.well(members=("pve1", "pve2", "pve4"), listed=ALL, standalone=("pve3",))
