@@ -11,7 +11,7 @@ OTHER_RULE = "resource-affinity: r2\n\taffinity negative\n\tresources vm:100,vm:
 RULE = "node-affinity: r1\n\tnodes pve1:2,pve2,pve3:1\n\tresources vm:100\n\tstrict 1"
 ALONE = "node-affinity: r3\n\tnodes pve3\n\tresources vm:101"
 JOB = "local: 100-0\n\ttarget pve3\n\trate 10"
-OTHER_JOB = "local: 100-1\n\tsource pve3\n\ttarget pve2"
+OTHER_JOB = "local: 100-1\n\ttarget pve2\n\tsource pve3"
 STAYING = ["pve1", "pve2"]
 GONE = "node=pve3"
 PLAYBOOK = "cluster-remove-node.yml"
