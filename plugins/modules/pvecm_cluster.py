@@ -54,11 +54,11 @@ options:
         anything still needs the node. That is a guest's configuration in its directory, a group or rule of high availability
         that has no other node, a fence device, a Ceph daemon in C(/etc/pve/ceph.conf) or an OSD that C(ceph) lists. The refusal
         names each with its remedy.
-      - With V(removed), once the cluster no longer lists the node, it is taken out of the groups and node affinity rules that have
-        other nodes too, which they keep with their priorities. The replication jobs to it are deleted, and with O(separated) those of
+      - With V(removed), the node is taken out of the groups and node affinity rules that have other nodes too, which they keep with
+        their priorities. Once the cluster no longer lists it, the replication jobs to it are deleted, and with O(separated) those of
         its guests. This is done by C(ha-manager) and C(pvesr). Its keys go then, and its directory last.
       - V(absent) makes this node standalone. On a standalone node it removes what an earlier cluster left. It is refused while
-        high availability is active on the node or keeps its guests running, and while a replication job is from or to it. Without
+        high availability has the node's watchdog open, does not say whether it has, or keeps its guests running, and while a replication job is from or to it. Without
         O(force) it is also refused when the other members would lose quorum by it, while the cluster has a QDevice, and while Ceph
         runs on the node.
       - V(reserved), on a member of the cluster, locks the cluster for the join of O(node) and tells what O(node) needs for a join with
@@ -208,7 +208,9 @@ notes:
   - A joining node's C(/root/.ssh/authorized_keys) is replaced by the cluster's, and key logins to it fail for some seconds.
     Put the controller's key into the cluster's file and into a local file of the node beforehand.
   - The database of a joining node is replaced. C(pvecm) keeps a copy, named in RV(backup).
-  - A removal takes the same lock as a join, so that neither begins during the other. The directory beside the lock names the node and
+  - A removal takes the same lock as a join, so that neither begins during the other, and so does a node that leaves without O(force).
+    Nodes that leave at once do it one after the other, each counts who is left, and one that would cost the others their quorum
+    refuses. The directory beside the lock names the node and
     the process that has it. A run that was killed is taken over at once on its own node, a run that lives is waited for.
   - A removal takes the node out of the rules and groups of high availability before C(pvecm delnode). When Proxmox VE refuses one of them,
     the lists are put back and the node stays. What cannot be removed after C(pvecm delnode) keeps nothing else from being removed.

@@ -145,7 +145,19 @@ fn move_into(host: &dyn Host, from: &Path, to: &Path) -> Result<(), HostError> {
             host.remove_dir(from)
         }
         FileKind::File => {
-            copy(host, from, to)?;
+            // One of that name may be there from a run that was interrupted, with another content.
+            let content = host.read(from)?;
+            let mut place = to.to_owned();
+            let mut number = 1;
+            while let Some(there) = if_there(host.read(&place))? {
+                if there == content {
+                    return host.remove_file(from);
+                }
+                number += 1;
+                place = PathBuf::from(format!("{}.{number}", to.display()));
+            }
+            make_dirs(host, place.parent().unwrap_or(&place))?;
+            host.create(&place, &content, 0o600)?;
             host.remove_file(from)
         }
         FileKind::Link | FileKind::Other => host.remove_file(from),

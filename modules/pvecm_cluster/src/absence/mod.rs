@@ -23,6 +23,7 @@ use std::time::Duration;
 use ansible_module::{Context, Diff, Failure, Outcome};
 use cluster_state::pmxcfs::Mount;
 use host::{Host, Waited, wait_until};
+use locks::{Deed, Lock, NoLock, Owner};
 
 use self::kept::Kept;
 use self::plan::Plan;
@@ -31,7 +32,8 @@ use self::seen::Seen;
 pub(crate) use self::wanted::Args;
 use self::wanted::Wanted;
 use crate::database_copy;
-use crate::reason::Reason;
+use crate::reason::{self as common, Reason};
+use crate::removal::observe::has_left;
 
 /// The pause between two looks at a node that is busy.
 const PAUSE: Duration = Duration::from_millis(250);
@@ -52,27 +54,102 @@ pub(crate) fn run(
     if context.check_mode || plan.is_empty() {
         return Ok(outcome(&wanted, &plan, &[]));
     }
+    if !takes_lock(&wanted, &seen, &plan) {
+        return carry_out(host, args, &wanted, &seen, &plan, None, deadline);
+    }
+    let lock = lock(host, args, &seen, deadline)?;
+    // Once more, now that no other node leaves: those who stay are counted.
+    let done = settle(host, args, &wanted, deadline)
+        .and_then(|(seen, plan)| carry_out(host, args, &wanted, &seen, &plan, Some(&lock), deadline));
+    if done.is_err() {
+        // Half-way out there may be nothing to give it up in: it then expires, or is taken over when this node is gone.
+        let _ = lock.release(host);
+        return done;
+    }
+    // This node took a copy of it along. In the cluster it is over as soon as this node is no member.
+    let left = Owner::this(host, Deed::Leave)
+        .and_then(|me| locks::release_own(host, locks::MEMBERSHIP, |owner| owner.is_same_run(&me)));
+    done.map(|outcome| match left {
+        Ok(_) => outcome,
+        Err(error) => outcome.warn(error.to_string()),
+    })
+}
+
+/// Whether the others must be kept from changing the membership meanwhile: by force a whole cluster is taken apart, and a node
+/// without quorum is none that the others count.
+fn takes_lock(wanted: &Wanted, seen: &Seen, plan: &Plan) -> bool {
+    let view = &seen.here.view;
+    let counted = view.corosync.as_ref().is_some_and(|running| running.quorate);
+    plan.separates
+        && !plan.resumes
+        && !wanted.force
+        && !plan.others.is_empty()
+        && counted
+        && view.mount == Mount::Writable
+}
+
+/// Takes the lock that all take who change the membership.
+fn lock(host: &dyn Host, args: &Args, seen: &Seen, deadline: Duration) -> Result<Lock, Failure> {
+    let until = host.elapsed() + deadline.saturating_sub(host.elapsed()) / 2;
+    let me = Owner::this(host, Deed::Leave).map_err(|error| failure(args, &error.to_string()))?;
+    let over = |owner: &Owner| owner.is_mine(host, &me) || has_left_by_now(host, seen, owner);
+    let lock =
+        Lock::take_over(host, locks::MEMBERSHIP, Deed::Leave, until, over).map_err(|why| match why {
+            NoLock::Held(owner) => refused(args, &[common::another_joins(owner.as_ref()).text]),
+            NoLock::ReadOnly => failure(args, &format!("'/etc/pve' takes no writes on this node; {REMEDY}")),
+            NoLock::Host(error) => failure(args, &format!("{error}; {REMEDY}")),
+        })?;
+    match lock.keep(host, deadline) {
+        Ok(()) => Ok(lock),
+        Err(why) => {
+            let _ = lock.release(host);
+            Err(failure(args, &why))
+        }
+    }
+}
+
+/// Whether another node that was leaving has left: it was seen as a member, or not, when this run began.
+fn has_left_by_now(host: &dyn Host, seen: &Seen, owner: &Owner) -> bool {
+    owner.deed == Deed::Leave
+        && crate::observe::here(host)
+            .map_or_else(|_| has_left(&seen.here, owner), |here| has_left(&here, owner))
+}
+
+/// Leaves, and removes what is left of the cluster.
+fn carry_out(
+    host: &dyn Host,
+    args: &Args,
+    wanted: &Wanted,
+    seen: &Seen,
+    plan: &Plan,
+    lock: Option<&Lock>,
+    deadline: Duration,
+) -> Result<Outcome, Failure> {
     let words = |why: String| failure(args, &why);
     let before = if seen.here.view.is_mounted() {
         kept::read(host, &seen.here.view.node).map_err(|error| words(error.to_string()))?
     } else {
         Kept::new()
     };
-    let backup = prepare(host, &wanted, &seen, &plan).map_err(words)?;
+    let backup = prepare(host, wanted, seen, plan).map_err(words)?;
     let told = |failure: Failure| failure.with("backup", backup.to_string_lossy()).after_change();
+    if let Some(Err(lost)) = lock.map(|lock| lock.check(host)) {
+        let path = locks::path(locks::MEMBERSHIP);
+        return Err(words(format!("the lock '{}' is no longer certain: {lost}; {REMEDY}", path.display())));
+    }
     if plan.separates
-        && let Err(stopped) = separate::separate(host, &seen, &plan, &backup, deadline)
+        && let Err(stopped) = separate::separate(host, seen, plan, &backup, deadline)
     {
         let end = if stopped.undone { "this node is in the cluster as before" } else { REMEDY };
         return Err(told(failure(args, &format!("{}; {end}", stopped.why))));
     }
-    let (cleaned, guests) = clean_all(host, &wanted, &plan, &backup, deadline)
+    let (cleaned, guests) = clean_all(host, wanted, plan, &backup, deadline)
         .map_err(|why| told(failure(args, &format!("{why}; {REMEDY}"))))?;
     verify(host, &before, deadline).map_err(|why| told(failure(args, &why)))?;
     record::remove(host).map_err(|error| told(failure(args, &format!("{error}; {REMEDY}"))))?;
     // A run that takes up another one may see them only now.
-    let plan = Plan { guests, ..plan };
-    Ok(outcome(&wanted, &plan, &cleaned).with("backup", backup.to_string_lossy()))
+    let plan = Plan { guests, ..plan.clone() };
+    Ok(outcome(wanted, &plan, &cleaned).with("backup", backup.to_string_lossy()))
 }
 
 /// Makes the copies and the record. Returns where the copies are.
@@ -153,15 +230,22 @@ fn settle(
     wanted: &Wanted,
     deadline: Duration,
 ) -> Result<(Seen, Plan), Failure> {
-    let until = host.elapsed() + (deadline.saturating_sub(host.elapsed()) / 4).min(Duration::from_secs(30));
-    let waited = wait_until(host, until, PAUSE, || {
+    let left = deadline.saturating_sub(host.elapsed());
+    let short = host.elapsed() + (left / 4).min(Duration::from_secs(30));
+    let waited = wait_until(host, host.elapsed() + left / 2, PAUSE, || {
         let seen = match observe::see(host) {
             Ok(seen) => seen,
             Err(why) => return Ok(Err(failure(args, &why))),
         };
         match plan::plan(wanted, &seen) {
             Ok(plan) => Ok(Ok((seen, plan))),
-            Err(reasons) if ansible_module::reason::all_pass(&reasons) => Err(reasons),
+            // Others that leave or join are waited for longer.
+            Err(reasons)
+                if ansible_module::reason::all_pass(&reasons)
+                    && (seen.joining.is_another() || host.elapsed() < short) =>
+            {
+                Err(reasons)
+            }
             Err(reasons) => Ok(Err(refused(args, &texts(&reasons)))),
         }
     });

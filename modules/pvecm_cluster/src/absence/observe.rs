@@ -9,7 +9,7 @@ use cluster_state::{ha, leftovers, services, vmlist};
 use host::Host;
 
 use super::record;
-use super::seen::Seen;
+use super::seen::{Lrm, Seen};
 use crate::removal::observe::{self, AUTHORIZED_KEYS, HA, KNOWN_HOSTS, REPLICATION};
 use crate::removal::seen::{Ceph, Entry};
 use crate::seen::Joining;
@@ -19,6 +19,20 @@ pub(crate) const COROSYNC: &str = "/etc/corosync";
 const STORAGES: &str = "/etc/pve/storage.cfg";
 /// What the package puts there.
 const OF_PACKAGE: &str = "uidgid.d";
+
+/// Whether this node's local resource manager has the node's watchdog open.
+fn lrm(host: &dyn Host) -> Result<Lrm, String> {
+    let there = host::is_there(host, Path::new(ha::LRM)).map_err(|error| error.to_string())?;
+    let state = ha::query(host).map_err(|error| error.to_string())?.lrm;
+    Ok(match state.as_deref() {
+        // it has never run
+        None if !there => Lrm::Idle,
+        Some("wait_for_agent_lock") => Lrm::Idle,
+        Some("active") => Lrm::Active,
+        Some(state @ ("maintenance" | "lost_agent_lock")) => Lrm::Watched(state.to_owned()),
+        other => Lrm::Unknown(other.unwrap_or_default().to_owned()),
+    })
+}
 
 /// The node as it is now.
 pub(crate) fn see(host: &dyn Host) -> Result<Seen, String> {
@@ -48,7 +62,7 @@ pub(crate) fn see(host: &dyn Host) -> Result<Seen, String> {
     Ok(Seen {
         record: record::read(host)?,
         joining: if mounted {
-            observe::joining(host).map_err(|error| words(&error))?
+            observe::joining(host, &here).map_err(|error| words(&error))?
         } else {
             Joining::Nobody
         },
@@ -67,7 +81,7 @@ pub(crate) fn see(host: &dyn Host) -> Result<Seen, String> {
         known_hosts: text(KNOWN_HOSTS)?,
         ha_files: tree(HA)?.unwrap_or_default(),
         ha: observe::ha(host).map_err(|error| words(&error))?,
-        lrm: if mounted { ha::query(host).map_err(|error| words(&error))?.lrm } else { None },
+        lrm: if mounted { lrm(host)? } else { Lrm::Idle },
         replication: read(REPLICATION)?.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()),
         ceph: if mounted {
             observe::ceph(host, &node).map_err(|error| words(&error))?

@@ -7,7 +7,7 @@ use cluster_state::leftovers::NODES;
 
 use super::reason;
 use super::record::Other;
-use super::seen::Seen;
+use super::seen::{Lrm, Seen};
 use super::wanted::Wanted;
 use crate::plan::mount;
 use crate::reason::{self as common, Reason};
@@ -212,8 +212,11 @@ fn against(seen: &Seen, conf: &Conf) -> (Vec<Reason>, Vec<Reason>) {
     if conf.qdevice {
         unless_forced.push(reason::qdevice());
     }
-    if seen.lrm.as_deref() == Some("active") {
-        always.push(reason::lrm_active());
+    match &seen.lrm {
+        Lrm::Idle => {}
+        Lrm::Active => always.push(reason::lrm_active()),
+        Lrm::Watched(state) => always.push(reason::lrm_watched(state)),
+        Lrm::Unknown(state) => always.push(reason::lrm_unknown(state)),
     }
     let resources = references::managed(&seen.ha, &seen.own_guests());
     if !resources.is_empty() {

@@ -28,7 +28,7 @@ fn refused(host: &FakeHost, force: bool) -> Option<String> {
 
 #[test]
 fn each_reason_has_its_words_and_its_remedy() {
-    let table: [(Change, bool, &str); 11] = [
+    let table: [(Change, bool, &str); 15] = [
         (
             |m| m.unmount("/etc/pve"),
             false,
@@ -65,6 +65,36 @@ fn each_reason_has_its_words_and_its_remedy() {
             false,
             "high availability is active on this node, and its watchdog would reset it when it loses quorum: stop or remove \
              the resources on it first ('ha-manager status', 'ha-manager remove SID') and wait until the node is idle there",
+        ),
+        (
+            |m| {
+                m.write(
+                    "/etc/pve/nodes/pve2/lrm_status",
+                    r#"{"mode": "maintenance", "state": "maintenance"}"#,
+                )
+            },
+            false,
+            "high availability has the watchdog of this node open ('maintenance'), which would reset it when it loses quorum: end \
+             the maintenance with 'ha-manager crm-command node-maintenance disable NODE', or wait until its services have \
+             moved, and wait until '/etc/pve/local/lrm_status' says 'wait_for_agent_lock'",
+        ),
+        (
+            |m| m.write("/etc/pve/nodes/pve2/lrm_status", r#"{"state": "lost_agent_lock"}"#),
+            false,
+            "high availability has the watchdog of this node open ('lost_agent_lock'), which would reset it when it loses \
+             quorum: see 'journalctl -u pve-ha-lrm', and wait until '/etc/pve/local/lrm_status' says 'wait_for_agent_lock'",
+        ),
+        (
+            |m| m.write("/etc/pve/nodes/pve2/lrm_status", r#"{"state": "fencing"}"#),
+            false,
+            "'/etc/pve/local/lrm_status' does not say whether high availability has the watchdog of this node open (its state \
+             is 'fencing'): run 'systemctl restart pve-ha-lrm', and see 'journalctl -u pve-ha-lrm' if that changes nothing",
+        ),
+        (
+            |m| m.write("/etc/pve/nodes/pve2/lrm_status", ""),
+            false,
+            "'/etc/pve/local/lrm_status' does not say whether high availability has the watchdog of this node open (its state \
+             is ''): run 'systemctl restart pve-ha-lrm', and see 'journalctl -u pve-ha-lrm' if that changes nothing",
         ),
         (
             |m| m.write("/etc/pve/ha/resources.cfg", "vm: 100\n\nvm: 101\n"),

@@ -35,6 +35,25 @@ pub(crate) fn lrm_active() -> Reason {
     )
 }
 
+pub(crate) fn lrm_watched(state: &str) -> Reason {
+    let remedy = if state == "maintenance" {
+        "end the maintenance with 'ha-manager crm-command node-maintenance disable NODE', or wait until its services have moved"
+    } else {
+        "see 'journalctl -u pve-ha-lrm'"
+    };
+    lasting(format!(
+        "high availability has the watchdog of this node open ('{state}'), which would reset it when it loses quorum: {remedy}, \
+         and wait until '/etc/pve/local/lrm_status' says 'wait_for_agent_lock'"
+    ))
+}
+
+pub(crate) fn lrm_unknown(state: &str) -> Reason {
+    lasting(format!(
+        "'/etc/pve/local/lrm_status' does not say whether high availability has the watchdog of this node open (its state is \
+         '{state}'): run 'systemctl restart pve-ha-lrm', and see 'journalctl -u pve-ha-lrm' if that changes nothing"
+    ))
+}
+
 pub(crate) fn ha_resources(resources: &[String]) -> Reason {
     lasting(format!(
         "high availability keeps guests of this node running ({}): remove them there first with 'ha-manager remove SID'",

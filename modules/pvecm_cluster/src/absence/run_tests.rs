@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Whole runs on fake nodes: order of effects, faults and kills at every step, the answers.
 
+use std::time::Duration;
+
 use host::Host;
+use locks::Owner;
 use serde_json::{Value, json};
 use testkit::{Answer, FakeHost, at_every_effect};
 
 use super::fake::*;
-use crate::fake::standalone;
+use crate::fake::{LOCK, become_member, lock, name, next_run, standalone};
 
 fn msg(answer: &Value) -> &str {
     answer["msg"].as_str().unwrap()
@@ -51,12 +54,15 @@ fn a_node_leaves_with_all_that_is_its_own() {
         format!("mkdir {backup} 0700"),
         format!("run sqlite3 /var/lib/pve-cluster/config.db '.backup '\\''{backup}/config.db'\\'''"),
     ];
-    assert_eq!(effects[..3], first, "the database is copied before anything else");
+    let lock = format!("{LOCK}-by-leave.pve2.100.5100.0f1e2d3c4b5a49788796a5b4c3d2e1f0.1767225600");
+    assert_eq!(effects[..2], [format!("mkdir {LOCK} 0700"), format!("mkdir {lock} 0700")]);
+    assert_eq!(effects[3..6], first, "the database is copied before anything else is done to the node");
+    assert!(!host.exists(LOCK) && !host.exists(&lock), "its own copies of the lock go with the cluster");
     let order: Vec<&str> = effects
         .iter()
         .filter(|effect| effect.starts_with("run ") || effect.contains("leaving.json"))
         .map(String::as_str)
-        .skip(1)
+        .skip(2)
         .filter(|effect| !effect.starts_with("create"))
         .collect();
     assert_eq!(
@@ -141,11 +147,7 @@ fn a_run_that_is_killed_at_any_step_is_finished_by_the_next() {
     for number in 0..steps {
         let host = leaver().dies_at(number);
         let _ = answer(&host, &leave());
-        host.revive();
-        if host.exists("/etc/pve/priv/lock/file-priv_authorized_keys") {
-            // pmxcfs removes it 120 s after its holder died.
-            host.change(|machine| machine.remove("/etc/pve/priv/lock/file-priv_authorized_keys"));
-        }
+        next_run(&host);
         let again = answer(&host, &leave());
         assert_eq!(again["failed"], Value::Null, "killed at {number}: {again}");
         assert_left(&host, &format!("killed at {number}"));
@@ -280,4 +282,134 @@ fn options_of_other_states_are_refused_before_a_look() {
          digits and hyphens inside, 15 characters at most); 'timeout' is 0, which is not between 1 and 4294967295"
     );
     assert_eq!(host.steps(), []);
+}
+
+/// Another node that is leaving.
+fn leaving(node: &str) -> Owner {
+    Owner::of(&format!("leave.{node}.7.8.ab")).unwrap()
+}
+
+fn running(machine: &mut testkit::Machine, nodes: &[(u32, &str)], online: &[(u32, u64)]) {
+    become_member(machine, 3, nodes, online);
+    services(machine, "active", "active");
+}
+
+const FIVE: &[(u32, &str)] = &[(1, "pve1"), (2, "pve2"), (3, "pve3"), (4, "pve4"), (5, "pve5")];
+
+/// Three of five want to leave at once, each sees four that stay. The second goes on as soon as the first is no member any more, and
+/// counts without it; the third would be one too many.
+#[test]
+fn nodes_that_leave_at_once_leave_one_after_the_other_and_are_counted() {
+    let five = |online: &[(u32, u64)]| {
+        let online = online.to_vec();
+        leaver().with(move |machine| {
+            running(machine, FIVE, &online);
+            lock(machine, &leaving("pve3"));
+        })
+    };
+    let all = [(1, 3), (2, 3), (3, 3), (4, 3), (5, 3)];
+    let host = five(&all);
+    host.change(|machine| {
+        machine.after(Duration::from_secs(9), |machine| {
+            running(machine, FIVE, &[(1, 3), (2, 3), (4, 3), (5, 3)]);
+        });
+    });
+    let said = answer(&host, &leave());
+    assert_eq!(said["failed"], Value::Null, "{said}");
+    let waited = host.elapsed().as_secs();
+    assert!((9..20).contains(&waited), "not until the lock expires: {waited} s");
+    assert_left(&host, "after pve3");
+
+    let host = five(&all);
+    host.change(|machine| {
+        machine.after(Duration::from_secs(9), |machine| running(machine, FIVE, &[(1, 3), (2, 3), (4, 3)]));
+    });
+    let said = answer(&host, &leave());
+    assert_eq!(
+        msg(&said),
+        "cannot leave cluster 'prod': the others ('pve1', 'pve4') would not be quorate without it (2 of the 3 votes needed): \
+         start more nodes first, or, if they are to leave too or you will run 'pvecm expected 2' on one of them, use 'force: \
+         true'"
+    );
+    assert_eq!(said["changed"], false);
+    assert!(!host.effects().iter().any(|effect| effect.contains("systemctl")), "{:?}", host.effects());
+
+    // one that takes longer than there is time: nothing is done, and its lock stays its own
+    let host = five(&all);
+    let said = answer(&host, &leave());
+    assert_eq!(
+        msg(&said),
+        "cannot leave cluster 'prod': node 'pve3' is leaving the cluster (process 7) \
+         ('/etc/pve/priv/lock/pvecm_cluster-join', which expires 120 s after an interruption)"
+    );
+    assert!(host.exists(LOCK) && host.exists(&name(&leaving("pve3"))));
+}
+
+/// Between the look and the lock another node has left: what counts is how it is behind the lock.
+#[test]
+fn those_who_stay_are_counted_behind_the_lock() {
+    let host = leaver().with(|machine| {
+        running(machine, THREE, &[(1, 3), (2, 3), (3, 3)]);
+    });
+    let host = host.action_prefix(
+        "systemd-run",
+        Answer::ok("").doing(|machine| running(machine, THREE, &[(1, 3), (2, 3)])),
+    );
+    let said = answer(&host, &leave());
+    assert!(msg(&said).contains("would not be quorate without it (1 of the 2 votes needed)"), "{said}");
+    assert!(!host.exists(LOCK), "it is given up");
+    assert!(!host.effects().iter().any(|effect| effect.contains("systemctl")), "{:?}", host.effects());
+}
+
+#[test]
+fn a_whole_cluster_is_taken_apart_without_waiting_for_each_other() {
+    let host = leaver();
+    let given = json!({"state": "absent", "cluster_name": "prod", "force": true});
+    assert_eq!(answer(&host, &given)["failed"], Value::Null);
+    assert!(
+        !host.effects().iter().any(|effect| effect.contains("pvecm_cluster-join")),
+        "{:?}",
+        host.effects()
+    );
+}
+
+#[test]
+fn a_lock_that_cannot_be_kept_is_given_back() {
+    let host = leaver().action_prefix("systemd-run", Answer::exit(1, "", "Failed to connect to bus\n"));
+    let said = answer(&host, &leave());
+    assert_eq!(
+        msg(&said),
+        "cannot leave cluster 'prod': 'systemd-run' ended with exit code 1 and said: Failed to connect to bus"
+    );
+    assert!(!host.exists(LOCK));
+    assert_member(&host, "nothing was done");
+}
+
+/// A run was interrupted after it had set a stray file aside; meanwhile another of that name came.
+#[test]
+fn a_newer_stray_of_the_same_name_is_not_lost() {
+    let host = leaver().action(
+        "systemctl stop pve-cluster corosync",
+        Answer::ok("").doing(|machine| {
+            if machine.exists("/etc/pve/local") {
+                machine.unmount("/etc/pve");
+                machine.write("/etc/pve/stray", "new");
+                machine.write("/etc/pve/same", "old");
+            }
+            services(machine, "inactive", "inactive");
+        }),
+    );
+    let backup = format!("{BACKUPS}/left-prod-{}", host.unix_time());
+    let record = json!({"cluster_name": "prod", "backup": backup, "nodes": []}).to_string();
+    let host = host
+        .file(RECORD, record)
+        .file(&format!("{backup}/stray/stray"), "old")
+        .file(&format!("{backup}/stray/same"), "old");
+    // the record counts only where the node is not whole
+    host.change(|machine| services(machine, "inactive", "inactive"));
+    let said = answer(&host, &leave());
+    assert_eq!(said["failed"], Value::Null, "{said}");
+    assert_eq!(host.text(&format!("{backup}/stray/stray")), "old");
+    assert_eq!(host.text(&format!("{backup}/stray/stray.2")), "new");
+    assert!(!host.exists(&format!("{backup}/stray/same.2")), "there is one copy of it");
 }

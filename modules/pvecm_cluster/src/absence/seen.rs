@@ -9,6 +9,21 @@ use super::record::Record;
 use crate::removal::seen::{Ceph, Entry};
 use crate::seen::{Here, Joining};
 
+/// What the local resource manager says of itself.
+///
+/// Its watchdog is open from the moment that it gets its lock (`active`) until it has nothing left to do, also in maintenance and
+/// after it has lost the lock (`PVE/HA/LRM.pm`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Lrm {
+    /// It has no watchdog open.
+    Idle,
+    Active,
+    /// It has one open in this state.
+    Watched(String),
+    /// It says this, of which nothing is known.
+    Unknown(String),
+}
+
 /// All that is looked at before a node leaves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Seen {
@@ -36,7 +51,7 @@ pub(crate) struct Seen {
     /// Its files of sections, by path.
     pub(crate) ha: Vec<(String, String)>,
     /// The state of this node's local resource manager.
-    pub(crate) lrm: Option<String>,
+    pub(crate) lrm: Lrm,
     /// replication.cfg; none when there is no such file.
     pub(crate) replication: Option<String>,
     pub(crate) ceph: Ceph,

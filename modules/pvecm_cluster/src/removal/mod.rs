@@ -29,7 +29,7 @@ use cluster_state::pmxcfs::Mount;
 use host::{Command, Ending, Host, Waited, wait_until};
 use locks::{Deed, Lock, NoLock, Owner};
 
-use self::observe::{AUTHORIZED_KEYS, KNOWN_HOSTS, directory, see};
+use self::observe::{AUTHORIZED_KEYS, KNOWN_HOSTS, directory, has_left, see};
 use self::plan::Plan;
 use self::seen::Seen;
 pub(crate) use self::wanted::Args;
@@ -60,7 +60,7 @@ pub(crate) fn run(
         let left = if context.check_mode || seen.here.pvecm_busy { None } else { unlock(host) };
         return Ok(left.into_iter().fold(outcome(&wanted, &plan), Outcome::warn));
     }
-    let lock = lock(host, args, deadline)?;
+    let lock = lock(host, args, &seen, deadline)?;
     let done = locked(host, args, &wanted, &lock, deadline);
     let left = lock.release(host).err().map(|error| error.to_string());
     match done {
@@ -235,11 +235,11 @@ fn settle(
 }
 
 /// Takes the lock that all take who change the membership, and has it renewed while pvecm is at work.
-fn lock(host: &dyn Host, args: &Args, deadline: Duration) -> Result<Lock, Failure> {
+fn lock(host: &dyn Host, args: &Args, seen: &Seen, deadline: Duration) -> Result<Lock, Failure> {
     let until = host.elapsed() + (deadline / 4).min(Duration::from_secs(30));
     let me = Owner::this(host, Deed::Removal).map_err(|error| failure(args, &error.to_string()))?;
-    let taken =
-        Lock::take_over(host, locks::MEMBERSHIP, Deed::Removal, until, |owner| owner.is_mine(host, &me));
+    let over = |owner: &Owner| owner.is_mine(host, &me) || has_left(&seen.here, owner);
+    let taken = Lock::take_over(host, locks::MEMBERSHIP, Deed::Removal, until, over);
     let lock = taken.map_err(|why| match why {
         NoLock::Held(owner) => refused(args, &[common::another_joins(owner.as_ref()).text], Duration::ZERO),
         NoLock::ReadOnly => failure(args, &format!("'/etc/pve' takes no writes on this node; {REMEDY}")),

@@ -45,7 +45,7 @@ pub(crate) fn see(host: &dyn Host, wanted: &Wanted) -> Result<Seen, StateError> 
     Ok(Seen {
         there,
         others,
-        joining: joining(host)?,
+        joining: joining(host, &here)?,
         here,
         directory: tree(host, &directory(&wanted.node))?,
         // Other nodes, and PVE on this one, rename new ones over it: away for a moment is not empty.
@@ -96,9 +96,17 @@ pub(crate) fn own_keys(host: &dyn Host) -> Result<Vec<String>, HostError> {
 }
 
 /// Who has the lock of all that changes the membership.
-pub(crate) fn joining(host: &dyn Host) -> Result<Joining, HostError> {
+pub(crate) fn joining(host: &dyn Host, here: &Here) -> Result<Joining, HostError> {
     let me = Owner::this(host, Deed::Removal)?;
-    Ok(Joining::of(locks::holder(host, locks::MEMBERSHIP)?, &|owner| owner.is_mine(host, &me)))
+    let mine = |owner: &Owner| owner.is_mine(host, &me) || has_left(here, owner);
+    Ok(Joining::of(locks::holder(host, locks::MEMBERSHIP)?, &mine))
+}
+
+/// Whether the lock's owner was leaving and is no member any more: it cannot give the lock up, and needs it no longer.
+pub(crate) fn has_left(here: &Here, owner: &Owner) -> bool {
+    let (Some(running), Some(conf)) = (&here.view.corosync, here.view.conf.conf()) else { return false };
+    let is_member = running.versions.keys().any(|nodeid| conf.name_of(*nodeid) == owner.node);
+    owner.deed == Deed::Leave && running.quorate && !is_member
 }
 
 /// Everything below a directory, what holds something before what it holds.
