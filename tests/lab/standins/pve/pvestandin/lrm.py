@@ -103,8 +103,8 @@ class Lrm:
             self._change("active")
         if self.state in ("active", "maintenance"):
             return self._active(status)
-        # Whoever has nothing to run needs no reset.
-        if self.state == "lost_agent_lock" and not self._running(status):
+        # The watchdog runs on, and will fire unless the lock comes back; who is told to end and has nothing to run may close it.
+        if self.state == "lost_agent_lock" and self.asked_to_stop and not self._running(status):
             self._let_go()
         return 5
 

@@ -93,6 +93,9 @@ class Daemons(unittest.TestCase):
         self.assertEqual((one.once(), one.state, self.held), (10, "active", [one.watchdog]))
         self.locked = False
         self.assertEqual((one.once(), one.state, self.held), (5, "lost_agent_lock", [one.watchdog]))
+        # nothing to run by what this node knows is no reason to close it
+        self.status = {}
+        self.assertEqual((one.once(), one.state, self.held), (5, "lost_agent_lock", [one.watchdog]))
         self.locked = True
         self.assertEqual((one.once(), one.state), (10, "active"))
 
