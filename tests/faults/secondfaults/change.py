@@ -33,6 +33,21 @@ def die_armed(scene, after=FIRES, node="pve1", **variables):
     return before
 
 
+def fired(scene, *names, seconds=FIRES + 240):
+    """Wait until the rescue of each of these nodes has looked."""
+    for name in names:
+        scene.holds(name, "journalctl -t corosync_rescue -o cat --no-pager | grep -q .", seconds)
+    # what it does about it
+    time.sleep(20)
+    scene.note(f"the rescue has looked on {', '.join(names)}")
+
+
+def ended(scene, *names):
+    """Wait until no rescue is armed on these nodes."""
+    for name in names:
+        scene.holds(name, "test ! -e /etc/systemd/system/pve-cluster-rescue.timer && test ! -e /var/lib/pve-cluster-collection/rescue", 420)
+
+
 def again(scene, **variables):
     """The same change by one more run, and then one that has nothing to do."""
     scene.done(scene.end(change(scene, **variables)), "the change made by one more run")
@@ -123,12 +138,13 @@ def _(scene):
     scene.writable("pve4")
     scene.note("pve4 joined by hand")
     scene.cut("pve2")
-    scene.rescued()
+    fired(scene, *THREE)
     scene.mend("pve2")
     for name in scene.case.nodes:
         scene.sees(name, 4, 90)
     scene.must(scene.nodes_listed() == ["pve1", "pve2", "pve3", "pve4"], f"listed are {scene.nodes_listed()}")
     scene.one_version(*scene.case.nodes)
+    scene.rescued()
     scene.well(members=scene.case.nodes)
 
 
@@ -140,14 +156,13 @@ def _(scene):
     scene.sees("pve1", 2)
     scene.on("pve1", "pvecm delnode pve3", check=True)
     scene.cut("pve2")
-    for name in ("pve1", "pve2"):
-        scene.holds(name, "test ! -e /etc/systemd/system/pve-cluster-rescue.timer && test ! -e /var/lib/pve-cluster-collection/rescue", 420)
-    scene.note("every rescue has ended")
+    fired(scene, "pve1", "pve2")
     scene.mend("pve2")
     for name in ("pve1", "pve2"):
         scene.sees(name, 2, 90)
         scene.must(scene.nodes_listed(name) == ["pve1", "pve2"], f"listed on '{name}' are {scene.nodes_listed(name)}")
     scene.one_version("pve1", "pve2")
+    ended(scene, "pve1", "pve2")
     scene.note("pve1 and pve2 list each other alone")
 
 
@@ -158,8 +173,9 @@ def _(scene):
     scene.edit("pve1", "s/token: 4000/token: 4321/")
     scene.one_version(*THREE)
     scene.cut("pve2")
-    scene.rescued()
+    fired(scene, *THREE)
     scene.mend("pve2")
+    scene.rescued()
     scene.one_version(*THREE)
     for name in THREE:
         scene.must("4321" in scene.on(name, "corosync-cmapctl -g totem.token"), f"the edit is gone on '{name}'")
@@ -172,8 +188,7 @@ def _(scene):
 def _(scene):
     before = die_armed(scene)
     scene.off("pve3")
-    for name in ("pve1", "pve2"):
-        scene.holds(name, "test ! -e /etc/systemd/system/pve-cluster-rescue.timer && test ! -e /var/lib/pve-cluster-collection/rescue", 420)
+    fired(scene, "pve1", "pve2")
     scene.start("pve3")
     scene.rescued()
     for name in THREE:
@@ -188,7 +203,7 @@ def _(scene):
 def _(scene):
     die_armed(scene)
     scene.off("pve2", "pve3")
-    scene.holds("pve1", "journalctl -u 'pve-cluster-rescue*' -o cat | grep -q .", 300)
+    fired(scene, "pve1")
     scene.start("pve2", "pve3")
     scene.rescued()
     for name in THREE:
@@ -204,8 +219,7 @@ def _(scene):
     before = die_armed(scene)
     scene.holds("pve2", "systemctl list-timers --no-legend pve-cluster-rescue.timer | grep -q .", 10)
     scene.on("pve2", "systemctl stop pve-cluster")
-    scene.holds("pve1", "journalctl -u 'pve-cluster-rescue*' -o cat | grep -q .", 300)
-    time.sleep(20)
+    fired(scene, "pve1")
     scene.on("pve2", "systemctl start pve-cluster")
     scene.rescued()
     scene.must(scene.one_version(*THREE) == before + 1, "the good change was undone")
@@ -216,7 +230,7 @@ def _(scene):
 @case("died-armed/pmxcfs-restarted", "change of the token", "the run dies armed", "pmxcfs restarts on every node as the rescues fire", "the good change stays on all nodes")
 def _(scene):
     before = die_armed(scene)
-    scene.on("pve1", "for i in $(seq 3000); do journalctl -u 'pve-cluster-rescue*' -o cat | grep -q . && break; sleep 0.1; done", seconds=300)
+    scene.on("pve1", "for i in $(seq 3000); do journalctl -t corosync_rescue -o cat --no-pager | grep -q . && break; sleep 0.1; done", seconds=360)
     for name in THREE:
         scene.on(name, "systemctl restart pve-cluster")
     scene.rescued()
@@ -230,7 +244,7 @@ def _(scene):
 def _(scene):
     die_armed(scene)
     scene.cut("pve3")
-    scene.holds("pve1", "test ! -e /etc/systemd/system/pve-cluster-rescue.timer && test ! -e /var/lib/pve-cluster-collection/rescue", 420)
+    fired(scene, *THREE)
     scene.must(scene.quorate("pve1") and scene.quorate("pve2"), "the majority is not quorate")
     scene.mend("pve3")
     scene.rescued()
@@ -247,7 +261,7 @@ def _(scene):
     die_armed(scene)
     scene.cut("pve3")
     scene.on("pve3", "systemctl stop pve-cluster")
-    scene.holds("pve1", "test ! -e /etc/systemd/system/pve-cluster-rescue.timer && test ! -e /var/lib/pve-cluster-collection/rescue", 420)
+    fired(scene, "pve1", "pve2")
     scene.mend("pve3")
     scene.on("pve3", "systemctl start pve-cluster")
     scene.rescued()
@@ -269,8 +283,7 @@ def _(scene):
     before = die_armed(scene)
     _disarm(scene, "pve1")
     scene.cut("pve2")
-    scene.holds("pve2", "journalctl -u 'pve-cluster-rescue*' -o cat | grep -q .", 300)
-    time.sleep(15)
+    fired(scene, "pve2")
     scene.mend("pve2")
     scene.rescued(240)
     for name in ("pve1", "pve2"):
@@ -287,8 +300,7 @@ def _(scene):
     scene.off("pve3")
     _disarm(scene, "pve1")
     scene.cut("pve2")
-    scene.holds("pve2", "journalctl -u 'pve-cluster-rescue*' -o cat | grep -q .", 300)
-    time.sleep(15)
+    fired(scene, "pve2")
     scene.mend("pve2")
     for name in ("pve1", "pve2"):
         scene.sees(name, 2, 180)
@@ -398,8 +410,7 @@ def _(scene):
     scene.at(task, "pve1", in_use(before + 1))
     scene.die(task)
     scene.off("pve1")
-    for name in ("pve2", "pve3"):
-        scene.holds(name, "test ! -e /etc/systemd/system/pve-cluster-rescue.timer && test ! -e /var/lib/pve-cluster-collection/rescue", 480)
+    fired(scene, "pve2", "pve3", seconds=480)
     scene.armed_in(300, "pve2")
     scene.start("pve1")
     scene.rescued()

@@ -139,7 +139,7 @@ def _(scene):
     lonely(scene)
     outcome = expected(scene)
     scene.refused(outcome, "rescue")
-    scene.holds("pve1", "journalctl -u 'pve-cluster-rescue*' -o cat | grep -q .", 300)
+    scene.holds("pve1", "journalctl -t corosync_rescue -o cat --no-pager | grep -q .", 420)
     scene.start(*OTHERS)
     scene.rescued()
     for name in THREE:
