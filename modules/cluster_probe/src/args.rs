@@ -6,10 +6,12 @@ use std::net::IpAddr;
 use ansible_module::{Kind, Opt, Spec};
 use serde::Deserialize;
 
+use crate::wire::run_number;
+
 /// The checked options.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Args {
-    /// The same for all nodes of one measurement, and for no other.
+    /// The same for all nodes of one measurement, and for no other: random, so that nobody else can send packets of it.
     pub(crate) run: String,
     /// This node.
     pub(crate) name: String,
@@ -41,6 +43,42 @@ pub(crate) struct Node {
 pub(crate) struct Link {
     pub(crate) number: u8,
     pub(crate) address: IpAddr,
+}
+
+const MOST_NODES: usize = 128;
+const MOST_LINKS: usize = 8;
+/// As many as a packet has bits for.
+const MOST_UDP_PORTS: usize = 64;
+const MOST_TCP_PORTS: usize = 16;
+
+impl Args {
+    /// What would take more than a measurement may, in words.
+    pub(crate) fn out_of_bounds(&self) -> Vec<String> {
+        let mut reasons = Vec::new();
+        let mut limit = |what: &str, number: usize, unit: &str, most: usize| {
+            if number > most {
+                reasons.push(format!("{what} has {number} {unit} (limit {most})"));
+            }
+        };
+        let links = self.nodes.iter().map(|node| node.links.len()).max().unwrap_or(0);
+        let own = self.nodes.iter().filter_map(|node| node.tcp_ports.as_ref().map(Vec::len)).max();
+        limit("'nodes'", self.nodes.len(), "nodes", MOST_NODES);
+        limit("a node", links, "links", MOST_LINKS);
+        limit("'udp_ports'", self.udp_ports.len(), "ports", MOST_UDP_PORTS);
+        limit("'tcp_ports'", self.tcp_ports.len(), "ports", MOST_TCP_PORTS);
+        limit("a node", own.unwrap_or(0), "TCP ports", MOST_TCP_PORTS);
+        let mut within = |name: &str, value: u32, most: u32| {
+            if !(1..=most).contains(&value) {
+                reasons.push(format!("'{name}' is {value}, which is not between 1 and {most}"));
+            }
+        };
+        within("packets", self.packets, 1_000);
+        within("timeout", self.timeout, 600);
+        if run_number(&self.run).is_none() {
+            reasons.insert(0, "'run' is not a number of 32 random hexadecimal digits".to_owned());
+        }
+        reasons
+    }
 }
 
 /// The options, as the documentation lists them.

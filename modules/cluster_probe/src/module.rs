@@ -13,6 +13,7 @@ use crate::args::{Args, Link, Node};
 use crate::session::{Measured, Session};
 use crate::sockets::{Sockets, known_mtu};
 use crate::tcp;
+use crate::wire::run_number;
 
 /// Sizes of packets that are tried, with all their headers: what tunnels, PPPoE and IPv6 leave, and what a plain network has.
 const SIZES: [u16; 6] = [576, 1280, 1400, 1450, 1492, 1500];
@@ -47,8 +48,13 @@ struct TcpFacts {
     problem: Option<String>,
 }
 
-/// Measures. It fails only when the list of nodes does not have this one.
+/// Measures. It fails only when what it is asked for is out of bounds, or the list of nodes does not have this one.
 pub(crate) fn run(args: Args, _: &Context, host: &dyn Host) -> Result<Outcome, Failure> {
+    let reasons = args.out_of_bounds();
+    let Some(run) = run_number(&args.run).filter(|_| reasons.is_empty()) else {
+        return Err(Failure::new(format!("cannot measure from '{}': {}", args.name, reasons.join("; ")))
+            .with("reasons", reasons));
+    };
     let Some(own) = args.nodes.iter().find(|node| node.name == args.name).cloned() else {
         return Err(Failure::new(format!("cannot measure from '{}': it is not among the nodes", args.name)));
     };
@@ -59,9 +65,23 @@ pub(crate) fn run(args: Args, _: &Context, host: &dyn Host) -> Result<Outcome, F
     let mtus = own_mtus(&own, &peers, host);
     let sizes = mtus.iter().map(|(link, mtu)| (*link, sizes(*mtu))).collect();
     let mut sockets = Sockets::open(&own, &args.udp_ports);
-    let mut session = Session::new(&args, sockets.busy.clone(), &sizes);
+    let mut session = Session::new(&args, run, sockets.busy.clone(), &sizes);
     sockets.run(&args, &mut session, host);
     let took = u64::try_from(host.elapsed().as_nanos()).unwrap_or(u64::MAX);
+    let insistent = session.insistent(took);
+    let insistent = insistent.into_iter().filter_map(|index| args.nodes.get(index));
+    let problems: Vec<String> = sockets
+        .problems
+        .iter()
+        .cloned()
+        .chain(insistent.map(|node| {
+            format!(
+                "'{}' never said that it has what it needs, so that this ended after {} s",
+                node.name,
+                seconds(took)
+            )
+        }))
+        .collect();
 
     let mut report = session.report();
     let mut facts = Vec::new();
@@ -77,10 +97,7 @@ pub(crate) fn run(args: Args, _: &Context, host: &dyn Host) -> Result<Outcome, F
             name: node.name,
         });
     }
-    Ok(Outcome::unchanged()
-        .with("peers", facts)
-        .with("problems", &sockets.problems)
-        .with("seconds", seconds(took)))
+    Ok(Outcome::unchanged().with("peers", facts).with("problems", problems).with("seconds", seconds(took)))
 }
 
 /// With one digit behind the point.
@@ -139,7 +156,29 @@ mod tests {
 
     #[test]
     fn a_node_that_is_not_among_the_nodes() {
-        let given = json!({"run": "r", "name": "x", "nodes": [{"name": "a", "address": "::1", "links": []}]});
+        let given = json!({"run": "0".repeat(32), "name": "x", "nodes": [{"name": "a", "address": "::1", "links": []}]});
+        let answer =
+            ansible_module::answer(&crate::args::spec(), given.to_string().as_bytes(), &FakeHost::new(), run);
+        assert_eq!(answer["msg"], "cannot measure from 'x': it is not among the nodes");
+    }
+
+    #[test]
+    fn what_is_out_of_bounds_is_told_at_once() {
+        let link = json!({"number": 0, "address": "10.0.0.1"});
+        let node = |name: usize, links: usize| json!({"name": name.to_string(), "address": "10.0.0.1", "links": vec![link.clone(); links], "tcp_ports": vec![1; 17]});
+        let nodes: Vec<_> = (0..129).map(|name| node(name, 9)).collect();
+        let given = json!({"run": "prod pve1 pve2", "name": "0", "nodes": nodes, "udp_ports": vec![1; 65], "packets": 1001, "timeout": 601});
+        let answer =
+            ansible_module::answer(&crate::args::spec(), given.to_string().as_bytes(), &FakeHost::new(), run);
+        assert_eq!(
+            answer["msg"],
+            "cannot measure from '0': 'run' is not a number of 32 random hexadecimal digits; 'nodes' has 129 nodes (limit 128); a node has 9 \
+             links (limit 8); 'udp_ports' has 65 ports (limit 64); a node has 17 TCP ports (limit 16); 'packets' is 1001, which is not \
+             between 1 and 1000; 'timeout' is 601, which is not between 1 and 600"
+        );
+        let node = |name: usize| json!({"name": name.to_string(), "address": "10.0.0.1", "links": vec![link.clone(); 8], "tcp_ports": vec![1; 16]});
+        let nodes: Vec<_> = (0..128).map(node).collect();
+        let given = json!({"run": "0".repeat(32), "name": "x", "nodes": nodes, "udp_ports": vec![1; 64], "packets": 1000, "timeout": 600});
         let answer =
             ansible_module::answer(&crate::args::spec(), given.to_string().as_bytes(), &FakeHost::new(), run);
         assert_eq!(answer["msg"], "cannot measure from 'x': it is not among the nodes");

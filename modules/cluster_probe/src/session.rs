@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::args::{Args, Node};
 use crate::statistics::{Latency, clock_offset, latency};
-use crate::wire::{HELLO, Kind, Packet, SIZES, run_number};
+use crate::wire::{HELLO, Kind, Packet, SIZES};
 
 const MS: u64 = 1_000_000;
 /// Between two looks at what is to be sent.
@@ -26,6 +26,8 @@ const SILENCE: u64 = 3_000 * MS;
 pub(crate) const PRESENCE: u8 = u8::MAX;
 /// How often a large packet is sent before it counts as lost.
 const SIZE_TRIES: u32 = 5;
+/// What may come from one node between two ticks; an honest one sends a few packets a port and link.
+const BUDGET: u32 = 1_024;
 
 /// Something to send: through this node's socket for the link and port, to the same port of the node.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +49,8 @@ struct Path {
     port: Option<u16>,
     next: u32,
     last_sent: u64,
+    /// When each of the measured packets was sent.
+    sent: Vec<u64>,
     trips: BTreeMap<u32, u64>,
     offset: Option<(u64, f64)>,
     /// Sizes with how often they were sent, when last, and whether they were answered.
@@ -61,17 +65,21 @@ struct Peer {
     done: bool,
     /// When it was last told that this node takes part.
     told: Option<u64>,
+    /// How many packets came from it since the last tick.
+    taken: u32,
     paths: BTreeMap<u8, Path>,
 }
 
 /// The measurement.
 #[derive(Debug)]
 pub(crate) struct Session {
-    run: u64,
+    run: u128,
     own: u16,
     packets: u32,
     ports: Vec<u16>,
     deadline: u64,
+    /// When it is over whatever arrives.
+    end: u64,
     busy: BTreeMap<u8, u64>,
     peers: BTreeMap<usize, Peer>,
     done: bool,
@@ -98,7 +106,12 @@ pub(crate) struct Measured {
 
 impl Session {
     /// Begins. `busy` has, by link, the ports that this node cannot use, as bits; `sizes`, by link, the sizes of packets to try.
-    pub(crate) fn new(args: &Args, busy: BTreeMap<u8, u64>, sizes: &BTreeMap<u8, Vec<u16>>) -> Self {
+    pub(crate) fn new(
+        args: &Args,
+        run: u128,
+        busy: BTreeMap<u8, u64>,
+        sizes: &BTreeMap<u8, Vec<u16>>,
+    ) -> Self {
         let own = args.nodes.iter().position(|node| node.name == args.name);
         let me = own.and_then(|index| args.nodes.get(index));
         let path = |link: u8| Path {
@@ -113,13 +126,15 @@ impl Session {
             let links = node.links.iter().map(|link| link.number).filter(|number| ours(*number));
             Peer { paths: links.map(|number| (number, path(number))).collect(), ..Peer::default() }
         };
+        let deadline = u64::from(args.timeout) * 1_000 * MS;
         let others = args.nodes.iter().enumerate().filter(|(index, _)| Some(*index) != own);
         Self {
-            run: run_number(&args.run),
+            run,
             own: own.and_then(|own| u16::try_from(own).ok()).unwrap_or(u16::MAX),
             packets: args.packets,
             ports: args.udp_ports.clone(),
-            deadline: u64::from(args.timeout) * 1_000 * MS,
+            deadline,
+            end: deadline + longest(args.packets),
             peers: others.map(|(index, node)| (index, peer(node))).collect(),
             busy,
             done: false,
@@ -132,6 +147,7 @@ impl Session {
             self.done || self.peers.values().all(|peer| peer.is_settled(now, self.packets, self.deadline));
         let mut sendings = Vec::new();
         for (&node, peer) in &mut self.peers {
+            peer.taken = 0;
             for (&link, path) in &mut peer.paths {
                 let packet = |port: u16, sequence: u32, size: u16| Packet {
                     run: self.run,
@@ -181,6 +197,10 @@ impl Session {
         }
         let node = usize::from(packet.from);
         let peer = self.peers.get_mut(&node)?;
+        if peer.taken >= BUDGET {
+            return None;
+        }
+        peer.taken += 1;
         peer.heard = Some((peer.heard.map_or(now, |(first, _)| first), now));
         peer.done |= packet.done;
         let path = peer.paths.get_mut(&packet.link)?;
@@ -195,8 +215,26 @@ impl Session {
         Some(Sending { node, link: packet.link, packet: answer })
     }
 
-    /// Whether all have what they need, as far as they are there.
+    /// Whether all have what they need, as far as they are there, or the time is up: who goes on sending keeps nobody.
     pub(crate) fn is_over(&self, now: u64) -> bool {
+        self.is_up(now) || self.all_are_done(now)
+    }
+
+    /// Whether the time is up.
+    fn is_up(&self, now: u64) -> bool {
+        now >= self.end
+    }
+
+    /// The nodes, by their place in the list, that kept this one until its time was up.
+    pub(crate) fn insistent(&self, now: u64) -> Vec<usize> {
+        if !self.is_up(now) {
+            return Vec::new();
+        }
+        let insists = |peer: &Peer| !peer.done && peer.heard.is_some();
+        self.peers.iter().filter(|(_, peer)| insists(peer)).map(|(node, _)| *node).collect()
+    }
+
+    fn all_are_done(&self, now: u64) -> bool {
         let gone = |peer: &Peer| peer.heard.is_none_or(|(_, last)| now.saturating_sub(last) > PATIENCE);
         self.done && self.peers.values().all(|peer| peer.done || gone(peer))
     }
@@ -211,6 +249,11 @@ impl Session {
         let paths = |peer: &Peer| peer.paths.iter().map(|(number, path)| path.measured(*number)).collect();
         self.peers.iter().map(|(node, peer)| (*node, paths(peer))).collect()
     }
+}
+
+/// What a measurement may take once a node is heard: every packet, every size, and what may come late.
+fn longest(packets: u32) -> u64 {
+    u64::from(packets) * TICK + u64::from(SIZE_TRIES) * ASK_EVERY + SILENCE + 4 * PATIENCE
 }
 
 /// The ports that nothing else uses.
@@ -276,6 +319,7 @@ impl Path {
             next.push((port, self.next, 0));
             self.next += 1;
             self.last_sent = now;
+            self.sent.push(now);
             return next;
         }
         for (index, (size, tries, last, answered)) in (0_u32..).zip(&mut self.sizes) {
@@ -288,7 +332,11 @@ impl Path {
         next
     }
 
+    /// Takes an answer, unless it is one to a question that was not asked.
     fn answered(&mut self, packet: &Packet, now: u64, clock: i64) {
+        if !self.has_asked(packet, now) {
+            return;
+        }
         let trip = now.saturating_sub(packet.asked_at);
         if let Some(answered) = self.ports.get_mut(&packet.port) {
             *answered = true;
@@ -308,6 +356,19 @@ impl Path {
             let asked = clock.saturating_sub(i64::try_from(trip).unwrap_or(i64::MAX));
             self.offset = Some((trip, clock_offset(asked, packet.clock, trip)));
         }
+    }
+
+    /// Whether this is the answer to something that was sent.
+    fn has_asked(&self, packet: &Packet, now: u64) -> bool {
+        let place = |sequence: u32| usize::try_from(sequence).unwrap_or(usize::MAX);
+        let asked = match packet.sequence {
+            HELLO => self.asked.is_some(),
+            size if size >= SIZES => {
+                self.sizes.get(place(size - SIZES)).is_some_and(|(_, tries, ..)| *tries > 0)
+            }
+            measured => self.sent.get(place(measured)) == Some(&packet.asked_at),
+        };
+        asked && packet.asked_at <= now && self.ports.contains_key(&packet.port)
     }
 
     fn measured(&self, number: u8) -> Measured {
@@ -331,6 +392,8 @@ impl Path {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::encode;
+    use proptest::prelude::*;
     use serde_json::json;
 
     /// Two nodes and a network between them that takes 1 ms each way, and loses what `lose` says.
@@ -342,6 +405,7 @@ mod tests {
     }
 
     const AHEAD: i64 = 250_000_000;
+    const RUN: u128 = 7;
 
     fn args(name: &str) -> Args {
         let node = |name: &str, last: u8| {
@@ -358,14 +422,15 @@ mod tests {
 
     fn world(busy: u64) -> World {
         let sizes = BTreeMap::from([(0, vec![1280, 1500]), (1, vec![1280, 1500])]);
-        let session = |name: &str, busy: u64| Session::new(&args(name), BTreeMap::from([(0, busy)]), &sizes);
+        let session =
+            |name: &str, busy: u64| Session::new(&args(name), RUN, BTreeMap::from([(0, busy)]), &sizes);
         World { nodes: [session("a", busy), session("b", 0)], wire: Vec::new(), now: 0 }
     }
 
     /// The same with a management network beside the links.
     fn managed() -> World {
         let session =
-            |name: &str| Session::new(&args(name), BTreeMap::from([(PRESENCE, 0)]), &BTreeMap::new());
+            |name: &str| Session::new(&args(name), RUN, BTreeMap::from([(PRESENCE, 0)]), &BTreeMap::new());
         World { nodes: [session("a"), session("b")], wire: Vec::new(), now: 0 }
     }
 
@@ -501,5 +566,147 @@ mod tests {
         assert!(world.nodes[0].receive(&other, 0, 0).is_some());
         other.run += 1;
         assert_eq!(world.nodes[0].receive(&other, 0, 0), None);
+    }
+
+    /// Lets node a run alone against what `hostile` sends to it at each tick; says when it was over.
+    fn alone(mut hostile: impl FnMut(u64) -> Vec<Packet>) -> (Session, u64) {
+        let mut world = world(0);
+        let mut now = 0;
+        loop {
+            world.nodes[0].tick(now, 0);
+            for packet in hostile(now) {
+                world.nodes[0].receive(&packet, now, 0);
+            }
+            if world.nodes[0].is_over(now) {
+                let [node, _] = world.nodes;
+                return (node, now / MS);
+            }
+            now += TICK;
+            assert!(now < 600_000 * MS, "the measurement does not end");
+        }
+    }
+
+    fn question() -> Packet {
+        Packet {
+            run: RUN,
+            kind: Kind::Question,
+            from: 1,
+            link: 0,
+            port: 5405,
+            sequence: HELLO,
+            size: 0,
+            asked_at: 0,
+            clock: 0,
+            busy: 0,
+            done: false,
+        }
+    }
+
+    #[test]
+    fn a_node_that_never_has_what_it_needs_keeps_nobody() {
+        let (node, took) =
+            alone(|now| if now.is_multiple_of(500 * MS) { vec![question()] } else { Vec::new() });
+        // 5 s until the deadline, and what a measurement of 10 packets may take
+        assert_eq!(took, 5_000 + 200 + 500 + 3_000 + 4_000);
+        assert_eq!(node.insistent(took * MS), [1]);
+        let (node, took) = alone(|_| Vec::new());
+        assert!(took < 5_100, "{took} ms");
+        assert_eq!(node.insistent(took * MS), Vec::<usize>::new());
+    }
+
+    #[test]
+    fn a_flood_is_answered_within_bounds() {
+        let mut world = world(0);
+        world.nodes[0].tick(0, 0);
+        let answered = |world: &mut World| {
+            (0..5_000).filter(|_| world.nodes[0].receive(&question(), 0, 0).is_some()).count()
+        };
+        assert_eq!(answered(&mut world), 1_024);
+        world.nodes[0].tick(TICK, 0);
+        assert_eq!(answered(&mut world), 1_024, "the next tick begins anew");
+    }
+
+    #[test]
+    fn an_answer_to_nothing_is_none() {
+        let mut world = world(0);
+        let asked = world.nodes[0].tick(0, 0);
+        assert!(asked.iter().all(|sending| sending.packet.sequence == HELLO), "{asked:?}");
+        let forged = |sequence: u32, asked_at: u64, port: u16| Packet {
+            kind: Kind::Answer,
+            sequence,
+            asked_at,
+            port,
+            ..question()
+        };
+        for packet in [
+            forged(0, 0, 5405),
+            forged(SIZES, 0, 5405),
+            forged(SIZES + 9, 0, 5405),
+            forged(HELLO, 0, 9),
+            forged(HELLO, 2 * MS, 5405),
+        ] {
+            world.nodes[0].receive(&packet, MS, 0);
+            assert!(!world.link(0, 0).answered, "{packet:?}");
+        }
+        world.nodes[0].receive(&forged(HELLO, 0, 5405), MS, 0);
+        assert!(world.link(0, 0).answered);
+        world.nodes[0].tick(TICK, 0);
+        world.nodes[0].receive(&forged(0, TICK - 1, 5405), TICK + MS, 0);
+        assert_eq!((world.link(0, 0).sent, world.link(0, 0).received), (1, 0));
+        world.nodes[0].receive(&forged(0, TICK, 5405), TICK + MS, 0);
+        assert_eq!(world.link(0, 0).received, 1);
+    }
+
+    prop_compose! {
+        /// Mostly near what an honest node sends, because nothing else gets far.
+        fn hostile()(
+            from in 0_u16..4, link in prop_oneof![0_u8..3, Just(PRESENCE)], port in 5404_u16..5409, answer: bool, done: bool,
+            sequence in prop_oneof![0_u32..20, Just(HELLO), SIZES..SIZES + 5, any::<u32>()], size: u16,
+            asked_at in prop_oneof![0_u64..20_000 * MS, any::<u64>()], clock: i64, busy: u64, other in 0_u8..10,
+        ) -> Packet {
+            let kind = if answer { Kind::Answer } else { Kind::Question };
+            let run = if other == 0 { RUN + 1 } else { RUN };
+            Packet { run, kind, from, link, port, sequence, size, asked_at, clock, busy, done }
+        }
+    }
+
+    proptest! {
+        /// Whatever comes, and whenever: it ends, it holds no more than it asked for, and what it reports can be true.
+        #[test]
+        fn whatever_arrives_it_ends_and_stays_small(
+            packets in proptest::collection::vec((0_u64..700, hostile()), 0..400)
+        ) {
+            let mut at: BTreeMap<u64, Vec<Packet>> = BTreeMap::new();
+            for (tick, packet) in packets {
+                at.entry(tick * TICK).or_default().push(packet);
+            }
+            let (node, took) = alone(|now| at.remove(&now).unwrap_or_default());
+            prop_assert!(took <= 5_000 + 200 + 500 + 3_000 + 4_000);
+            for peer in node.peers.values() {
+                for path in peer.paths.values() {
+                    prop_assert!(path.trips.len() <= path.sent.len() && path.sent.len() <= 10);
+                    prop_assert!(path.ports.len() == 3 && path.busy_there.len() <= 3 && path.sizes.len() == 2);
+                }
+            }
+            for found in node.report().into_values().flatten() {
+                prop_assert!(found.received <= found.sent && found.sent <= 10);
+                prop_assert!(found.loss_percent.is_none_or(|lost| (0.0..=100.0).contains(&lost)));
+                prop_assert!(found.largest.is_none_or(|size| [1280, 1500].contains(&size)));
+                prop_assert!(found.clock_offset.is_none_or(f64::is_finite));
+                prop_assert!(found.silent_ports.iter().all(|port| (5405..=5407).contains(port)));
+            }
+        }
+
+        /// What an answer repeats of the question is no longer than the question was.
+        #[test]
+        fn an_answer_is_no_longer_than_its_question(packet in hostile()) {
+            let mut world = world(0);
+            world.nodes[0].tick(0, 0);
+            let question = Packet { kind: Kind::Question, ..packet };
+            if let Some(answer) = world.nodes[0].receive(&question, 0, 0) {
+                prop_assert!(encode(&answer.packet).len() <= encode(&question).len());
+                prop_assert_eq!((answer.node, answer.packet.from), (usize::from(question.from), 0));
+            }
+        }
     }
 }

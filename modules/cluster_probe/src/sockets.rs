@@ -15,6 +15,9 @@ use crate::args::{Args, Node};
 use crate::session::{PRESENCE, Sending, Session, TICK};
 use crate::wire::{decode, encode};
 
+/// Packets that are read before the next look at the clock.
+const AT_ONCE: usize = 4_096;
+
 /// Of the headers of IP and UDP, in bytes.
 pub(crate) fn headers(address: IpAddr) -> u16 {
     if address.is_ipv4() { 28 } else { 48 }
@@ -134,10 +137,13 @@ impl Sockets {
         let _ = poll(&mut all, PollTimeout::from(milliseconds));
     }
 
+    /// What has arrived, of each socket a fair part: a flood on one of them keeps neither the others nor the clock.
     fn arrived(&self, bytes: &mut [u8]) -> Vec<(IpAddr, crate::wire::Packet)> {
+        let each = (AT_ONCE / self.open.len().max(1)).max(1);
         let mut packets = Vec::new();
         for (_, _, socket) in &self.open {
-            while let Ok((length, from)) = socket.recv_from(bytes) {
+            for _ in 0..each {
+                let Ok((length, from)) = socket.recv_from(bytes) else { break };
                 packets.extend(bytes.get(..length).and_then(decode).map(|packet| (from.ip(), packet)));
             }
         }

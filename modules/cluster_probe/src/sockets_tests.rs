@@ -34,7 +34,9 @@ fn three_nodes_measure_each_other_at_once() {
     let threads: Vec<_> = (1..=3)
         .map(|last| {
             let (nodes, ports) = (nodes.clone(), ports.clone());
-            thread::spawn(move || measure(&format!("n{last}"), &nodes, "three", &ports, 20))
+            thread::spawn(move || {
+                measure(&format!("n{last}"), &nodes, "33333333333333333333333333333333", &ports, 20)
+            })
         })
         .collect();
     let answers: Vec<Value> = threads.into_iter().map(|thread| thread.join().unwrap()).collect();
@@ -66,7 +68,8 @@ fn an_address_that_is_not_on_this_node_and_a_node_that_is_not_there() {
         {"name": "a", "address": "127.3.0.9", "links": [{"number": 0, "address": "192.0.2.1"}]},
         {"name": "b", "address": "127.3.0.10", "links": [{"number": 0, "address": "127.3.1.10"}]},
     ]);
-    let answer = measure("a", &nodes, "alone", &json!({"udp": [47804], "tcp": []}), 1);
+    let answer =
+        measure("a", &nodes, "11111111111111111111111111111111", &json!({"udp": [47804], "tcp": []}), 1);
     assert_eq!(answer["peers"][0]["links"][0]["answered"], false);
     let said = answer["problems"][0].as_str().unwrap();
     assert!(said.starts_with("cannot use the address 192.0.2.1 of link 0: "), "{said}");

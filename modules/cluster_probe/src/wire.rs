@@ -4,8 +4,8 @@
 /// Where a packet goes in the numbering of all nodes, and what it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Packet {
-    /// The measurement it belongs to.
-    pub(crate) run: u64,
+    /// The measurement it belongs to: a random number that only its nodes know.
+    pub(crate) run: u128,
     pub(crate) kind: Kind,
     /// Who sent it, by its place in the list of nodes.
     pub(crate) from: u16,
@@ -70,7 +70,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Option<Packet> {
     if bytes.len() < LENGTH {
         return None;
     }
-    let run = u64::from_be_bytes(take(&mut rest)?);
+    let run = u128::from_be_bytes(take(&mut rest)?);
     let asked_at = u64::from_be_bytes(take(&mut rest)?);
     let clock = i64::from_be_bytes(take(&mut rest)?);
     let busy = u64::from_be_bytes(take(&mut rest)?);
@@ -93,10 +93,10 @@ fn take<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
     Some(*first)
 }
 
-/// A number for the measurement: FNV-1a of its name, so that all nodes have the same one.
-pub(crate) fn run_number(name: &str) -> u64 {
-    let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-    name.bytes().fold(0xcbf2_9ce4_8422_2325, step)
+/// The number of a measurement from its 32 hexadecimal digits; none when they are something else.
+pub(crate) fn run_number(token: &str) -> Option<u128> {
+    let digits = token.len() == 32 && token.bytes().all(|byte| byte.is_ascii_hexdigit());
+    digits.then(|| u128::from_str_radix(token, 16).ok()).flatten()
 }
 
 #[cfg(test)]
@@ -107,7 +107,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_sent_arrives(
-            run: u64, from: u16, link: u8, port: u16, sequence: u32, size in 0_u16..9000, asked_at: u64, clock: i64, busy: u64,
+            run: u128, from: u16, link: u8, port: u16, sequence: u32, size in 0_u16..9000, asked_at: u64, clock: i64, busy: u64,
             done: bool, answer: bool,
         ) {
             let kind = if answer { Kind::Answer } else { Kind::Question };
@@ -125,8 +125,19 @@ mod tests {
     }
 
     #[test]
-    fn runs_have_numbers_of_their_own() {
-        assert_eq!(run_number("a"), 0xaf63_dc4c_8601_ec8c);
-        assert_ne!(run_number("1"), run_number("2"));
+    fn a_run_is_a_random_number_of_128_bits_and_nothing_else() {
+        assert_eq!(
+            run_number("0123456789abcdef0123456789ABCDEF"),
+            Some(0x0123_4567_89ab_cdef_0123_4567_89ab_cdef)
+        );
+        for token in [
+            "",
+            "prod pve1 pve2 20",
+            "0123456789abcdef0123456789abcde",
+            "0123456789abcdef0123456789abcdef0",
+            "+123456789abcdef0123456789abcdef",
+        ] {
+            assert_eq!(run_number(token), None, "{token}");
+        }
     }
 }

@@ -11,7 +11,7 @@ fn run(arguments: &Value) -> (Value, bool) {
 
 fn arguments(name: &str) -> Value {
     let node = |name: &str, last: u8| json!({"name": name, "address": format!("127.4.0.{last}"), "links": [{"number": 0, "address": format!("127.4.1.{last}")}]});
-    json!({"run": "process", "name": name, "nodes": [node("a", 1), node("b", 2)], "udp_ports": [47811], "tcp_ports": [], "packets": 5,
+    json!({"run": "00112233445566778899aabbccddeeff", "name": name, "nodes": [node("a", 1), node("b", 2)], "udp_ports": [47811], "tcp_ports": [], "packets": 5,
         "_ansible_check_mode": name == "b"})
 }
 
