@@ -12,8 +12,10 @@ description:
   - Tells corosync by C(pvecm expected) to expect fewer votes, so that the nodes that are left have a majority, C(/etc/pve) takes writes again, and
     the nodes that are off can be removed or their guests started elsewhere.
   - This gives up the protection that quorum is. When a node that was taken to be off runs after all, apart from this side, both sides write and start
-    guests, and data is lost. So every node that is off must be named, none of them may answer at any of its addresses, the change is recorded in the journal of
+    guests, and data is lost. So every node that is off must be named, there may be no sign of life of any of them, the change is recorded in the journal of
     this node, and the answer always has a warning. Whether a node that does not answer is off, this module cannot know.
+  - A sign of life is a ping that is answered at any of the node's addresses, a TCP port of sshd or of pveproxy that is open or refuses the
+    connection, a connected link of corosync, and what O(reached) has. Whether nothing answers must be known, or nothing is done.
   - Reports success only when this node is quorate and its C(/etc/pve) takes writes.
   - Nothing in C(corosync.conf) changes. It ends by itself. As nodes come back, corosync counts their votes again.
 extends_documentation_fragment:
@@ -34,6 +36,41 @@ options:
     type: list
     elements: str
     required: true
+  known_off:
+    description:
+      - Names of nodes of O(offline_nodes) whose machines someone has seen to have no power. What answers at their addresses is something else, and
+        becomes a warning. It does not count against a node that has answered itself, nor against a connected link of corosync.
+    type: list
+    elements: str
+    default: []
+  reached:
+    description:
+      - Signs of life that others saw, such as the controller or another member, because the link between two sites can be cut while
+        the controller reaches both.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      node:
+        description:
+          - Name of the node that was reached.
+        type: str
+        required: true
+      by:
+        description:
+          - Who reached it.
+        type: str
+        required: true
+      how:
+        description:
+          - How.
+        type: str
+        required: true
+      itself:
+        description:
+          - Whether the node itself answered, under its name, and not just something at one of its addresses.
+        type: bool
+        default: false
   votes:
     description:
       - The votes to expect. At least those that this node sees, so few that these are more than half of them, and no more than all nodes have.
@@ -106,6 +143,18 @@ def main():
         argument_spec=dict(
             cluster_name=dict(type="str", required=True),
             offline_nodes=dict(type="list", elements="str", required=True),
+            known_off=dict(type="list", elements="str", default=[]),
+            reached=dict(
+                type="list",
+                elements="dict",
+                default=[],
+                options=dict(
+                    node=dict(type="str", required=True),
+                    by=dict(type="str", required=True),
+                    how=dict(type="str", required=True),
+                    itself=dict(type="bool", default=False),
+                ),
+            ),
             votes=dict(type="int"),
             timeout=dict(type="int", default=60),
         ),

@@ -50,8 +50,21 @@ class ExpectedVotes(unittest.TestCase):
         self.assertIn("there is nothing to do", run.output)
         for node in ("pve2", "pve3"):
             on(node, "systemctl stop corosync")
-        self.refused("node 'pve2' answers at '10.77.0.12', so that it is not off", "-e", BOTH)
-        lab("heal", "pve1")
+        self.refused("node 'pve2' is not off, it was reached by the controller (host 'pve2' answered Ansible as 'pve2')", "-e", BOTH)
+        # Not even with a word: they answer under their own names.
+        self.refused("node 'pve3' is not off", "-e", BOTH, "-e", "expected_votes_known_off=pve2,pve3")
+
+    def test_25_the_link_between_two_sites_is_cut_and_the_controller_reaches_both(self):
+        on("pve1", "nft add table inet site && nft 'add chain inet site in { type filter hook input priority 0; }' && "
+                   "nft 'add rule inet site in ip saddr { 10.77.0.12, 10.77.0.13 } drop'")
+        self.addCleanup(lab, "heal", "pve1")
+        self.addCleanup(on, "pve1", "nft delete table inet site")
+        run = play(self.three, PLAYBOOK, "-e", BOTH)
+        self.assertNotEqual(run.rc, 0, run.output)
+        for node in ("pve2", "pve3"):
+            self.assertIn(f"node '{node}' is not off, it was reached by the controller (host '{node}' answered Ansible as '{node}', '10.77.0.", run.output)
+        self.assertNotIn("'pve1' (", run.output, "pve1 itself reaches nobody")
+        self.assertEqual(votes("pve1"), (3, 1, False))
 
     def test_30_it_is_not_done_without_a_word(self):
         for node in ("pve2", "pve3"):
@@ -60,6 +73,15 @@ class ExpectedVotes(unittest.TestCase):
         self.refused("it is not confirmed. Look at each of pve2, pve3")
         self.refused("'pve3' is not seen from here and not among 'offline_nodes'", "-e", "expected_votes_offline=pve2")
         self.refused("with 2 expected votes the 1 that are there are no majority", "-e", BOTH, "-e", "expected_votes_votes=2")
+
+    def test_35_something_else_has_the_address_of_a_machine_without_power(self):
+        on("pve1", "ip address add 10.77.0.13/24 dev eth0")
+        self.refused("node 'pve3' is not off, it was reached by the controller ('10.77.0.13' ", "-e", BOTH)
+        self.refused("If this machine has no power, and something else has its address, name it in 'known_off'", "-e", BOTH)
+        check = play(self.three, PLAYBOOK, "-e", BOTH, "-e", "expected_votes_known_off=pve3", "--check")
+        on("pve1", "ip address del 10.77.0.13/24 dev eth0")
+        self.assertEqual(check.rc, 0, check.output)
+        self.assertIn("something answers at the addresses of 'pve3', which is known to be off: the controller ('10.77.0.13' ", check.output)
 
     def test_40_what_is_left_becomes_quorate_and_says_so_aloud(self):
         check = play(self.three, PLAYBOOK, "-e", BOTH, "--check")

@@ -31,7 +31,7 @@ fn members() -> String {
     json!({"nodename": "pve1", "version": 5, "cluster": cluster, "nodelist": nodes}).to_string()
 }
 
-/// A node that sees these members; the addresses in `answering` answer.
+/// A node that sees these members; `answering` is what the script that asks the others prints.
 pub(crate) fn node(members_seen: &'static [u32], answering: &'static str) -> FakeHost {
     let seen = u32::try_from(members_seen.len()).unwrap();
     let expected = Rc::new(Cell::new(3));
@@ -49,6 +49,7 @@ pub(crate) fn node(members_seen: &'static [u32], answering: &'static str) -> Fak
             let line = command.line();
             Some(match line.as_str() {
                 "corosync-cmapctl" => Answer::ok(cmap(members_seen)),
+                "corosync-cfgtool -n" => Answer::ok(links(members_seen)),
                 "corosync-quorumtool -siH" => quorumtool(members_seen, expected.get()),
                 _ if line.starts_with("sh -s") => Answer::ok(answering),
                 _ => return None,
@@ -81,6 +82,18 @@ fn cmap(seen: &[u32]) -> String {
             text,
             "runtime.members.{id}.config_version (u64) = 4\nruntime.members.{id}.ip (str) = r(0) ip(10.77.1.1{id}) \
              \nruntime.members.{id}.status (str) = {status}\n"
+        );
+    }
+    text
+}
+
+/// The links to these nodes.
+pub(crate) fn links(connected: &[u32]) -> String {
+    let mut text = "Local node ID 1, transport knet\n".to_owned();
+    for id in connected.iter().filter(|id| **id != 1) {
+        let _ = write!(
+            text,
+            "nodeid: {id} reachable\n   LINK: 0 udp (10.77.1.11->10.77.1.1{id}) enabled connected mtu: 1397\n\n"
         );
     }
     text

@@ -93,7 +93,8 @@ fn outcome(args: &Args, plan: &Plan) -> Outcome {
             .with("offline_nodes", &plan.missing);
     };
     let missing = format!("'{}'", plan.missing.join("', '"));
-    Outcome::changed()
+    let outcome = plan.warnings.iter().fold(Outcome::changed(), |outcome, warning| outcome.warn(warning));
+    outcome
         .msg(format!("cluster '{name}' is quorate here with {} of {votes} expected votes, which were {}", plan.total, plan.before))
         .diff(Diff::of_file("expected votes", format!("{}\n", plan.before), format!("{votes}\n")))
         .with("cluster_name", name)
@@ -102,8 +103,8 @@ fn outcome(args: &Args, plan: &Plan) -> Outcome {
         .with("total_votes", plan.total)
         .with("offline_nodes", &plan.missing)
         .warn(format!(
-            "EMERGENCY: cluster '{name}' now works with {} of its {} votes, because {missing} were taken to be off. That none of their addresses \
-             answers is all that is known. Should one of them run after all, apart from this side, both sides write and start guests, and data \
+            "EMERGENCY: cluster '{name}' now works with {} of its {} votes, because {missing} were taken to be off. That no sign of them was seen \
+             is all that is known. Should one of them run after all, apart from this side, both sides write and start guests, and data \
              is lost",
             plan.total, plan.before
         ))

@@ -7,7 +7,7 @@ use cluster_state::pmxcfs::Mount;
 use corosync_document::Node;
 
 use crate::args::Args;
-use crate::observe::{Running, Seen};
+use crate::observe::{Answering, Running, Seen};
 
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +20,17 @@ pub(crate) struct Plan {
     pub(crate) before: u32,
     /// The nodes that are not seen.
     pub(crate) missing: Vec<String>,
+    pub(crate) warnings: Vec<String>,
+}
+
+/// What speaks against a node being off.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Sign {
+    /// Who saw it.
+    by: String,
+    how: String,
+    /// Whether it was the node itself, and not just something at its address.
+    itself: bool,
 }
 
 /// A member of the right cluster, or why this node is none.
@@ -81,8 +92,8 @@ pub(crate) fn addresses(args: &Args, seen: &Seen) -> BTreeMap<String, String> {
     addresses
 }
 
-/// Decides. `answering` are those of [`addresses`] that answer.
-pub(crate) fn plan(args: &Args, seen: &Seen, answering: &BTreeSet<String>) -> Result<Plan, Vec<String>> {
+/// Decides. `answering` is what answers at those of [`addresses`].
+pub(crate) fn plan(args: &Args, seen: &Seen, answering: &[Answering]) -> Result<Plan, Vec<String>> {
     let (nodes, running) = member(args, seen)?;
     let missing = missing(&nodes, running);
     let names: BTreeSet<&str> = missing.iter().map(|node| node.name.as_str()).collect();
@@ -92,6 +103,7 @@ pub(crate) fn plan(args: &Args, seen: &Seen, answering: &BTreeSet<String>) -> Re
         total: quorum.total_votes,
         before: quorum.expected_votes,
         missing: names.iter().map(|name| (*name).to_owned()).collect(),
+        warnings: Vec::new(),
     };
     let mut reasons = Vec::new();
     if !(1..=600).contains(&args.timeout) {
@@ -101,13 +113,18 @@ pub(crate) fn plan(args: &Args, seen: &Seen, answering: &BTreeSet<String>) -> Re
         return if reasons.is_empty() { Ok(plan) } else { Err(reasons) };
     }
     reasons.extend(unconfirmed(args, &nodes, &names));
-    let whose = addresses(args, seen);
-    for address in answering {
-        let node = whose.get(address).map(String::as_str).unwrap_or_default();
-        reasons.push(format!(
-            "node '{node}' answers at '{address}', so that it is not off: mend what keeps corosync from it, or cut its power first; \
-             two sides of a cluster that both write lose data"
-        ));
+    for node in &missing {
+        let signs = signs(args, seen, node, running, answering);
+        let known_off = args.known_off.contains(&node.name);
+        if signs.iter().any(|sign| sign.itself) || !signs.is_empty() && !known_off {
+            reasons.push(not_off(&node.name, &signs));
+        } else if !signs.is_empty() {
+            plan.warnings.push(format!(
+                "something answers at the addresses of '{}', which is known to be off: {}",
+                node.name,
+                words(&signs)
+            ));
+        }
     }
     let total = quorum.total_votes;
     let all: u32 = nodes.values().map(|node| node.votes).sum();
@@ -129,6 +146,50 @@ pub(crate) fn plan(args: &Args, seen: &Seen, answering: &BTreeSet<String>) -> Re
     Ok(plan)
 }
 
+/// What speaks against this node being off, by whoever saw it.
+fn signs(args: &Args, seen: &Seen, node: &Node, running: &Running, answering: &[Answering]) -> Vec<Sign> {
+    let here = |how: String, itself: bool| Sign { by: format!("'{}'", seen.node), how, itself };
+    let whose = addresses(args, seen);
+    let others = args.reached.iter().filter(|reached| reached.node == node.name);
+    let mut signs: Vec<Sign> = others
+        .map(|reached| Sign { by: reached.by.clone(), how: reached.how.clone(), itself: reached.itself })
+        .collect();
+    if node.nodeid.is_some_and(|nodeid| running.connected.contains(&nodeid)) {
+        signs.push(here("corosync has a connected link to it".to_owned(), true));
+    }
+    for found in answering {
+        if whose.get(&found.address) == Some(&node.name) {
+            signs.push(here(format!("'{}' {}", found.address, found.does), false));
+        }
+    }
+    signs
+}
+
+/// Who saw what, each of them once.
+fn words(signs: &[Sign]) -> String {
+    let mut said: Vec<(&str, Vec<&str>)> = Vec::new();
+    for sign in signs {
+        match said.iter_mut().find(|(by, _)| *by == sign.by) {
+            Some((_, hows)) => hows.push(&sign.how),
+            None => said.push((&sign.by, vec![&sign.how])),
+        }
+    }
+    said.iter().map(|(by, hows)| format!("{by} ({})", hows.join(", "))).collect::<Vec<_>>().join(", ")
+}
+
+fn not_off(name: &str, signs: &[Sign]) -> String {
+    let way_out = if signs.iter().any(|sign| sign.itself) {
+        ""
+    } else {
+        ". If this machine has no power, and something else has its address, name it in 'known_off'"
+    };
+    format!(
+        "node '{name}' is not off, it was reached by {}: repair what keeps corosync from it, or cut its power first; two sides of a cluster \
+         that both write lose data{way_out}",
+        words(signs)
+    )
+}
+
 /// Where what the task says of the nodes that are off is not what this node sees.
 fn unconfirmed(args: &Args, nodes: &BTreeMap<u32, Node>, missing: &BTreeSet<&str>) -> Vec<String> {
     let mut reasons = Vec::new();
@@ -145,6 +206,11 @@ fn unconfirmed(args: &Args, nodes: &BTreeMap<u32, Node>, missing: &BTreeSet<&str
         } else {
             format!("'{name}' is among 'offline_nodes', and is no node of this cluster")
         });
+    }
+    for name in args.known_off.iter().filter(|name| !named.contains(name.as_str())) {
+        reasons.push(format!(
+            "'{name}' is among 'known_off', and not among 'offline_nodes': name it in both, or in none"
+        ));
     }
     reasons
 }

@@ -41,8 +41,8 @@ fn what_is_left_becomes_quorate_and_says_so_aloud() {
     assert_eq!(
         answer["warnings"],
         json!([
-            "EMERGENCY: cluster 'prod' now works with 1 of its 3 votes, because 'pve2', 'pve3' were taken to be off. That none of their \
-             addresses answers is all that is known. Should one of them run after all, apart from this side, both sides write and start \
+            "EMERGENCY: cluster 'prod' now works with 1 of its 3 votes, because 'pve2', 'pve3' were taken to be off. That no sign of \
+             them was seen is all that is known. Should one of them run after all, apart from this side, both sides write and start \
              guests, and data is lost",
             "it ends by itself: as nodes come back, corosync counts them again, until all 3 votes are expected as before. Whatever does not \
              come back is to be removed from the cluster (cluster-remove-node)"
@@ -92,15 +92,6 @@ fn every_reason_not_to() {
             "'pve9' is among 'offline_nodes', and is no node of this cluster"
         ]
     );
-    assert_eq!(
-        refused(&node(&[1], "10.77.0.12\n10.77.1.13\n"), &given()),
-        [
-            "node 'pve2' answers at '10.77.0.12', so that it is not off: mend what keeps corosync from it, or cut its power first; two \
-             sides of a cluster that both write lose data",
-            "node 'pve3' answers at '10.77.1.13', so that it is not off: mend what keeps corosync from it, or cut its power first; two \
-             sides of a cluster that both write lose data"
-        ]
-    );
     let votes = [
         (0, "0 votes are fewer than the 1 that this node sees"),
         (4, "4 votes are more than all nodes have (3)"),
@@ -130,15 +121,90 @@ fn all_addresses_of_the_missing_nodes_are_knocked_at() {
     let host = alone();
     let _ = answer(&host, &given());
     let knock = host.commands().into_iter().find(|command| command.program == "sh").unwrap();
-    assert_eq!(knock.line(), "sh -s 10.77.0.12 10.77.0.13 10.77.1.12 10.77.1.13");
+    assert_eq!(knock.line(), "sh -s -- 10.77.0.12 10.77.0.13 10.77.1.12 10.77.1.13");
 }
 
-/// The script itself, on this machine: its own address answers, one that is kept for documentation does not.
+/// What a person is told in a refusal beside who reached the node.
+const NOT_OFF: &str = "repair what keeps corosync from it, or cut its power first; two sides of a cluster that both write lose data";
+const WAY_OUT: &str =
+    ". If this machine has no power, and something else has its address, name it in 'known_off'";
+
 #[test]
-fn the_script_tells_who_answers() {
-    let addresses = ["127.0.0.1".to_owned(), "192.0.2.1".to_owned()];
-    let found = crate::observe::answering(&host::RealHost::new(), &addresses).unwrap();
-    assert!(!found.contains("192.0.2.1"), "{found:?}");
+fn what_answers_at_an_address_refuses_unless_its_node_is_known_to_be_off() {
+    let host = || node(&[1], "10.77.0.12 ping\n10.77.0.12 accepts 8006\n10.77.1.13 refuses 22\n");
+    let reached = [
+        format!(
+            "node 'pve2' is not off, it was reached by 'pve1' ('10.77.0.12' answers a ping, '10.77.0.12' accepts connections to TCP \
+             port 8006): {NOT_OFF}{WAY_OUT}"
+        ),
+        format!(
+            "node 'pve3' is not off, it was reached by 'pve1' ('10.77.1.13' refuses connections to TCP port 22): {NOT_OFF}{WAY_OUT}"
+        ),
+    ];
+    assert_eq!(refused(&host(), &given()), reached);
+    assert_eq!(refused(&host(), &with("known_off", json!(["pve2"]))), reached[1..]);
+    let answer = answer(&host(), &with("known_off", json!(["pve2", "pve3"])));
+    assert_eq!((&answer["failed"], &answer["changed"]), (&Value::Null, &json!(true)), "{answer}");
+    assert_eq!(
+        answer["warnings"][1],
+        "something answers at the addresses of 'pve3', which is known to be off: 'pve1' ('10.77.1.13' refuses connections to TCP port 22)"
+    );
+}
+
+#[test]
+fn what_somebody_else_reached_refuses() {
+    let seen = |itself: bool| {
+        json!([
+            {"node": "pve3", "by": "the controller", "how": "it answered Ansible", "itself": itself},
+            {"node": "pve1", "by": "the controller", "how": "it answered Ansible", "itself": true},
+        ])
+    };
+    let reached =
+        format!("node 'pve3' is not off, it was reached by the controller (it answered Ansible): {NOT_OFF}");
+    assert_eq!(refused(&alone(), &with("reached", seen(false))), [format!("{reached}{WAY_OUT}")]);
+    assert_eq!(refused(&alone(), &with("reached", seen(true))), std::slice::from_ref(&reached));
+    let mut known = with("reached", seen(true));
+    known["known_off"] = json!(["pve3"]);
+    assert_eq!(refused(&alone(), &known), [reached], "the node itself has answered");
+    known["reached"] = seen(false);
+    assert_eq!(answer(&alone(), &known)["changed"], true);
+}
+
+#[test]
+fn a_node_that_corosync_still_has_a_link_to_is_not_off() {
+    let host = alone().query("corosync-cfgtool -n", Answer::ok(crate::fake::links(&[1, 3])));
+    let mut given = with("known_off", json!(["pve2", "pve3"]));
+    let reached = format!(
+        "node 'pve3' is not off, it was reached by 'pve1' (corosync has a connected link to it): {NOT_OFF}"
+    );
+    assert_eq!(refused(&host, &given), [reached]);
+    let cut = crate::fake::links(&[1, 3]).replace(" connected", "");
+    let host = alone().query("corosync-cfgtool -n", Answer::ok(cut));
+    given["known_off"] = json!([]);
+    assert_eq!(answer(&host, &given)["changed"], true);
+}
+
+#[test]
+fn what_is_known_to_be_off_must_be_named_as_off() {
+    assert_eq!(
+        refused(&alone(), &with("known_off", json!(["pve3", "pve9"]))),
+        ["'pve9' is among 'known_off', and not among 'offline_nodes': name it in both, or in none"]
+    );
+}
+
+#[test]
+fn when_nobody_can_be_asked_nothing_is_done() {
+    let host = alone().query(
+        "sh -s -- 10.77.0.12 10.77.0.13 10.77.1.12 10.77.1.13",
+        Answer::exit(3, "", "there is no 'ping'\n"),
+    );
+    let answer = answer(&host, &given());
+    assert_eq!(
+        answer["msg"],
+        "cannot make what is left of cluster 'prod' quorate: it is not known whether '10.77.0.12', '10.77.0.13', '10.77.1.12', \
+         '10.77.1.13' answer: the program that asks them ended with 3 (there is no 'ping')"
+    );
+    assert_eq!(host.effects(), Vec::<String>::new());
 }
 
 #[test]
