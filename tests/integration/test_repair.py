@@ -224,6 +224,21 @@ class WithPlaybook(unittest.TestCase):
         self.mend("pve3", "'/etc/pve' was not mounted, and files lay in its way ('stray.txt')", "copies are in ")
         self.assertIn("cores: 3", on("pve1", "cat /etc/pve/nodes/pve3/qemu-server/103.conf"))
 
+    def test_25_two_sides_that_are_both_quorate(self):
+        lab("partition", "pve3", "corosync")
+        wait("pve3", "corosync-quorumtool -siH | grep -q '^Quorate: *No'")
+        on("pve3", "pvecm expected 1")
+        wait("pve3", "corosync-quorumtool -siH | grep -q '^Quorate: *Yes'")
+        before = {node: state(node) for node in NODES}
+        run = play(self.inventory, PLAYBOOK)
+        self.assertNotEqual(run.rc, 0, run.output)
+        self.assertIn("quorate on 2 sides that do not see each other: pve1, pve2 (as pve1, pve2 say) and pve3 (as pve3 says)", run.output)
+        self.assertEqual({node: set(before[node]) ^ set(state(node)) for node in NODES}, {node: set() for node in NODES})
+        lab("heal", "pve3")
+        for node in NODES:
+            wait(node, "corosync-quorumtool -siH | grep -q '^Total votes: *3'")
+        self.assert_well()
+
     def test_30_a_node_that_its_cluster_has_forgotten(self):
         lab("kill", "pve3")
         wait("pve1", "! corosync-quorumtool -siH | grep -q 0x00000003")
@@ -267,7 +282,8 @@ class SecondNode(WithPlaybook):
         install(["pve1", "pve2"])
         on("pve1", "echo 'user:maria@pve:1:0::::::' >> /etc/pve/user.cfg")
 
-    test_10_a_cluster_that_is_well = test_20_everything_is_stopped_on_one_node = test_30_a_node_that_its_cluster_has_forgotten = None
+    test_10_a_cluster_that_is_well = test_20_everything_is_stopped_on_one_node = None
+    test_25_two_sides_that_are_both_quorate = test_30_a_node_that_its_cluster_has_forgotten = None
 
     def refused(self, *words):
         """The task alone and the formation are refused, and both say what mends it."""

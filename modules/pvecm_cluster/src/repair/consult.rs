@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Asks a member of the cluster what this node should have: over the ssh login that a join uses, with the same rules.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use cluster_state::quorumtool;
@@ -37,6 +38,8 @@ pub(crate) struct Member {
     pub(crate) lacks: u32,
     /// The SHA-256 digest of corosync's key, in hexadecimal digits; none when there is no key.
     pub(crate) authkey: Option<String>,
+    /// The nodeids of the members that it sees.
+    pub(crate) sees: BTreeSet<u32>,
     pub(crate) text: String,
     pub(crate) conf: Conf,
 }
@@ -59,6 +62,11 @@ impl Member {
     pub(crate) fn is_quorate(&self) -> bool {
         self.lacks == 0
     }
+
+    /// The names of the members that it sees.
+    pub(crate) fn side(&self) -> Vec<String> {
+        self.sees.iter().map(|nodeid| self.conf.name_of(*nodeid)).collect()
+    }
 }
 
 /// The first of these hosts that answers as a quorate member of this cluster, or else as a member whose corosync runs.
@@ -74,6 +82,22 @@ pub(crate) fn first(host: &dyn Host, targets: &[String], cluster_name: &str) -> 
     short
 }
 
+/// The nodes of the cluster that a quorate member does not see, as they answer themselves: one of them may be quorate apart from it.
+pub(crate) fn unseen(host: &dyn Host, member: &Member, own: &str) -> Vec<Member> {
+    let unseen =
+        member.conf.nodes.iter().filter(|(nodeid, node)| !member.sees.contains(nodeid) && node.name != own);
+    let mut answered = Vec::new();
+    for (_, node) in unseen {
+        let places = std::iter::once(&node.name).chain(node.addresses.values());
+        let found = places.filter(|place| crate::wanted::is_host(place)).find_map(|place| {
+            let output = host.run(&look(place)).ok().filter(host::Output::exited_zero)?;
+            read(place, &output.stdout).filter(|found| found.conf.cluster_name == member.conf.cluster_name)
+        });
+        answered.extend(found);
+    }
+    answered
+}
+
 fn read(target: &str, text: &str) -> Option<Member> {
     part(text, "end")?;
     let digest = part(text, "authkey")?.split_whitespace().next();
@@ -83,6 +107,7 @@ fn read(target: &str, text: &str) -> Option<Member> {
     Some(Member {
         target: target.to_owned(),
         node: part(text, "node")?.trim().split('.').next()?.to_owned(),
+        sees: quorum.nodeids().into_iter().collect(),
         lacks: if quorum.quorate { 0 } else { quorum.quorum.saturating_sub(quorum.total_votes).max(1) },
         // sha256sum of nothing is not the digest of a key.
         authkey: digest.filter(|digest| *digest != EMPTY).map(str::to_owned),

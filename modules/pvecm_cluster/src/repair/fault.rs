@@ -28,6 +28,8 @@ pub(crate) struct Seen {
     pub(crate) addresses: Vec<IpAddr>,
     /// A member of the cluster that answers, a quorate one if there is one.
     pub(crate) member: Option<Member>,
+    /// Nodes that this member does not see, and that answer.
+    pub(crate) unseen: Vec<Member>,
 }
 
 /// Something that can be mended.
@@ -78,6 +80,9 @@ impl Fault {
 
 /// What is wrong with the node, the first thing first; what cannot be mended here is told as an error.
 pub(crate) fn fault(cluster_name: &str, joins: bool, seen: &Seen) -> Result<Option<Fault>, String> {
+    if let Some(why) = two_sides(cluster_name, seen) {
+        return Err(why);
+    }
     let here = &seen.here;
     let view = &here.view;
     match &view.mount {
@@ -107,6 +112,21 @@ pub(crate) fn fault(cluster_name: &str, joins: bool, seen: &Seen) -> Result<Opti
         ConfFile::Read(conf) if conf.cluster_name != cluster_name => Ok(None),
         ConfFile::Read(conf) => in_the_cluster(joins, seen, conf),
     }
+}
+
+/// Two parts of the cluster that are both quorate and do not see each other: nobody can tell here which of them is right.
+fn two_sides(cluster_name: &str, seen: &Seen) -> Option<String> {
+    let one = quorate(seen)?;
+    let apart = |other: &&Member| other.is_quorate() && other.sees.is_disjoint(&one.sees);
+    let other = seen.unseen.iter().find(apart)?;
+    Some(format!(
+        "cluster '{cluster_name}' is quorate twice, on two sides that do not see each other: {} (as '{}' says) and {} (as '{}' says). Only a \
+         person can tell which is right: stop corosync on the other side, whose guests and changes in '/etc/pve' are to be given up",
+        quoted(one.side()),
+        one.node,
+        quoted(other.side()),
+        other.node
+    ))
 }
 
 /// A member that can tell which files are right.

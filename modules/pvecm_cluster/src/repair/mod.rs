@@ -198,6 +198,12 @@ fn look_at(host: &dyn Host, args: &Args, here: Here, asks: Asks) -> Result<Seen,
     } else {
         None
     };
+    let unseen = match &member {
+        Some(member) if asks == Asks::All && member.is_quorate() => {
+            consult::unseen(host, member, &here.view.node)
+        }
+        _ => Vec::new(),
+    };
     let guests = match here.view.is_mounted() {
         true => vmlist::query(host).map_err(|error| error.to_string())?.unwrap_or_default(),
         false => Vec::new(),
@@ -222,6 +228,7 @@ fn look_at(host: &dyn Host, args: &Args, here: Here, asks: Asks) -> Result<Seen,
         addresses: host.addresses().map_err(words)?.into_iter().map(|local| local.address).collect(),
         local,
         member,
+        unseen,
         here,
     })
 }

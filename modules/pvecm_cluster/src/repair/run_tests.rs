@@ -97,6 +97,48 @@ fn a_stranded_node_gets_the_clusters_configuration() {
     assert_eq!((&again["changed"], host.effects()), (&json!(false), Vec::new()), "{again}");
 }
 
+/// A side that answers at pve4, with the members that it sees.
+fn other_side(sees: &[u32]) -> String {
+    let nodes: &[(u32, &str)] = &[(1, "pve1"), (2, "pve2"), (3, "pve3"), (4, "pve4")];
+    let expected = if sees.is_empty() { 4 } else { 1 };
+    let own = *sees.first().unwrap_or(&4);
+    format!(
+        "\n@@ node\npve4\n\n@@ quorum\n{}\n@@ authkey\n{OURS}  -\n\n@@ corosync.conf\n{}\n@@ end\n",
+        quorum(own, if sees.is_empty() { &[4] } else { sees }, expected),
+        conf(3, nodes)
+    )
+}
+
+#[test]
+fn two_quorate_sides_are_a_refusal_that_names_both() {
+    let nodes: &[(u32, &str)] = &[(1, "pve1"), (2, "pve2"), (3, "pve3"), (4, "pve4")];
+    let build = |sees: &[u32], place: &str| {
+        stranded()
+            .query(&consult::look("10.77.0.11").line(), told(3, nodes, OURS))
+            .query(&consult::look("pve4").line(), Answer::exit(255, "", "Connection timed out\n"))
+            .query(&consult::look("10.77.1.14").line(), Answer::exit(255, "", "Connection timed out\n"))
+            .query(&consult::look(place).line(), other_side(sees))
+    };
+    for place in ["pve4", "10.77.1.14"] {
+        let host = build(&[4], place);
+        let said = answer(&host, &join(true));
+        assert_eq!(
+            msg(&said),
+            "cannot mend this node for cluster 'prod': cluster 'prod' is quorate twice, on two sides that do not see each other: 'pve1', \
+             'pve3' (as 'pve1' says) and 'pve4' (as 'pve4' says). Only a person can tell which is right: stop corosync on the other side, \
+             whose guests and changes in '/etc/pve' are to be given up"
+        );
+        assert_eq!((&said["changed"], host.effects()), (&json!(false), Vec::new()), "{said}");
+    }
+    // One that is not quorate, or that has come back meanwhile, is no side.
+    for sees in [&[][..], &[3, 4]] {
+        let host = build(sees, "pve4");
+        let said = answer(&host, &join(true));
+        assert!(!msg(&said).contains("quorate twice"), "{said}");
+        assert!(!host.effects().is_empty());
+    }
+}
+
 #[test]
 fn without_repair_nothing_is_done_and_the_way_is_told() {
     let peer = fake::peer(3, THREE, &[(1, 3), (3, 3)]);
