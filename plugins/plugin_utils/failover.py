@@ -95,16 +95,13 @@ def _view(report, kind, cut, own, link):
 
 
 def failover_result(case, said):
-    """One line of the table. `said` has, by node, what it saw during the cut and after it, and when its corosync noticed either."""
+    """One line of the table. `said` has, by node, what it saw during the cut, whether it is back, and when its corosync noticed either."""
     seen = {name: one["seen"] for name, one in said.items()}
-    healed = {name: one["back"] for name, one in said.items()}
     wrong = [
         f"{name} saw {_said(seen.get(name))} instead of {_words(view)}" for name, view in case["views"].items() if not _is(seen.get(name), view)
     ]
-    names = [*case["views"], *([case["node"]] if case["node"] not in case["views"] else [])]
-    whole = {"members": len(names), "quorate": True, "link": None}
-    wrong += [f"{name} did not come back: {_said(healed.get(name))}" for name in names if not _is(healed.get(name), whole)]
-    rest = next((view for name, view in case["views"].items() if name != case["node"]), whole)
+    wrong += [f"{reason} (it did not come back)" for reason in failover_away(said)]
+    rest = next((view for name, view in case["views"].items() if name != case["node"]), {"quorate": True})
     if case["kind"] == "link":
         expected = "all nodes stay members, the other links carry on"
     else:
@@ -120,6 +117,11 @@ def failover_result(case, said):
         "healed_s": max((time for time in back if time is not None), default=None),
         "passed": not wrong,
     }
+
+
+def failover_away(said):
+    """The nodes that are not as they were before a cut, each with what is missing. One that says nothing is away."""
+    return [f"{name}: {one['back'] or 'it does not answer'}" for name, one in said.items() if one["back"] != "back"]
 
 
 def _when(one, place):

@@ -96,10 +96,46 @@ class Failover(unittest.TestCase):
         self.assertNotEqual(on("pve2", "cat /proc/sys/kernel/random/boot_id"), before, "it was not reset")
         self.whole()
 
+    def test_27_a_machine_that_is_still_starting_is_waited_for(self):
+        on("pve2", "mkdir -p /etc/systemd/system/pveproxy.service.d; printf '[Service]\\nExecStartPre=/bin/sleep 25\\n' "
+                   "> /etc/systemd/system/pveproxy.service.d/slow.conf; systemctl daemon-reload")
+        run, results = self.failover(failover_test_confirmed="lab", failover_test_kinds=["power"], failover_test_nodes=["pve2"])
+        on("pve2", "rm -r /etc/systemd/system/pveproxy.service.d; systemctl daemon-reload")
+        self.assertEqual(run.rc, 0, run.output)
+        self.assertEqual([one["passed"] for one in results], [True], results)
+        self.whole()
+
+    def test_28_nothing_more_is_cut_while_a_node_is_away(self):
+        boots = {node: on(node, "cat /proc/sys/kernel/random/boot_id") for node in THREE}
+        # corosync runs, and will not start again
+        on("pve1", "mkdir -p /etc/systemd/system/corosync.service.d; printf '[Unit]\\nConditionPathExists=/nowhere\\n' "
+                   "> /etc/systemd/system/corosync.service.d/away.conf; systemctl daemon-reload")
+        run, results = self.failover(failover_test_confirmed="lab", failover_test_kinds=["corosync", "power"], failover_test_patience=15)
+        self.assertNotEqual(run.rc, 0)
+        self.assertIn("it stopped after the cut of corosync of pve1, because not all nodes are back: pve1: corosync sees 0 of 3 members", run.output)
+        self.assertEqual([(one["what"], one["passed"]) for one in results], [("corosync of pve1", False)])
+        for node in ("pve2", "pve3"):
+            self.assertIn("Nodes:            2", on(node, "corosync-quorumtool -s"))
+        self.assertEqual({node: on(node, "cat /proc/sys/kernel/random/boot_id") for node in THREE}, boots)
+        # A cluster that is not whole is not cut at all; the timer on the node tries to undo until it ends.
+        again, _results = self.failover(failover_test_confirmed="lab", failover_test_kinds=["network"], failover_test_patience=15)
+        self.assertNotEqual(again.rc, 0)
+        on("pve1", "rm -r /etc/systemd/system/corosync.service.d; systemctl daemon-reload; systemctl start corosync")
+        for node in THREE:
+            wait_members(node, 3)
+        wait("pve1", "systemctl list-timers --no-pager 'pve-cluster-failover*' | grep -q '0 timers'")
+        self.whole()
+
+    def test_29_times_that_outlast_a_watchdog_are_refused(self):
+        for given in ({"failover_test_limit": 60}, {"failover_test_patience": 45}, {"failover_test_patience": 0}):
+            run, results = self.failover(failover_test_confirmed="lab", **given)
+            self.assertNotEqual(run.rc, 0)
+            self.assertIn("the limit must be below 60 s, after which a watchdog resets a node, and the patience below the limit", run.output)
+
     def test_30_a_cut_ends_by_itself_when_the_controller_is_gone(self):
         given = {
             **HEALTH_LIMITS, "cluster_report_dir": str(self.folder), "failover_test_confirmed": "lab", "failover_test_kinds": ["network"],
-            "failover_test_nodes": ["pve3"], "failover_test_limit": 20,
+            "failover_test_nodes": ["pve3"], "failover_test_limit": 20, "failover_test_patience": 15,
         }
         controller = subprocess.Popen(
             [LAB, "run", "--", ROOT / ".venv/bin/ansible-playbook", "-i", self.inventory.folder, PLAYBOOKS / "cluster-failover-test.yml",

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import unittest
 
+from ansible_collections.pve.cluster.plugins.filter.failover_away import failover_away
 from ansible_collections.pve.cluster.plugins.filter.failover_cases import failover_cases
 from ansible_collections.pve.cluster.plugins.filter.failover_refusals import failover_refusals
 from ansible_collections.pve.cluster.plugins.filter.failover_result import failover_result
@@ -79,10 +80,10 @@ class Results(unittest.TestCase):
     def result(self, position, kinds=("link", "network", "corosync", "power"), **other):
         """Of the case in this position, when all is as expected but for what is given by node."""
         case = failover_cases(report(three()), kinds)[position]
-        said = {case["node"]: {"seen": "", "back": "3 yes none", "when": ["none", "2.1"], **other.get(case["node"], {})}}
+        said = {case["node"]: {"seen": "", "back": "back", "when": ["none", "2.1"], **other.get(case["node"], {})}}
         for name, view in case["views"].items():
             seen = f"{view['members']} {'yes' if view['quorate'] else 'no'} {view['link'] or 'none'}"
-            said[name] = {"seen": seen, "back": "3 yes none", "when": ["6.6", "2.1"], **other.get(name, {})}
+            said[name] = {"seen": seen, "back": "back", "when": ["6.6", "2.1"], **other.get(name, {})}
         return failover_result(case, said)
 
     def test_as_expected(self):
@@ -92,23 +93,28 @@ class Results(unittest.TestCase):
                 self.assertEqual((found["seen"], found["passed"], found["detected_s"], found["healed_s"]), ("as expected", True, 6.6, 2.1))
 
     def test_a_node_that_stays_or_does_not_come_back(self):
-        found = self.result(3, pve1={"seen": "3 yes none", "when": ["none", "none"]}, pve2={"back": "1 no 0 1", "when": ["none", "none"]})
+        found = self.result(3, pve1={"seen": "3 yes none", "when": ["none", "none"]}, pve2={"back": "corosync sees 1 of 3 members", "when": ["none", "none"]})
         self.assertEqual(
             found["seen"],
-            "pve1 saw 3 members, quorate instead of 2 members, quorate; pve2 did not come back: 1 member, not quorate, link 0, 1 down",
+            "pve1 saw 3 members, quorate instead of 2 members, quorate; pve2: corosync sees 1 of 3 members (it did not come back)",
         )
         self.assertEqual((found["passed"], found["detected_s"], found["healed_s"]), (False, None, None))
 
     def test_a_machine_that_does_not_come_back(self):
         found = self.result(8, pve1={"back": ""})
-        self.assertEqual((found["seen"], found["passed"]), ("pve1 did not come back: nothing", False))
+        self.assertEqual((found["seen"], found["passed"]), ("pve1: it does not answer (it did not come back)", False))
 
     def test_a_link_that_is_not_seen_down_and_a_node_that_says_nothing(self):
         found = self.result(0, pve1={"seen": "3 yes 1"}, pve3={"back": ""})
         self.assertEqual(
             found["seen"],
-            "pve1 saw 3 members, quorate, link 1 down instead of 3 members, quorate, link 0 down; pve3 did not come back: nothing",
+            "pve1 saw 3 members, quorate, link 1 down instead of 3 members, quorate, link 0 down; pve3: it does not answer (it did not come back)",
         )
+
+    def test_who_is_away(self):
+        said = {"pve1": {"back": "back"}, "pve2": {"back": "still starting: pveproxy"}, "pve3": {"back": ""}}
+        self.assertEqual(failover_away(said), ["pve2: still starting: pveproxy", "pve3: it does not answer"])
+        self.assertEqual(failover_away({"pve1": {"back": "back"}}), [])
 
     def test_the_table_is_in_the_report(self):
         document = {**report(three()), "failover": [self.result(2), self.result(3, pve1={"seen": ""})]}
