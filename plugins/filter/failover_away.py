@@ -32,6 +32,7 @@ _value:
 """
 
 from ansible_collections.pve.cluster.plugins.plugin_utils.failover import failover_away
+from ansible_collections.pve.cluster.plugins.plugin_utils.verbatim import displayed
 
 
 class FilterModule:
@@ -39,4 +40,4 @@ class FilterModule:
 
     def filters(self):
         """Its name and its function."""
-        return {"failover_away": failover_away}
+        return {"failover_away": displayed(failover_away)}

@@ -36,6 +36,7 @@ _value:
 """
 
 from ansible_collections.pve.cluster.plugins.plugin_utils.sides import quorate_sides
+from ansible_collections.pve.cluster.plugins.plugin_utils.verbatim import displayed
 
 
 class FilterModule:
@@ -43,4 +44,4 @@ class FilterModule:
 
     def filters(self):
         """Its name and its function."""
-        return {"quorate_sides": quorate_sides}
+        return {"quorate_sides": displayed(quorate_sides)}

@@ -44,6 +44,7 @@ _value:
 """
 
 from ansible_collections.pve.cluster.plugins.plugin_utils.votes import votes_reached
+from ansible_collections.pve.cluster.plugins.plugin_utils.verbatim import displayed
 
 
 class FilterModule:
@@ -51,4 +52,4 @@ class FilterModule:
 
     def filters(self):
         """Its name and its function."""
-        return {"votes_reached": votes_reached}
+        return {"votes_reached": displayed(votes_reached)}

@@ -39,6 +39,7 @@ _value:
 """
 
 from ansible_collections.pve.cluster.plugins.plugin_utils.votes import votes_unseen
+from ansible_collections.pve.cluster.plugins.plugin_utils.verbatim import verbatim
 
 
 class FilterModule:
@@ -46,4 +47,4 @@ class FilterModule:
 
     def filters(self):
         """Its name and its function."""
-        return {"votes_unseen": votes_unseen}
+        return {"votes_unseen": verbatim(votes_unseen)}

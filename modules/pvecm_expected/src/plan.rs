@@ -170,6 +170,7 @@ fn words(signs: &[Sign]) -> String {
     let mut said: Vec<(&str, Vec<&str>)> = Vec::new();
     for sign in signs {
         match said.iter_mut().find(|(by, _)| *by == sign.by) {
+            Some((_, hows)) if hows.contains(&sign.how.as_str()) => {}
             Some((_, hows)) => hows.push(&sign.how),
             None => said.push((&sign.by, vec![&sign.how])),
         }

@@ -156,6 +156,7 @@ fn what_somebody_else_reached_refuses() {
     let seen = |itself: bool| {
         json!([
             {"node": "pve3", "by": "the controller", "how": "it answered Ansible", "itself": itself},
+            {"node": "pve3", "by": "the controller", "how": "it answered Ansible", "itself": itself},
             {"node": "pve1", "by": "the controller", "how": "it answered Ansible", "itself": true},
         ])
     };
