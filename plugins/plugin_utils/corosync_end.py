@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ansible_collections.pve.cluster.plugins.plugin_utils.given import names, number, truth
+
 # The shortest time after which every node looks for itself.
 _LEAST = 300
 # How long one restart may wait for the lock, and for high availability to be disarmed and armed again.
@@ -15,9 +17,9 @@ _HA = 240
 
 def corosync_rescue_seconds(timeout, restarts=0, disarm=True):
     """Seconds after which every node looks for itself: all steps of the change, their undoing, and one restart after the other."""
-    timeout = int(timeout)
-    each = max(timeout, 120) + _LOCK + (_HA if disarm else 0)
-    return max(_LEAST, timeout * 6) + int(restarts) * each
+    timeout, restarts = int(number(timeout, "corosync_timeout")), int(number(restarts, "the number of restarts"))
+    each = max(timeout, 120) + _LOCK + (_HA if truth(disarm, "whether high availability is disarmed") else 0)
+    return max(_LEAST, timeout * 6) + restarts * each
 
 
 def _answer(host, register):
@@ -83,12 +85,13 @@ def corosync_end(hosts, change=None, allow_offline=None, restart=False):
 
     `hosts` are the variables of every host of the cluster, `change` what the task that changes the file came to, none when it was never begun.
     """
+    allow_offline, restart = names(allow_offline), truth(restart, "corosync_restart")
     end, unknown = _end(change)
     reasons = [unknown] if unknown else []
     if end == "changed":
         for host in hosts:
             name = _name(host)
-            if name in (allow_offline or []) and _answer(host, "corosync_judged") is None:
+            if name in allow_offline and _answer(host, "corosync_judged") is None:
                 continue
             reasons.extend(f"{name}: {reason}" for reason in _against(host, restart))
         if not hosts:
