@@ -161,6 +161,15 @@ options:
       - A guest must not be started in two places. Give this only for a node that has really left.
     type: bool
     default: false
+  known_off:
+    description:
+      - With O(state=removed), names O(node) again when somebody has seen that its machine has no power.
+      - A node that the cluster does not see may be cut off and run its guests. So any sign of life keeps it from being removed, be it that its
+        sshd answers or refuses, a ping, an answer in the local network, or corosync on any of its links. With this, such a sign is a
+        warning. A node that still answers as a member of the cluster is refused in any case.
+    type: list
+    elements: str
+    default: []
   repair:
     description:
       - With O(state=present) and O(state=joined), mend this node first. One fault is mended after the other. Each is named in RV(mended),
@@ -448,6 +457,7 @@ def main():
             reservation=dict(type="str"),
             node=dict(type="str"),
             separated=dict(type="bool", default=False),
+            known_off=dict(type="list", elements="str", default=[]),
             repair=dict(type="bool", default=False),
             force=dict(type="bool", default=False),
             timeout=dict(type="int", default=120),

@@ -35,6 +35,7 @@ pub(crate) struct Given {
     reservation: Option<String>,
     node: Option<String>,
     separated: bool,
+    known_off: Vec<String>,
     repair: bool,
     force: bool,
     timeout: i64,
@@ -100,8 +101,10 @@ impl Given {
     }
 
     /// What is given although it belongs to the state in which another node is removed.
-    fn of_removal(&self) -> Option<String> {
-        self.separated.then(|| "'separated' is for state 'removed'".to_owned())
+    fn of_removal(&self) -> Vec<String> {
+        let given = [("separated", self.separated), ("known_off", !self.known_off.is_empty())];
+        let misplaced = given.iter().filter(|(_, given)| *given);
+        misplaced.map(|(option, _)| format!("'{option}' is for state 'removed'")).collect()
     }
 
     fn absence(self) -> (Task, Vec<String>) {
@@ -156,6 +159,7 @@ impl Given {
             cluster_name: self.cluster_name,
             node: self.node.unwrap_or_default(),
             separated: self.separated,
+            known_off: self.known_off,
             timeout: self.timeout,
         };
         (Task::Removal(args), misplaced)
@@ -219,6 +223,7 @@ pub(crate) fn spec() -> Spec {
             Opt::new("reservation", Kind::Str),
             Opt::new("node", Kind::Str),
             Opt::new("separated", Kind::Bool).default(false),
+            Opt::list("known_off", Kind::Str).default(Vec::<String>::new()),
             Opt::new("repair", Kind::Bool).default(false),
             Opt::new("force", Kind::Bool).default(false),
             Opt::new("timeout", Kind::Int).default(120),

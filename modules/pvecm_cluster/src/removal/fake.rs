@@ -29,6 +29,9 @@ pub(crate) const JOBS_BEFORE: &str =
     "local: 7-0\n\tsource pve3\n\ttarget pve2\n\nlocal: 100-0\n\ttarget pve3\n\trate 10\n";
 pub(crate) const JOBS_AFTER: &str = "local: 7-0\n\tsource pve3\n\ttarget pve2\n\n";
 
+/// `captures/3-node_with_pve3_powered_off--corosync-cmapctl_-m_stats_stats.knet.--pve1`, of each link
+pub(crate) const NO_LINKS: &str = "stats.knet.node1.link0.connected (u8) = 1\nstats.knet.node3.link0.connected (u8) = 0\nstats.knet.node3.link0.enabled (u8) = 1\n";
+
 /// The same machine, whose rules, group and replication jobs name pve3 with others, and whose programs of PVE take it out.
 pub(crate) fn entangled(host: FakeHost) -> FakeHost {
     host.file(RULES, RULES_BEFORE)
@@ -87,6 +90,8 @@ fn with_pve3() -> FakeHost {
     let off = "ssh: connect to host 10.77.0.13 port 22: No route to host\n";
     standalone()
         .query(&super::reach::command("10.77.0.13").line(), Answer::exit(255, "", off))
+        .query(&super::reach::knocks(&["10.77.0.13".to_owned(), "10.77.1.13".to_owned()]).line(), "")
+        .query("corosync-cmapctl -m stats", NO_LINKS)
         .dir("/var/backups")
         .dir("/etc/pve/nodes/pve1")
         .dir("/etc/pve/nodes/pve3/qemu-server")

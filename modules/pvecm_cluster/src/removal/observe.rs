@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use cluster_state::pmxcfs::read_settled;
-use cluster_state::{StateError, leftovers};
+use cluster_state::{StateError, knet, leftovers};
 use host::{Command, FileKind, Host, HostError, if_there, read_text};
 use locks::{Deed, Owner};
 
 use super::keys;
-use super::reach;
+use super::reach::{self, There};
 use super::references;
 use super::seen::{Ceph, Entry, Seen};
 use super::wanted::Wanted;
@@ -36,14 +36,20 @@ pub(crate) fn directory(node: &str) -> PathBuf {
 /// The cluster and the node as they are now.
 pub(crate) fn see(host: &dyn Host, wanted: &Wanted) -> Result<Seen, StateError> {
     let here = crate::observe::here(host)?;
-    let there =
-        address_of_missing(&here, &wanted.node).map(|address| reach::ask(host, &wanted.node, &address));
+    let addresses = addresses_of_missing(&here, &wanted.node);
+    let managed = here.view.members.as_ref().and_then(|table| table.nodelist.get(&wanted.node)?.ip.clone());
+    let there = addresses.as_ref().and(managed).map(|address| reach::ask(host, &wanted.node, &address));
+    let signs = match (&addresses, &there) {
+        (None, _) | (_, Some(There::Separated | There::InACluster)) => Ok(Vec::new()),
+        (Some(addresses), _) => signs(host, &here, &wanted.node, addresses),
+    };
     let mut others = Vec::new();
     for path in OTHERS {
         others.push((path.to_owned(), text(host, path)?));
     }
     Ok(Seen {
         there,
+        signs,
         others,
         joining: joining(host, &here)?,
         here,
@@ -73,15 +79,34 @@ fn renamed_over(host: &dyn Host, path: &str) -> Result<String, HostError> {
     Ok(String::from_utf8_lossy(&read_settled(host, path)?.unwrap_or_default()).into_owned())
 }
 
-/// The management address of a node that the cluster lists and corosync does not see.
-fn address_of_missing(here: &Here, node: &str) -> Option<String> {
+/// All addresses of a node that the cluster lists and corosync does not see; none for any other.
+fn addresses_of_missing(here: &Here, node: &str) -> Option<Vec<String>> {
     let view = &here.view;
-    let (nodeid, _) = view.conf.conf()?.node(node)?;
+    let (nodeid, listed) = view.conf.conf()?.node(node)?;
     let running = view.corosync.as_ref()?;
     if node == view.node || running.versions.contains_key(&nodeid) {
         return None;
     }
-    view.members.as_ref()?.nodelist.get(node)?.ip.clone()
+    let managed = view.members.as_ref().and_then(|table| table.nodelist.get(node)?.ip.clone());
+    let mut addresses: Vec<String> = managed.into_iter().collect();
+    for address in listed.addresses.values() {
+        if !addresses.contains(address) {
+            addresses.push(address.clone());
+        }
+    }
+    Some(addresses)
+}
+
+/// Whatever shows that the node runs, on any of its addresses and on any of corosync's links.
+fn signs(host: &dyn Host, here: &Here, node: &str, addresses: &[String]) -> Result<Vec<String>, String> {
+    let mut signs = reach::signs(host, addresses)?;
+    let listed = here.view.conf.conf().and_then(|conf| conf.node(node));
+    if let (Some(running), Some((nodeid, _))) = (&here.view.corosync, listed) {
+        let stats = knet::query(host, running.nodeid).map_err(|error| error.to_string())?;
+        let connected = stats.links.iter().filter(|link| link.nodeid == nodeid && link.connected);
+        signs.extend(connected.map(|link| format!("corosync reaches it on link {}", link.link)));
+    }
+    Ok(signs)
 }
 
 /// Root's own keys on this node.

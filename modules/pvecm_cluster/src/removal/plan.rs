@@ -2,6 +2,7 @@
 //! What is to be done to be rid of a node, and every reason not to do it.
 
 use cluster_state::pmxcfs::Mount;
+use corosync_document::Node;
 
 use super::keys;
 use super::lists::{self, Named, Shortened};
@@ -85,6 +86,12 @@ pub(crate) fn plan(wanted: &Wanted, seen: &Seen) -> Result<Plan, Vec<Reason>> {
     if wanted.node == view.node {
         reasons.push(reason::itself(&wanted.node));
     }
+    let same_but_case = |node: &&Node| node.name.eq_ignore_ascii_case(&wanted.node);
+    if listed.is_none()
+        && let Some(meant) = conf.nodes.values().find(same_but_case)
+    {
+        reasons.push(reason::another_case(&wanted.node, &meant.name));
+    }
     if let Err(broken) = whole(seen, conf) {
         reasons.extend(broken);
     }
@@ -111,11 +118,7 @@ pub(crate) fn plan(wanted: &Wanted, seen: &Seen) -> Result<Plan, Vec<Reason>> {
             warnings.push(reason::misses_the_configuration(&missing));
         }
     }
-    match &seen.there {
-        Some(There::InACluster) => reasons.push(reason::cut_off(&wanted.node)),
-        Some(There::Unclear { said }) => warnings.push(reason::unclear(&wanted.node, said)),
-        Some(There::Nothing | There::Separated) | None => {}
-    }
+    alive(wanted, seen, &mut reasons, &mut warnings);
     let mut going = Going::default();
     reasons.extend(references(wanted, seen, conf, &mut going, &mut warnings));
     for (path, text) in &seen.others {
@@ -145,6 +148,31 @@ pub(crate) fn plan(wanted: &Wanted, seen: &Seen) -> Result<Plan, Vec<Reason>> {
         nodes: conf.nodes.values().map(|node| node.name.clone()).collect(),
         warnings,
     })
+}
+
+/// Any sign of life speaks against it: the node may run its guests, cut off from the cluster, and so may one whose pmxcfs is dead and
+/// which lets nobody in. Somebody who knows that the machine is off can say so; that it answers as the node is stronger.
+fn alive(wanted: &Wanted, seen: &Seen, reasons: &mut Vec<Reason>, warnings: &mut Vec<String>) {
+    let node = &wanted.node;
+    let mut signs = match &seen.there {
+        Some(There::InACluster) => return reasons.push(reason::cut_off(node)),
+        Some(There::Separated) => return,
+        Some(There::Unclear { said }) => vec![format!("its sshd says '{said}'")],
+        Some(There::Nothing) | None => Vec::new(),
+    };
+    match &seen.signs {
+        Ok(more) => signs.extend(more.iter().cloned()),
+        Err(why) if !wanted.known_off => reasons.push(reason::unknown_life(node, why)),
+        Err(why) => warnings.push(reason::unknown_life(node, why).text),
+    }
+    if signs.is_empty() {
+        return;
+    }
+    if wanted.known_off {
+        warnings.push(reason::known_off(node, &signs));
+    } else {
+        reasons.push(reason::alive(node, &signs));
+    }
 }
 
 /// known_hosts without the node, whose addresses are known as long as the cluster lists it.

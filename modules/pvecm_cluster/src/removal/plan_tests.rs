@@ -193,7 +193,7 @@ fn a_node_that_is_only_cut_off_is_not_removed() {
     );
     let said = answer(&answers("pve3\nstandalone\n", 0, ""), &remove());
     assert_eq!((&said["changed"], said.get("warnings")), (&true.into(), None), "{said}");
-    let host = answers("", 255, "Host key verification failed.\n");
+    let host = removable();
     host.change(|m| {
         m.write("/etc/pve/storage.cfg", "nfs: nas\n\tnodes pve1,pve3\n\nnfs: x\n\tnodes pve30\n")
     });
@@ -201,11 +201,97 @@ fn a_node_that_is_only_cut_off_is_not_removed() {
     assert_eq!(
         said["warnings"],
         serde_json::json!([
-            "something answers at the address of 'pve3' (Host key verification failed.): make sure that it is not 'pve3' as \
-             the cluster knows it, which would go on as a part of it",
             "'nfs: nas' in '/etc/pve/storage.cfg' still names it: that has no effect any more, take it out when convenient"
         ]),
         "{said}"
+    );
+}
+
+/// What ssh, a ping, a port, the local network and corosync say of pve3; the reason that follows, and the warning where it is known
+/// to be off.
+#[test]
+fn any_sign_of_life_keeps_a_node_unless_its_machine_is_known_to_be_off() {
+    let knocks = super::reach::knocks(&["10.77.0.13".to_owned(), "10.77.1.13".to_owned()]).line();
+    let denied = "root@10.77.0.13: Permission denied (publickey,password).\n";
+    let off = "ssh: connect to host 10.77.0.13 port 22: Connection timed out\n";
+    let link = "stats.knet.node3.link0.connected (u8) = 1\n";
+    let own = "stats.knet.node1.link0.connected (u8) = 1\n";
+    let table = [
+        (denied, "", own, "its sshd says 'root@10.77.0.13: Permission denied (publickey,password).'"),
+        (off, "10.77.1.13 answers a ping\n", own, "10.77.1.13 answers a ping"),
+        (
+            "ssh: connect to host 10.77.0.13 port 22: Connection refused\n",
+            "10.77.0.13 refuses connections to TCP port 22\n10.77.0.13 refuses connections to TCP port 22\n",
+            own,
+            "10.77.0.13 refuses connections to TCP port 22",
+        ),
+        (off, "", link, "corosync reaches it on link 0"),
+        (
+            denied,
+            "10.77.0.13 accepts connections to TCP port 22\n",
+            link,
+            "its sshd says 'root@10.77.0.13: Permission denied (publickey,password).', 10.77.0.13 accepts connections to TCP \
+             port 22, corosync reaches it on link 0",
+        ),
+    ];
+    for (ssh, knock, stats, signs) in table {
+        let host = || {
+            let host = removable();
+            host.change(|machine| {
+                machine.query(&super::reach::command("10.77.0.13").line(), Answer::exit(255, "", ssh));
+                machine.query(&knocks, knock);
+                machine.query("corosync-cmapctl -m stats", stats);
+            });
+            host
+        };
+        assert_eq!(
+            refused(&host(), "pve3"),
+            format!(
+                "node 'pve3' shows signs of life ({signs}): it may run its guests, cut off from the cluster. Shut it down, or let \
+                 it leave with 'state: absent' on it. If this machine has no power, and something else has its address, name it \
+                 in 'known_off'"
+            )
+        );
+        let mut given = remove();
+        given["known_off"] = serde_json::json!(["pve3"]);
+        let said = answer(&host(), &given);
+        assert_eq!(said["changed"], true, "{said}");
+        assert_eq!(
+            said["warnings"],
+            serde_json::json!([format!(
+                "node 'pve3' is removed because 'known_off' says that it has no power, although there are signs of life ({signs})"
+            )])
+        );
+    }
+}
+
+#[test]
+fn what_is_not_known_is_no_proof_that_a_node_is_off() {
+    let knocks = super::reach::knocks(&["10.77.0.13".to_owned(), "10.77.1.13".to_owned()]).line();
+    let host = removable();
+    host.change(|machine| machine.query(&knocks, Answer::exit(3, "", "there is no 'ping'\n")));
+    let words = "it is not known whether node 'pve3' runs: the program that knocks there ended with 3 (there is no 'ping'). If this \
+                 machine has no power, and something else has its address, name it in 'known_off'";
+    assert_eq!(refused(&host, "pve3"), words);
+    let mut given = remove();
+    given["known_off"] = serde_json::json!(["pve3"]);
+    assert_eq!(answer(&host, &given)["warnings"], serde_json::json!([words]));
+    // one that answers as this cluster's node is not off, whatever is said of it
+    let host = removable();
+    host.change(|machine| machine.query(&super::reach::command("10.77.0.13").line(), "pve3\nmember\n"));
+    assert_eq!(answer(&host, &given)["failed"], true);
+    given["known_off"] = serde_json::json!(["pve3", "pve9"]);
+    assert_eq!(
+        answer(&removable(), &given)["msg"],
+        "cannot remove node 'pve3' from cluster 'prod': 'pve9' is among 'known_off', and is not the node to remove"
+    );
+}
+
+#[test]
+fn a_name_in_another_case_is_told_and_no_success() {
+    assert_eq!(
+        refused(&removable(), "PVE3"),
+        "the cluster lists no node 'PVE3', but one named 'pve3': name it as the cluster does"
     );
 }
 

@@ -66,6 +66,61 @@ fn read(node: &str, output: &Output) -> There {
     There::Unclear { said: last_line(&output.stderr).unwrap_or("no answer").to_owned() }
 }
 
+/// What all the knocking may take: it is done at all addresses at once.
+const KNOCKING: Duration = Duration::from_secs(15);
+
+/// Prints each address with what shows that something is on there: a ping, the port of sshd or of pveproxy, be it that it is closed
+/// (only a machine that runs can refuse), and an answer to the question who has the address in this network.
+const KNOCK: &str = r#"for program in ping timeout bash ip; do
+    command -v "$program" >/dev/null || { echo "there is no '$program'" >&2; exit 3; }
+done
+LC_ALL=C
+export LC_ALL
+for address in "$@"; do
+    {
+        if ping -c 2 -W 2 -q -- "$address" >/dev/null 2>&1; then echo "$address answers a ping"; fi
+        case $(ip neigh show to "$address" 2>/dev/null) in
+            *REACHABLE*) echo "$address answers in the local network" ;;
+        esac
+    } &
+    for port in 22 8006; do
+        {
+            said=$(timeout 4 bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$address" "$port" 2>&1)
+            case $?:$said in
+                0:*) echo "$address accepts connections to TCP port $port" ;;
+                *"Connection refused"*) echo "$address refuses connections to TCP port $port" ;;
+            esac
+        } &
+    done
+done
+wait
+"#;
+
+/// The command that knocks at these addresses.
+pub(crate) fn knocks(addresses: &[String]) -> Command {
+    Command::new("sh").args(["-s", "--"]).args(addresses.iter().cloned()).stdin(KNOCK).timeout(KNOCKING)
+}
+
+/// What answers at these addresses, such as `10.77.0.13 answers a ping`.
+///
+/// # Errors
+/// In words, when that is not known.
+pub(crate) fn signs(host: &dyn Host, addresses: &[String]) -> Result<Vec<String>, String> {
+    if addresses.is_empty() {
+        return Err("no address of it is known".to_owned());
+    }
+    let output = host.run(&knocks(addresses)).map_err(|error| error.to_string())?;
+    if !output.exited_zero() {
+        let said = last_line(&output.stderr).unwrap_or("it said nothing");
+        return Err(format!("the program that knocks there ended with {} ({said})", output.rc()));
+    }
+    let mut signs: Vec<String> = Vec::new();
+    signs.extend(output.stdout.lines().map(str::to_owned));
+    signs.sort();
+    signs.dedup();
+    Ok(signs)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,5 +149,43 @@ mod tests {
         for (found, expected) in table {
             assert_eq!(found, expected);
         }
+    }
+
+    /// The script itself, on this machine.
+    #[test]
+    fn the_script_tells_what_answers() {
+        let (real, folder) = (host::RealHost::new(), tempfile::tempdir().unwrap());
+        let program = |name: &str, lines: &str| {
+            let text = format!("#!/bin/sh\n{lines}\n");
+            real.create(&folder.path().join(name), text.as_bytes(), 0o755).unwrap();
+        };
+        program("ping", "for last; do :; done; [ \"$last\" = 127.0.0.3 ]");
+        program(
+            "ip",
+            "case $* in *127.0.0.4) echo \"$4 dev lo lladdr aa REACHABLE\" ;; *) echo \"$4 dev lo FAILED\" ;; esac",
+        );
+        let path = format!("PATH={}:/usr/bin:/bin", folder.path().display());
+        let listener = std::net::TcpListener::bind("127.0.0.3:8006").unwrap();
+        let command =
+            Command::new("env").args([&path, "sh", "-s", "--", "127.0.0.3", "127.0.0.4"]).stdin(KNOCK);
+        let output = real.run(&command).unwrap();
+        drop(listener);
+        let mut found: Vec<&str> = output.stdout.lines().filter(|line| !line.ends_with(" 22")).collect();
+        found.sort_unstable();
+        assert_eq!(
+            found,
+            [
+                "127.0.0.3 accepts connections to TCP port 8006",
+                "127.0.0.3 answers a ping",
+                "127.0.0.4 answers in the local network",
+                "127.0.0.4 refuses connections to TCP port 8006",
+            ],
+            "{output:?}"
+        );
+        assert_eq!(output.stdout.lines().count(), 6, "something is said of port 22 of each: {output:?}");
+        assert_eq!(signs(&real, &[]).unwrap_err(), "no address of it is known");
+        let bare = Command::new("env").args(["PATH=/nonexistent", "/bin/sh", "-s", "--", "127.0.0.4"]);
+        let output = real.run(&bare.stdin(KNOCK)).unwrap();
+        assert_eq!((output.rc(), output.stderr.as_str()), (3, "there is no 'ping'\n"));
     }
 }

@@ -52,11 +52,31 @@ pub(crate) fn cut_off(node: &str) -> Reason {
     ))
 }
 
-pub(crate) fn unclear(node: &str, said: &str) -> String {
+const OFF: &str = "If this machine has no power, and something else has its address, name it in 'known_off'";
+
+pub(crate) fn alive(node: &str, signs: &[String]) -> Reason {
+    lasting(format!(
+        "node '{node}' shows signs of life ({}): it may run its guests, cut off from the cluster. Shut it down, or let it leave with \
+         'state: absent' on it. {OFF}",
+        signs.join(", ")
+    ))
+}
+
+pub(crate) fn unknown_life(node: &str, why: &str) -> Reason {
+    lasting(format!("it is not known whether node '{node}' runs: {why}. {OFF}"))
+}
+
+pub(crate) fn known_off(node: &str, signs: &[String]) -> String {
     format!(
-        "something answers at the address of '{node}' ({said}): make sure that it is not '{node}' as the cluster knows it, which \
-         would go on as a part of it"
+        "node '{node}' is removed because 'known_off' says that it has no power, although there are signs of life ({})",
+        signs.join(", ")
     )
+}
+
+pub(crate) fn another_case(node: &str, meant: &str) -> Reason {
+    lasting(format!(
+        "the cluster lists no node '{node}', but one named '{meant}': name it as the cluster does"
+    ))
 }
 
 pub(crate) fn named(path: &str, section: &str) -> String {

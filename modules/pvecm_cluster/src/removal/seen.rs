@@ -23,6 +23,8 @@ pub(crate) struct Seen {
     pub(crate) others: Vec<(String, String)>,
     /// What is at the node's own address, when the cluster lists it and corosync does not see it.
     pub(crate) there: Option<There>,
+    /// What else shows that the node runs, or why that is not known. Not asked of a node that says itself that it has left.
+    pub(crate) signs: Result<Vec<String>, String>,
     pub(crate) ceph: Ceph,
 }
 

@@ -9,6 +9,7 @@ pub(crate) struct Args {
     pub(crate) cluster_name: String,
     pub(crate) node: String,
     pub(crate) separated: bool,
+    pub(crate) known_off: Vec<String>,
     pub(crate) timeout: i64,
 }
 
@@ -20,6 +21,8 @@ pub(crate) struct Wanted {
     pub(crate) node: String,
     /// The node has left and keeps its guests itself.
     pub(crate) separated: bool,
+    /// Somebody has seen that the machine has no power.
+    pub(crate) known_off: bool,
     /// Seconds for everything.
     pub(crate) timeout: u64,
 }
@@ -31,6 +34,9 @@ impl Wanted {
         if !is_node_name(&args.node) {
             wrong.push(format!("'{}' is not a node name (letters, digits and hyphens inside)", args.node));
         }
+        for name in args.known_off.iter().filter(|name| **name != args.node) {
+            wrong.push(format!("'{name}' is among 'known_off', and is not the node to remove"));
+        }
         let timeout = number("timeout", Some(args.timeout), 1, &mut wrong);
         if !wrong.is_empty() {
             return Err(wrong);
@@ -39,6 +45,7 @@ impl Wanted {
             cluster_name: args.cluster_name.clone(),
             node: args.node.clone(),
             separated: args.separated,
+            known_off: args.known_off.contains(&args.node),
             timeout: timeout.map_or(1, u64::from),
         })
     }
