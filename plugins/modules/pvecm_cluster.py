@@ -96,11 +96,12 @@ options:
       priority:
         description:
           - Priority of the link, 0 to 255. The link with the highest number is used first.
+          - Proxmox VE writes no priority of 0, and corosync takes none for 1. So 0 and 1 are one, and are not given beside each other.
           - Set when the cluster is created. A priority that differs from the cluster's is refused, because C(pvecm add)
             ignores it.
         type: int
   nodeid:
-    description: Nodeid of this node, at least 1. By default the lowest free one. One that another node has is refused.
+    description: Nodeid of this node, 1 to 65535, as knet has no room for more. By default the lowest free one. One that another node has is refused.
     type: int
   votes:
     description: Votes of this node, at least 1, the default. (C(pvecm add) takes 0 and leaves it at 1.)

@@ -145,7 +145,7 @@ fn wrong_options_are_refused_before_a_look() {
     assert_eq!(
         msg(&answer),
         "cannot create cluster 'bad name': 'bad name' is not a cluster name (letters, digits and hyphens inside, 15 \
-         characters at most); 'nodeid' is 0, which is not between 1 and 4294967295"
+         characters at most); 'nodeid' is 0, which is not between 1 and 65535"
     );
     assert_eq!(host.steps(), []);
 }

@@ -214,7 +214,12 @@ fn priorities(wanted: &Wanted, conf: &Conf) -> Vec<Reason> {
         .filter(|(number, _)| conf.links.contains(number))
         .filter_map(|(number, priority)| {
             let running = conf.priorities.get(&number).copied();
-            (running != Some(priority)).then(|| reason::another_priority(number, running, priority))
+            // Proxmox VE writes no priority of 0, and corosync takes none for 1
+            let same = match (priority, running) {
+                (0 | 1, None) => true,
+                (_, running) => running == Some(priority),
+            };
+            (!same).then(|| reason::another_priority(number, running, priority))
         })
         .collect()
 }

@@ -636,6 +636,29 @@ fn each_difference_of_a_member() {
     );
 }
 
+/// A priority of 0 is written by no Proxmox VE, and none is 1 to corosync.
+#[test]
+fn a_priority_of_0_is_none_in_the_file() {
+    for (declared, running, same) in [
+        (0, None, true),
+        (1, None, true),
+        (2, None, false),
+        (0, Some(0), true),
+        (0, Some(1), false),
+        (1, Some(1), true),
+        (1, Some(2), false),
+        (20, Some(20), true),
+    ] {
+        let mut case = Case::confirming();
+        case.args.links[0].priority = Some(declared);
+        if let Some(running) = running {
+            own_conf(&mut case.here).priorities.insert(0, running);
+        }
+        let told = case.plan().is_err_and(|refusal| format!("{refusal:?}").contains("link 0 has"));
+        assert_eq!(!told, same, "{declared} {running:?}");
+    }
+}
+
 #[test]
 fn a_member_of_the_same_cluster_under_an_unknown_alias() {
     let mut case = Case::confirming();

@@ -42,7 +42,7 @@ impl Wanted {
     pub(crate) fn check(args: &Args) -> Result<Self, Vec<String>> {
         let mut wrong: Vec<String> = cluster_name(&args.cluster_name).into_iter().collect();
         let links = links(args, &mut wrong);
-        let nodeid = number("nodeid", args.nodeid, 1, &mut wrong);
+        let nodeid = number_within("nodeid", args.nodeid, (1, LARGEST_NODEID), &mut wrong);
         // `pvecm add` takes 0 and leaves it at 1.
         let votes = number("votes", args.votes, 1, &mut wrong);
         let token_coefficient = number("token_coefficient", args.token_coefficient, 0, &mut wrong);
@@ -120,15 +120,27 @@ pub(crate) fn is_host(text: &str) -> bool {
 
 /// A number of at least `least` that corosync can hold; what is wrong with it otherwise.
 pub(crate) fn number(option: &str, given: Option<i64>, least: u32, wrong: &mut Vec<String>) -> Option<u32> {
+    number_within(option, given, (least, u32::MAX), wrong)
+}
+
+fn number_within(
+    option: &str,
+    given: Option<i64>,
+    (least, most): (u32, u32),
+    wrong: &mut Vec<String>,
+) -> Option<u32> {
     let given = given?;
     match u32::try_from(given) {
-        Ok(value) if value >= least => Some(value),
+        Ok(value) if (least..=most).contains(&value) => Some(value),
         _ => {
-            wrong.push(format!("'{option}' is {given}, which is not between {least} and {}", u32::MAX));
+            wrong.push(format!("'{option}' is {given}, which is not between {least} and {most}"));
             None
         }
     }
 }
+
+/// knet has 16 bits for a nodeid: with a larger one corosync would start on no node of the cluster.
+const LARGEST_NODEID: u32 = 65535;
 
 fn links(args: &Args, wrong: &mut Vec<String>) -> BTreeMap<u8, Link> {
     let mut links: BTreeMap<u8, Link> = BTreeMap::new();
@@ -162,6 +174,15 @@ fn links(args: &Args, wrong: &mut Vec<String>) -> BTreeMap<u8, Link> {
             wrong.push(format!("links {other} and {number} have the same address '{address}'"));
         }
         links.insert(number, Link { address, priority });
+    }
+    let with = |priority: u8| {
+        links.iter().find(|(_, link)| link.priority == Some(priority)).map(|(number, _)| *number)
+    };
+    if let (Some(none), Some(one)) = (with(0), with(1)) {
+        wrong.push(format!(
+            "link {none} has priority 0, which Proxmox VE does not write, and corosync takes none for 1, which link {one} has: \
+             give them 1 and 2"
+        ));
     }
     if args.state == State::Present && !links.is_empty() && !links.contains_key(&0) {
         wrong.push("link 0 is not given: a new cluster begins with it".to_owned());
@@ -244,7 +265,7 @@ pub(crate) mod tests {
     #[test]
     fn each_wrong_option_has_its_words() {
         type Change = fn(&mut Args);
-        let cases: [(Change, &str); 17] = [
+        let cases: [(Change, &str); 19] = [
             (
                 |a| a.cluster_name = "averyveryverylongclustername".into(),
                 "'averyveryverylongclustername' is not a cluster name (letters, digits and hyphens inside, \
@@ -261,8 +282,21 @@ pub(crate) mod tests {
             (|a| a.links.push(args::Link { number: Some(0), ..link("10.77.0.12") }), "link 0 is given twice"),
             (|a| a.links.push(link("10.77.1.12")), "links 0 and 1 have the same address '10.77.1.12'"),
             (|a| a.links[0].number = Some(1), "link 0 is not given: a new cluster begins with it"),
-            (|a| a.nodeid = Some(0), "'nodeid' is 0, which is not between 1 and 4294967295"),
-            (|a| a.nodeid = Some(1 << 32), "'nodeid' is 4294967296, which is not between 1 and 4294967295"),
+            (|a| a.nodeid = Some(0), "'nodeid' is 0, which is not between 1 and 65535"),
+            (|a| a.nodeid = Some(65536), "'nodeid' is 65536, which is not between 1 and 65535"),
+            (
+                |a| {
+                    a.links[0].priority = Some(0);
+                    a.links.push(args::Link {
+                        number: Some(1),
+                        address: "10.77.9.9".into(),
+                        priority: Some(1),
+                    });
+                },
+                "link 0 has priority 0, which Proxmox VE does not write, and corosync takes none for 1, which link 1 has: give them 1 \
+                 and 2",
+            ),
+            (|a| a.nodeid = Some(1 << 32), "'nodeid' is 4294967296, which is not between 1 and 65535"),
             (|a| a.votes = Some(0), "'votes' is 0, which is not between 1 and 4294967295"),
             (
                 |a| a.token_coefficient = Some(-1),
