@@ -677,6 +677,30 @@ ansible_facts:
                   Null when it would start, and on a host of no cluster.
               returned: always
               type: str
+            misread:
+              description:
+                - Places of corosync.conf that corosync and Proxmox VE do not read alike, each a sentence with its line. Null on a host of no
+                  cluster.
+              returned: always
+              type: list
+              elements: str
+            timing:
+              description: After what times corosync gives a node up, in milliseconds. Null on a host of no cluster.
+              returned: always
+              type: dict
+              contains:
+                token:
+                  description: The token timeout in use, which grows with the number of nodes.
+                  returned: always
+                  type: int
+                token_coefficient:
+                  description: What each node from the third on adds to it.
+                  returned: always
+                  type: int
+                consensus:
+                  description: How long the nodes that are left take to agree on being so, 1.2 times the token by default.
+                  returned: always
+                  type: int
             pmxcfs_online:
               description: The nodes that pmxcfs has in its group. It keeps the last ones while corosync does not run.
               returned: always

@@ -104,6 +104,8 @@ SCHEMA = {
             "ha": _Maybe({"resources": [TEXT], "master": TEXT, "lrm": TEXT}),
             "root_second_factor": FLAG,
             "next_start_problem": TEXT,
+            "misread": [TEXT],
+            "timing": _Maybe({"token!": COUNT, "token_coefficient!": COUNT, "consensus!": COUNT}),
             "pmxcfs_online": [TEXT],
             "unix_time!": NUMBER,
             "problems": [TEXT],

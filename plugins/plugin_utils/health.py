@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from ansible_collections.pve.cluster.plugins.plugin_utils.answer_schema import checked, misfit_findings
+from ansible_collections.pve.cluster.plugins.plugin_utils.corosync_file import misread_findings, timing_findings
 from ansible_collections.pve.cluster.plugins.plugin_utils.findings import ERROR, WARNING, finding
 from ansible_collections.pve.cluster.plugins.plugin_utils.given import limits as all_limits
 
@@ -284,7 +285,16 @@ def _of_events(health, limits):
             yield finding(identity, WARNING, said, remedy, measured=events[counter], limit=0)
 
 
+def _of_file(hosts):
+    """What corosync.conf says, which is one file: told of the first node that has read it."""
+    read = [host["facts"] for host in hosts if host["facts"].get("health") and host["facts"]["health"].get("timing")]
+    for facts in read[:1]:
+        yield from misread_findings(facts["health"].get("misread"))
+        yield from timing_findings(len(facts["nodelist"] or []), facts["health"]["timing"])
+
+
 def _of_cluster(hosts):
+    yield from _of_file(hosts)
     views = {}
     for host in hosts:
         versions = host["facts"]["config_version"]

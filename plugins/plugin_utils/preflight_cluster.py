@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import ipaddress
 
+from ansible_collections.pve.cluster.plugins.plugin_utils.corosync_file import misread_findings, new_timing, timing_findings
 from ansible_collections.pve.cluster.plugins.plugin_utils.findings import ERROR, WARNING, finding
 from ansible_collections.pve.cluster.plugins.plugin_utils.given import link_number
 from ansible_collections.pve.cluster.plugins.plugin_utils.preflight_names import spelled
@@ -20,6 +21,36 @@ def cluster_findings(hosts, environment):
         )
     yield from _of_majors(hosts)
     yield from _of_families(hosts)
+    yield from _of_timing(hosts)
+
+
+def _of_timing(hosts):
+    """Whether corosync's times fit the nodes that the cluster is to have, and whether its file is read alike."""
+    there = [host["facts"]["health"] for host in hosts if host["facts"].get("health") and host["facts"]["health"].get("timing")]
+    for health in there[:1]:
+        # what PVE's programs stop at stops a join in its middle
+        yield from misread_findings(health.get("misread"), ERROR)
+    nodes = len(hosts)
+    if there:
+        timing = there[0]["timing"]
+        # the file has the token of the nodes that are in it now
+        listed = max((len(host["facts"].get("nodelist") or []) for host in hosts), default=0)
+        grown = (max(2, nodes) - max(2, listed)) * timing["token_coefficient"]
+        consensus = timing["consensus"]
+        if consensus == timing["token"] * 6 // 5:
+            consensus = (timing["token"] + grown) * 6 // 5
+        timing = {**timing, "token": timing["token"] + grown, "consensus": consensus}
+    else:
+        # a new cluster gets a coefficient of 125 from pve-cluster 9.1 on
+        known = [versions(host).get("pve_cluster") for host in hosts]
+        old = any(version and version.split(".")[0].isdigit() and _before_9_1(version) for version in known)
+        timing = new_timing(nodes, None if old else 125)
+    yield from timing_findings(nodes, timing)
+
+
+def _before_9_1(version):
+    parts = [int(part) for part in version.split("-")[0].split(".")[:2] if part.isdigit()]
+    return parts < [9, 1]
 
 
 def _of_majors(hosts):

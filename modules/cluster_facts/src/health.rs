@@ -14,6 +14,7 @@ use cluster_state::tfa;
 use cluster_state::validity::{self, Validity};
 use cluster_state::{StateError, certificates};
 use corosync_document::Document;
+use corosync_document::disagreements;
 use host::{Host, if_there};
 use serde::Serialize;
 
@@ -80,6 +81,10 @@ pub(crate) struct HealthFacts {
     root_second_factor: Option<bool>,
     /// Why corosync would not start from its file, whatever runs now.
     next_start_problem: Option<String>,
+    /// Places of corosync.conf that corosync and PVE do not read alike.
+    misread: Option<Vec<String>>,
+    /// The times after which corosync gives a node up; none without a corosync.conf.
+    timing: Option<Timing>,
     /// The nodes that pmxcfs has in its own group.
     pmxcfs_online: Option<Vec<String>>,
     unix_time: i64,
@@ -98,6 +103,16 @@ struct LinkHealth {
     pings: u64,
     pongs: u64,
     send_errors: u64,
+}
+
+/// Times in milliseconds, as corosync works them out of its file.
+#[derive(Debug, Serialize)]
+struct Timing {
+    /// The token timeout in use.
+    token: u64,
+    /// What each node from the third on adds to it.
+    token_coefficient: u64,
+    consensus: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -152,6 +167,12 @@ pub(crate) fn facts(
         ha: observed.ha.ok(),
         root_second_factor: observed.second_factor.ok(),
         next_start_problem: observed.next_start.and_then(Result::ok).flatten(),
+        misread: evidence.conf().map(|conf| disagreements(conf).iter().map(ToString::to_string).collect()),
+        timing: evidence.conf().map(|conf| Timing {
+            token: conf.token(),
+            token_coefficient: conf.token_coefficient(),
+            consensus: conf.consensus(),
+        }),
         pmxcfs_online: evidence.members.as_ref().ok().and_then(Option::as_ref).map(online),
         unix_time: observed.now,
         problems,

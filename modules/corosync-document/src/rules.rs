@@ -450,7 +450,7 @@ fn quorum(document: &Document, broken: &mut Vec<Violation>) {
 fn timing(document: &Document, broken: &mut Vec<Violation>) {
     let time = |key: &str| document.get(&format!("totem.{key}")).and_then(number::<u64>).filter(|ms| *ms > 0);
     let token = document.token();
-    let consensus = time("consensus").unwrap_or(token.saturating_mul(6) / 5);
+    let consensus = document.consensus();
     let join = time("join").unwrap_or(50);
     if consensus < join {
         broken.push(Violation::Consensus { consensus, join });

@@ -52,7 +52,7 @@ EXPECTED = {
     "qdevice_qnetd_stopped": ("error", {"qdevice pve1", "not-in-inventory pve1", "no-margin"}),
     "qdevice_pve2_off": ("error", {"nodelist pve1", "link-down pve1 pve2", "no-margin"}),
     "config_change_broken_syntax_missing_brace_version_8": (
-        "error", {"versions-differ pve1", "config-version", "next-start pve1", "not-in-inventory pve1"}
+        "error", {"versions-differ pve1", "config-version", "next-start pve1", "not-in-inventory pve1", "misread"}
     ),
     "nodeid_clash": (
         "error",

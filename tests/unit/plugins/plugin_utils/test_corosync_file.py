@@ -1,0 +1,119 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is said of corosync's times, and of places that its two readers do not read alike."""
+
+from __future__ import annotations
+
+import unittest
+
+from ansible_collections.pve.cluster.plugins.plugin_utils.corosync_file import misread_findings, new_timing, timing_findings
+from ansible_collections.pve.cluster.plugins.plugin_utils.health import health_findings
+from ansible_collections.pve.cluster.plugins.plugin_utils.preflight_cluster import cluster_findings
+
+
+def ids(nodes, timing):
+    return [one["id"] for one in timing_findings(nodes, timing)]
+
+
+class Timing(unittest.TestCase):
+    """The arithmetic of corosync.conf(5), and where it becomes too much or too little."""
+
+    def test_a_new_cluster(self):
+        self.assertEqual(new_timing(28), {"token": 19900, "token_coefficient": 650, "consensus": 23880})
+        self.assertEqual(new_timing(28, 125), {"token": 6250, "token_coefficient": 125, "consensus": 7500})
+        self.assertEqual(new_timing(1), {"token": 3000, "token_coefficient": 650, "consensus": 3600})
+
+    def test_from_when_on_it_takes_too_long(self):
+        self.assertEqual([nodes for nodes in range(1, 40) if ids(nodes, new_timing(nodes))][0], 26)
+        self.assertEqual(ids(28, new_timing(28)), ["token-long"])
+        for nodes in (1, 2, 3, 28, 64, 120):
+            self.assertEqual(ids(nodes, new_timing(nodes, 125)), [])
+
+    def test_the_message_has_the_arithmetic(self):
+        (found,) = timing_findings(28, new_timing(28))
+        self.assertEqual(
+            found["message"],
+            "with 28 nodes it takes 43.78 s until the others go on without a node that is lost (token 3 s + 26 x 0.65 s = 19.9 s, and "
+            "consensus 23.88 s); high availability resets a node 60 s after it has lost quorum",
+        )
+        self.assertEqual(
+            found["remedy"],
+            "set totem.token_coefficient to 125 (without totem.token and totem.consensus that makes 13.75 s in all)",
+        )
+        self.assertEqual((found["severity"], found["measured"], found["limit"]), ("warning", 43780, 40000))
+
+    def test_a_token_that_is_too_short_for_its_nodes(self):
+        def short(nodes, token):
+            return ids(nodes, {"token": token, "token_coefficient": 0, "consensus": token * 6 // 5})
+
+        self.assertEqual(short(10, 4000), [])
+        self.assertEqual(short(10, 3999), ["token-short"])
+        self.assertEqual(short(2, 1000), ["token-short"])
+        (found,) = timing_findings(28, {"token": 3000, "token_coefficient": 0, "consensus": 3600})
+        self.assertEqual(
+            found["message"],
+            "its token timeout of 3 s (token 3 s + 26 x 0 s = 3 s) is below the 6.25 s that 28 nodes want (3 s + 26 x 0.125 s): "
+            "a short delay costs the membership",
+        )
+
+    def test_nothing_is_said_of_what_is_not_known(self):
+        self.assertEqual(ids(40, None), [])
+
+
+def facts(misread=(), nodes=3, timing=None, **more):
+    return {
+        "versions": {},
+        "nodelist": [{"name": f"pve{number}"} for number in range(nodes)],
+        "health": {"misread": list(misread), "timing": timing or new_timing(nodes, 125)},
+        **more,
+    }
+
+
+def preflight(count, of=None, **more):
+    hosts = [
+        {"node": {"name": f"pve{number}", "links": []}, "facts": of or {"versions": more}, "joins": False} for number in range(count)
+    ]
+    return [(one["severity"], one["id"]) for one in cluster_findings(hosts, "development")]
+
+
+class InTheRoles(unittest.TestCase):
+    """Both reports say it, once for the cluster."""
+
+    def test_before_a_cluster_is_formed(self):
+        self.assertEqual(preflight(28, pve_cluster="9.1.6"), [])
+        self.assertEqual(preflight(28, pve_cluster="8.2.1"), [("warning", "token-long")])
+        self.assertEqual(preflight(28, pve_cluster="9.0.6"), [("warning", "token-long")])
+        self.assertEqual(preflight(25, pve_cluster="9.0.6"), [])
+
+    def test_before_a_cluster_grows(self):
+        old = facts(nodes=20, timing=new_timing(20))
+        self.assertEqual(preflight(20, old), [])
+        self.assertEqual(preflight(28, old), [("warning", "token-long")])
+        fixed = facts(nodes=20, timing={**new_timing(20), "consensus": 5000})
+        self.assertEqual(preflight(28, fixed), [])
+
+    def test_a_file_that_is_not_read_alike(self):
+        place = "line 3: the interface section has no 'linknumber'"
+        self.assertEqual(preflight(3, facts([place])), [("error", "misread")])
+        (found,) = misread_findings([place])
+        self.assertEqual(found["message"], f"corosync and Proxmox VE do not read corosync.conf alike: {place}")
+        self.assertEqual(found["severity"], "warning")
+        self.assertEqual(list(misread_findings(None)), [])
+
+    def test_the_health_of_a_cluster(self):
+        from ..filter.test_health_report import three
+
+        hosts = three()
+
+        def told():
+            return [one["id"] for one in health_findings(hosts, "labcluster")]
+
+        before = told()
+        for host in hosts:
+            host["facts"]["health"].update(misread=["line 3: x"], timing={"token": 3000, "token_coefficient": 0, "consensus": 3600})
+        self.assertEqual(sorted(set(told()) - set(before)), ["misread", "token-short"])
+        self.assertEqual((told().count("misread"), told().count("token-short")), (1, 1))
+
+
+if __name__ == "__main__":
+    unittest.main()
