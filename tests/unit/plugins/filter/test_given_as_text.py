@@ -67,6 +67,7 @@ def measured(name, last):
 LIMITS = {"latency_warning_ms": 3, "latency_error_ms": 12.5, "certificate_days": 700, "events_hours": 1}
 CHECKS = {"latency_warning_ms": 2.5, "latency_error_ms": 3, "clock_warning_ms": 100, "clock_error_ms": 5000.0, "free_mib": 512, "loss_error_percent": 5}
 TWO = [node(), node("pve2", 2, nodeid=7, links=[{"number": 1, "address": "10.77.1.2"}])]
+FACTS = {"members": [{"name": "pve1"}], "nodelist": [{"name": "pve1", "links": {}}, {"name": "pve2", "links": {"0": "10.77.1.2"}}]}
 CHANGE = {"changed": True, "members": [{"name": "pve1"}]}
 ASKED = [{"cluster_inventory_node": {"name": "pve1"}, "corosync_confirmed": {"changed": False, "members": [1], "restart_needed": ["x"]}},
          {"cluster_inventory_node": {"name": "pve2"}}]
@@ -94,15 +95,16 @@ CASES = {
     "ssm_problems": [(({"name": "lab", "nodes": "[]"}, "/pve/lab"), {"secure": ["nodes"]}), (({"name": "lab"}, "/pve/lab"), {"secure": ["nodes"]})],
     "inventory_problems": [((), {"nodes": TWO, "cluster_name": "lab", "listed": ["pve1", "pve3"], "network": "10.77.1.0/24"}),
                            ((), {"nodes": TWO[:1], "cluster_name": "lab", "listed": [], "network": None})],
+    "votes_unseen": [((FACTS, {"b": {"name": "pve2", "address": "10.77.0.2"}}), {"ports": {"b": port}}) for port in (2222, None)],
     "probe_nodes": [((), {"nodes": TWO, "ssh_ports": {"pve1": [2222], "pve2": [22]}})],
     "ssh_ports": [((), {"hosts": [{"names": ["pve1"], "ports": [2222]}]})],
 }
 
 # What these are given comes from modules, files and programs alone, or is text anyway.
 FROM_ELSEWHERE = {
-    "cluster_export", "cluster_export_text", "cluster_findings", "corosync_rows", "failover_result", "health_changes", "health_html", "health_markdown",
-    "known_hosts_current", "known_hosts_pinned", "login_problem", "probe_summary", "probe_unproven", "root_login", "rotation_problems", "ssh_findings",
-    "ssh_seen", "ssm_values",
+    "cluster_export", "cluster_export_text", "cluster_findings", "corosync_rows", "failover_away", "failover_result", "health_changes", "health_html", "health_markdown",
+    "known_hosts_current", "known_hosts_pinned", "login_problem", "probe_summary", "probe_unproven", "quorate_sides", "root_login", "rotation_problems", "ssh_findings",
+    "ssh_seen", "ssm_values", "votes_reached",
 }
 
 
@@ -129,7 +131,7 @@ class AsText(unittest.TestCase):
                 for forms in itertools.product((plain, template, words), repeat=len(given)):
                     # a list of nodes is never one word
                     changed = {
-                        key: (template if form is words and key in ("nodes", "hosts", "ssh_ports") else form)(value)
+                        key: (template if form is words and key in ("nodes", "hosts", "ssh_ports", "ports") else form)(value)
                         for form, (key, value) in zip(forms, given.items())
                     }
                     with self.subTest(name=name, given=changed):
