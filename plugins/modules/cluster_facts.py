@@ -32,7 +32,8 @@ options:
   settle:
     description:
       - How many seconds the node is looked at again while its situation is V(synchronizing), which passes by itself when pmxcfs has met
-        the other nodes. No other situation is waited for. The one that there is then is told.
+        the other nodes, and while a C(pvecm) creates or joins a cluster here, perhaps for a run that was killed. No other situation is
+        waited for. The one that there is then is told.
     type: int
     default: 0
 attributes:

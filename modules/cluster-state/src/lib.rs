@@ -29,6 +29,7 @@ pub mod knet;
 pub mod leftovers;
 pub mod members;
 pub mod pmxcfs;
+pub mod pvecm;
 pub mod qdevice;
 pub mod quorumtool;
 pub mod services;

@@ -186,6 +186,21 @@ fn a_member_that_meets_the_others_is_looked_at_until_it_has() {
     assert_eq!(host.elapsed().as_secs(), 0);
 }
 
+/// The controller was killed as this node began to join, and asks again while that join is still under way.
+#[test]
+fn a_pvecm_of_an_earlier_run_is_waited_for() {
+    use std::time::Duration;
+
+    let asked = |settle: i64| {
+        let task = "task UPID:pve2:000001D7:00021D2A:6B008B65:clusterjoin::root@pam:\0";
+        let host = nodes::not_quorate().file("/proc/471/cmdline", task);
+        let host = host.at(Duration::from_secs(9), |machine| machine.remove("/proc/471"));
+        let _ = facts(&host, &json!({"settle": settle}));
+        host.elapsed().as_secs()
+    };
+    assert_eq!((asked(0), asked(5), asked(20)), (0, 5, 9));
+}
+
 #[test]
 fn no_more_than_ten_minutes_are_waited() {
     for settle in [-1, 601] {

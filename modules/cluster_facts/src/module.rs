@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use ansible_module::{Context, Failure, Outcome};
+use cluster_state::pvecm;
 use host::{Host, Waited, wait_until};
 use serde::Serialize;
 
@@ -30,8 +31,11 @@ pub(crate) fn run(args: Args, _: &Context, host: &dyn Host) -> Result<Outcome, F
     }
     let deadline = host.elapsed() + Duration::from_secs(args.settle.unsigned_abs());
     let waited = wait_until(host, deadline, PAUSE, || {
+        // What an earlier run began may still be under way, although that run was killed. Looked for first: what it does meanwhile is
+        // then seen half done.
+        let busy = matches!(pvecm::query(host), Ok(Some(_)));
         let facts = Box::new(facts(observe(host, &args.gather)));
-        if facts.passes() { Err(facts) } else { Ok(facts) }
+        if busy || facts.passes() { Err(facts) } else { Ok(facts) }
     });
     let (Waited::Done(pve_cluster) | Waited::Pending(pve_cluster)) = waited;
     Ok(Outcome::unchanged().with("ansible_facts", AnsibleFacts { pve_cluster: *pve_cluster }))

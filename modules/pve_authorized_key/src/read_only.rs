@@ -1,12 +1,19 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Why /etc/pve is read-only on this node, and what to do about it.
 
+use cluster_state::pvecm::{self, Work};
 use cluster_state::{corosync_conf, quorumtool, services};
 use host::Host;
 
 /// Why a write was refused that needs quorum: this node's own corosync does not run, or members are not seen, which are named so
 /// that nobody has to look for them. What cannot be found out is left out.
 pub(crate) fn why(host: &dyn Host) -> String {
+    if let Ok(Some(Work { pid, what })) = pvecm::query(host) {
+        return format!(
+            "/etc/pve is read-only while '{what}' of an earlier run is at work on this node (process {pid}): wait until it has \
+             ended, then run this task again; scope 'local' works without quorum"
+        );
+    }
     let what = match stopped_here(host) {
         Some(node) => format!(
             "/etc/pve is read-only because corosync is not running on '{node}': run 'systemctl start corosync' there"

@@ -357,7 +357,7 @@ fn a_pvecm_that_does_not_end_is_told() {
     let answer = answer(&host, &with(join(), "timeout", 40));
     assert_eq!(
         msg(&answer),
-        "cannot join cluster 'prod': another pvecm is at work on this node ('/var/lock/pvecm.lock' is held) (for 20 s)"
+        "cannot join cluster 'prod': another pvecm is at work on this node, perhaps of a run that was killed (for 20 s)"
     );
 }
 

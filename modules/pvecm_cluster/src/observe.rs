@@ -5,7 +5,8 @@ use std::path::Path;
 
 use cluster_state::pmxcfs::{self, Mount};
 use cluster_state::{
-    StateError, cmap, corosync_conf, journal, leftovers, members, quorumtool, services, versions, vmlist,
+    StateError, cmap, corosync_conf, journal, leftovers, members, pvecm, quorumtool, services, versions,
+    vmlist,
 };
 use host::{Command, Ending, Host, HostError};
 
@@ -112,8 +113,12 @@ fn tools(host: &dyn Host) -> Result<Tools, StateError> {
     Ok(Tools { rsync, join_api: versions.join_api, pve: versions.pve })
 }
 
-/// Whether a pvecm of this node holds its lock. A lock that is free is taken and given back at once.
+/// Whether a pvecm is at work on this node, or holds its lock: one that joins over ssh takes none. A lock that is free is taken and
+/// given back at once.
 fn pvecm_busy(host: &dyn Host) -> Result<bool, HostError> {
+    if pvecm::query(host)?.is_some() {
+        return Ok(true);
+    }
     if !is_there(host, LOCK)? {
         return Ok(false);
     }

@@ -292,7 +292,7 @@ fn each_reason_not_to_create() {
                     c.candidate.authkey = true;
                     c.here.view.mount = Mount::NotMounted;
                 },
-                "another pvecm is at work on this node ('/var/lock/pvecm.lock' is held)",
+                "another pvecm is at work on this node, perhaps of a run that was killed",
             ),
             (
                 |c| c.args.links = vec![link("10.77.1.99")],

@@ -49,7 +49,7 @@ pub(crate) fn corosync_runs() -> Reason {
 }
 
 pub(crate) fn pvecm_busy() -> Reason {
-    passing("another pvecm is at work on this node ('/var/lock/pvecm.lock' is held)")
+    passing("another pvecm is at work on this node, perhaps of a run that was killed")
 }
 
 pub(crate) fn address_not_here(link: u8, address: &IpAddr) -> Reason {

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! The cluster's file.
 
-use serde_json::json;
+use std::time::Duration;
+
+use host::Host;
+use serde_json::{Value, json};
 use testkit::Step;
 
 use super::world::{
-    CLUSTER, LOCAL, LOCK, MINE, NEW, OTHER, PVE1, PVE2, node, nodes_keys, run, run_twice_as_said,
+    CLUSTER, LOCAL, LOCK, MINE, NEW, OTHER, PVE1, PVE2, msg, node, nodes_keys, run, run_twice_as_said,
 };
 
 #[test]
@@ -148,4 +151,40 @@ fn the_cluster_scope_needs_no_sshd() {
     host.change(|machine| machine.query(&super::world::ask("root"), testkit::Answer::not_installed()));
     let answer = run(&host, json!({"key": MINE, "scope": "cluster"}));
     assert_eq!(answer["changed"], json!(true), "{answer}");
+}
+
+/// The run before was killed as this node began to join, and its pvecm goes on.
+#[test]
+fn a_pvecm_of_an_earlier_run_is_waited_for_and_named() {
+    let task = "task UPID:pve2:000001D7:00021D2A:6B008B65:clusterjoin::root@pam:\0";
+    let joining = || {
+        let host = node().file("/proc/471/cmdline", task);
+        host.change(|machine| machine.set_quorate(false));
+        host
+    };
+    let add = json!({"key": MINE, "scope": "cluster", "timeout": 20});
+    let host = joining().at(Duration::from_secs(9), |machine| {
+        machine.remove("/proc/471");
+        machine.set_quorate(true);
+    });
+    let answer = run(&host, add.clone());
+    assert_eq!((&answer["changed"], &answer["failed"]), (&json!(true), &Value::Null), "{answer}");
+    assert_eq!(host.elapsed().as_secs(), 9);
+
+    let host = joining();
+    let answer = run(&host, add);
+    assert!(
+        msg(&answer).contains(
+            "/etc/pve is read-only while 'pvecm add' of an earlier run is at work on this node (process 471): wait until it has \
+             ended, then run this task again; scope 'local' works without quorum"
+        ),
+        "{answer}"
+    );
+    assert!(!msg(&answer).contains("systemctl start corosync"), "a false remedy: {answer}");
+    assert_eq!(host.elapsed().as_secs(), 20);
+
+    // a key on the node's own disk needs no cluster
+    let host = joining();
+    let _ = run(&host, json!({"key": MINE, "scope": "local"}));
+    assert_eq!(host.elapsed().as_secs(), 0);
 }
