@@ -226,6 +226,8 @@ notes:
     the lists are put back and the node stays. What cannot be removed after C(pvecm delnode) keeps nothing else from being removed.
   - A node that stays in the cluster's nodelist after it has left is lost to the cluster, and counts for its quorum. Let it leave with
     O(state=absent) first, one node at a time, and remove it then with O(state=removed) and O(separated=true) on a member.
+  - Copies of the database, which hold every secret of the cluster, are in C(/var/backups/pve-cluster-collection), for root alone. The newest
+    three of this module's are kept.
   - A node that has left keeps its storage definitions. Where it shares a storage with the cluster, two guests of one number would use
     the same volumes. The module warns of each.
   - While a node leaves, its C(/etc/pve) is away for some seconds, and with it key logins by C(/etc/pve/priv/authorized_keys). A key in

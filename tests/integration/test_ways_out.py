@@ -168,7 +168,7 @@ class Removal(unittest.TestCase):
         on("pve1", "mv /usr/bin/pvesr /usr/bin/pvesr.away")
         run = self.remove()
         self.assertNotEqual(run.rc, 0, run.output)
-        self.assertIn("cannot remove node 'pve3' from cluster 'lab': what is left of it (/etc/pve/ha/rules.cfg, /etc/pve/replication.cfg) cannot be "
+        self.assertIn("cannot remove node 'pve3' from cluster 'lab': what is left of it (/etc/pve/replication.cfg) cannot be "
                       "removed: cannot run 'pvesr': No such file or directory (os error 2), and '/etc/pve/replication.cfg' still has job '100-0'; "
                       "run this task again, which goes on where this one stopped", run.output)
         on("pve1", "mv /usr/bin/pvesr.away /usr/bin/pvesr")

@@ -211,7 +211,17 @@ pub fn holder(host: &dyn Host, name: &str) -> Result<Holder, HostError> {
 /// When it cannot be told, or not be removed.
 pub fn release_own(host: &dyn Host, name: &str, own: impl Fn(&Owner) -> bool) -> Result<bool, HostError> {
     let names = names(host, name)?;
-    let Some(lock) = if_there(host.stat(&path(name)))? else { return Ok(false) };
+    let Some(lock) = if_there(host.stat(&path(name)))? else {
+        // Names that are left of locks which have expired.
+        let start = format!("{name}-by-");
+        let left = |name: &&String| {
+            name.strip_prefix(&start).and_then(Name::of).is_some_and(|found| own(&found.owner))
+        };
+        for name in names.iter().filter(left) {
+            if_there(host.remove_dir(&Path::new(DIRECTORY).join(name)))?;
+        }
+        return Ok(false);
+    };
     let Some(found) = named(host, name, &names, lock.mtime)?.filter(|found| own(&found.owner)) else {
         return Ok(false);
     };

@@ -228,6 +228,10 @@ fn what_is_this_nodes_is_given_up_by_the_next_run() {
     assert_eq!(release_own(&host, NAME, |found| *found == owner(100)), Ok(true));
     assert!(!host.exists(LOCK) && !host.exists(&name(100, 0)));
     assert_eq!(release_own(&host, NAME, |_| true), Ok(false), "there is none");
+    // a name that is left of a lock which has expired goes too, another's does not
+    let host = node().dir(&name(100, 0)).dir(&name(7, 0));
+    assert_eq!(release_own(&host, NAME, |found| *found == owner(100)), Ok(false));
+    assert!(!host.exists(&name(100, 0)) && host.exists(&name(7, 0)));
     // quorum is lost on the way: this process's own lock is given up in two steps, the second time
     let host = node();
     take(&host, 1).unwrap();

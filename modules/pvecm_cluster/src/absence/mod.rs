@@ -10,7 +10,7 @@ mod plan;
 #[cfg(test)]
 mod plan_tests;
 mod reason;
-mod record;
+pub(crate) mod record;
 #[cfg(test)]
 mod run_tests;
 mod seen;
