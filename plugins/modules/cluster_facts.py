@@ -115,6 +115,8 @@ ansible_facts:
             - V(corosync_stopped) - corosync does not run on this node.
             - V(pmxcfs_stopped) - /etc/pve is not mounted on this node.
             - V(removed) - the cluster has removed this node, which still has the cluster's files.
+            - V(renamed) - the host name of this node was changed. The cluster lists it by its addresses under the name that it had, RV(ansible_facts.pve_cluster.listed_as).
+              It may be quorate and run guests, whose configurations are under both names.
             - V(unknown) - too little could be read to tell.
           returned: always
           type: str
@@ -142,6 +144,11 @@ ansible_facts:
           returned: always
           type: str
           sample: pve1
+        listed_as:
+          description: The name that the cluster lists this node under.
+          returned: when its host name was changed
+          type: str
+          sample: pve3
         nodeid:
           description: The node's number. Null on a standalone node.
           returned: always

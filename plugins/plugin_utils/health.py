@@ -119,6 +119,7 @@ _SAID = {
     "corosync_stopped": "its corosync does not run",
     "pmxcfs_stopped": "its /etc/pve is not there",
     "removed": "its cluster has removed it",
+    "renamed": "its host name was changed, and the cluster knows it by the name that it had",
     "unknown": "too little could be read of it",
 }
 
@@ -130,6 +131,7 @@ _SITUATIONS = {
     "synchronizing": "it meets the others: look again in a moment; when it stays so, see 'journalctl -u pve-cluster' on it",
     "stranded": "copy /etc/pve/corosync.conf of a quorate member to /etc/corosync/corosync.conf on it, then restart corosync there",
     "removed": "clean it or reinstall it; it is no part of the cluster any more",
+    "renamed": "give it its name back, in /etc/hostname and /etc/hosts, then restart pve-cluster on it; do not clean it, its guests may run",
 }
 
 

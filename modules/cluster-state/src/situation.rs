@@ -2,6 +2,7 @@
 //! How a node stands with its cluster: all that was read, judged together.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use corosync_document::Document;
 use host::Host;
@@ -37,6 +38,8 @@ pub struct Evidence {
     pub quorum: Reading<Quorum>,
     /// The running corosync's values.
     pub cmap: Reading<Cmap>,
+    /// The addresses of this machine; none where they could not be read.
+    pub addresses: Vec<IpAddr>,
     /// Why corosync has failed, when it has; or that the cluster put this node out, when it is not quorate.
     pub last_words: Reading<Option<LastWords>>,
 }
@@ -65,6 +68,8 @@ pub enum Situation {
     PmxcfsStopped,
     /// A node that its cluster has removed and that has not been cleaned.
     Removed,
+    /// A node whose host name was changed: its cluster lists it by its addresses, under the name that it had.
+    Renamed,
     /// Too little could be read to tell.
     Unknown,
 }
@@ -126,6 +131,10 @@ impl Evidence {
         };
         Self {
             hostname: host.hostname().unwrap_or_default(),
+            addresses: host
+                .addresses()
+                .map(|all| all.into_iter().map(|local| local.address).collect())
+                .unwrap_or_default(),
             pmxcfs: pmxcfs::query(host),
             members: members::query(host),
             cluster_conf: corosync_conf::cluster(host),
@@ -144,6 +153,28 @@ impl Evidence {
             Ok(Some(members)) => &members.nodename,
             _ => &self.hostname,
         }
+    }
+
+    /// The name under which the cluster's file lists this machine, where that is not its own: by its addresses, or by the nodeid that its corosync
+    /// runs with. None where the file has its name, or does not have it at all.
+    #[must_use]
+    pub fn listed_as(&self) -> Option<String> {
+        let nodes = self.conf()?.nodes();
+        if nodes.iter().any(|node| node.name == self.nodename()) {
+            return None;
+        }
+        let running = self.quorum.as_ref().ok().map(|quorum| quorum.nodeid);
+        let here = |address: &String| address.parse().is_ok_and(|address| self.addresses.contains(&address));
+        let itself = |node: &corosync_document::Node| {
+            node.addresses.values().any(here) || running.is_some() && node.nodeid == running
+        };
+        nodes.into_iter().find(itself).map(|node| node.name)
+    }
+
+    /// The node's name in the cluster's file.
+    #[must_use]
+    pub fn listed_name(&self) -> String {
+        self.listed_as().unwrap_or_else(|| self.nodename().to_owned())
     }
 
     /// The corosync.conf that counts: the cluster's, or, while pmxcfs cannot be read, corosync's copy.
@@ -250,6 +281,9 @@ impl Evidence {
     fn in_a_cluster(&self, conf: &Document, writable: bool) -> Judgement {
         let member = |situation, reason: String| judged(situation, Some(Membership::Member), reason);
         let name = self.nodename();
+        if let Some(listed) = self.listed_as() {
+            return self.renamed(&listed);
+        }
         if !conf.nodes().iter().any(|node| node.name == name) {
             let reason = format!("'{}' does not list this node, '{name}'", corosync_conf::CLUSTER);
             return member(Situation::Removed, reason);
@@ -264,6 +298,24 @@ impl Evidence {
             }
             Ok(_) => self.quorate(),
         }
+    }
+
+    /// corosync goes by nodeids and addresses, so that such a node can be quorate, with guests that run.
+    fn renamed(&self, listed: &str) -> Judgement {
+        let path = corosync_conf::CLUSTER;
+        let name = self.nodename();
+        let reason = format!("'{path}' lists this node as '{listed}', and its host name is '{name}'");
+        let mut judgement = judged(Situation::Renamed, Some(Membership::Member), reason);
+        judgement.reasons.push(match &self.quorum {
+            Ok(quorum) => {
+                let quorate = if quorum.quorate { "quorate" } else { "not quorate" };
+                let (total, expected) = (quorum.total_votes, quorum.expected_votes);
+                format!("as '{listed}' it is {quorate}, with {total} of {expected} votes")
+            }
+            Err(error) if error.is_corosync_down() => "corosync does not run".to_owned(),
+            Err(_) => "corosync could not be asked".to_owned(),
+        });
+        judgement
     }
 
     fn stopped(&self) -> Judgement {
@@ -449,11 +501,61 @@ mod tests {
     #[test]
     fn a_node_that_is_not_listed_is_removed() {
         let host = nodes::three_nodes();
-        let conf = host.text("/etc/pve/corosync.conf").replace("name: pve1", "name: pve9");
+        let conf = host.text("/etc/pve/corosync.conf");
+        let conf = conf.replace("name: pve1", "name: pve9").replace("nodeid: 1", "nodeid: 9");
+        let conf = conf.replace("10.77.1.11", "10.77.1.19");
         host.change(move |machine| machine.write("/etc/pve/corosync.conf", conf));
         let found = judge(&host);
         assert_eq!(found.situation, Situation::Removed);
         assert_eq!(found.reasons, ["'/etc/pve/corosync.conf' does not list this node, 'pve1'"]);
+    }
+
+    /// The node of `host_name_changed_from_pve4x_to_pve4y_in_a_1-node_cluster_and_pve-cluster_restarted`: pmxcfs goes by the new name, corosync runs
+    /// on, and /etc/pve takes writes.
+    #[test]
+    fn a_node_that_was_renamed_is_not_removed() {
+        let members = crate::recording::recording!(
+            "host_name_changed_from_pve4x_to_pve4y_in_a_1-node_cluster_and_pve-cluster_restarted--cat_etc_pve_.members--pve4"
+        );
+        let parsed = crate::members::parse(&members.stdout).unwrap();
+        assert_eq!((parsed.nodename.as_str(), parsed.nodelist.contains_key("pve4x")), ("pve4y", true));
+        let renamed = || {
+            let host = nodes::three_nodes();
+            let members =
+                host.text("/etc/pve/.members").replace("\"nodename\": \"pve1\"", "\"nodename\": \"pve9\"");
+            host.change(move |machine| machine.write("/etc/pve/.members", members));
+            host
+        };
+        let found = judge(&renamed());
+        assert_eq!((found.situation, found.membership), (Situation::Renamed, Some(Membership::Member)));
+        assert_eq!(
+            found.reasons,
+            [
+                "'/etc/pve/corosync.conf' lists this node as 'pve1', and its host name is 'pve9'",
+                "as 'pve1' it is quorate, with 3 of 3 votes"
+            ]
+        );
+        assert_eq!(Evidence::read(&renamed()).listed_as().as_deref(), Some("pve1"));
+        assert_eq!(Evidence::read(&nodes::three_nodes()).listed_as(), None);
+    }
+
+    #[test]
+    fn a_renamed_node_without_corosync_is_told_by_its_addresses() {
+        let renamed = |address: &str| {
+            let host = nodes::corosync_stopped();
+            let members =
+                host.text("/etc/pve/.members").replace("\"nodename\": \"pve1\"", "\"nodename\": \"pve9\"");
+            let conf = host.text("/etc/pve/corosync.conf").replace("10.77.1.11", address);
+            host.change(move |machine| {
+                machine.write("/etc/pve/.members", members);
+                machine.write("/etc/pve/corosync.conf", conf);
+            });
+            judge(&host)
+        };
+        let found = renamed("10.77.1.11");
+        assert_eq!(found.situation, Situation::Renamed);
+        assert_eq!(found.reasons[1], "corosync does not run");
+        assert_eq!(renamed("10.77.1.99").situation, Situation::Removed);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::golden::facts;
+use crate::golden::{facts, facts as facts_of};
 use crate::health_tests::with_health;
 use crate::situations as nodes;
 
@@ -60,6 +60,20 @@ fn every_fact_is_documented_and_every_documented_fact_is_there() {
     let facts = facts(&host, &serde_json::json!({"gather": ["health"]}));
     let mut found = BTreeSet::from(["ansible_facts".to_owned(), "ansible_facts.pve_cluster".to_owned()]);
     answered(&facts, "ansible_facts.pve_cluster", &documented, &mut found);
+    // one whose host name was changed says so
+    let renamed = nodes::two_links();
+    let members =
+        renamed.text("/etc/pve/.members").replace("\"nodename\": \"pve1\"", "\"nodename\": \"pve9\"");
+    let renamed = facts_of(&renamed.file("/etc/pve/.members", members), &serde_json::json!({}));
+    assert_eq!(
+        (&renamed["situation"], &renamed["listed_as"]),
+        (&serde_json::json!("renamed"), &serde_json::json!("pve1"))
+    );
+    assert_eq!(
+        (&renamed["nodeid"], &renamed["links"][0]["address"]),
+        (&facts["nodeid"], &facts["links"][0]["address"])
+    );
+    answered(&renamed, "ansible_facts.pve_cluster", &documented, &mut found);
     assert_eq!(found.difference(&documented).collect::<Vec<_>>(), Vec::<&String>::new(), "not documented");
     assert_eq!(documented.difference(&found).collect::<Vec<_>>(), Vec::<&String>::new(), "not there");
     assert!(found.len() > 60, "{found:?}");

@@ -30,6 +30,9 @@ pub(crate) struct Facts {
     membership: Option<Membership>,
     cluster_name: Option<String>,
     nodename: String,
+    /// The name that the cluster lists this node under, where it was renamed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    listed_as: Option<String>,
     nodeid: Option<u32>,
     quorum: QuorumFacts,
     qdevice: Option<QdeviceFacts>,
@@ -133,11 +136,13 @@ pub(crate) fn facts(mut observed: Observed) -> Facts {
     let judgement = evidence.judge();
     let conf = evidence.conf();
     let name = evidence.nodename();
-    let listed_nodeid = || conf?.nodes().into_iter().find(|node| node.name == name)?.nodeid;
+    let listed_name = evidence.listed_name();
+    let listed_nodeid = || conf?.nodes().into_iter().find(|node| node.name == listed_name)?.nodeid;
     let running_nodeid = evidence.quorum.as_ref().ok().map(|quorum| quorum.nodeid);
     Facts {
         cluster_name: conf.and_then(Document::cluster_name).map(str::to_owned),
         nodename: name.to_owned(),
+        listed_as: evidence.listed_as(),
         nodeid: running_nodeid.or_else(listed_nodeid),
         quorum: evidence.quorum.as_ref().map(quorum).unwrap_or_default(),
         qdevice: conf.and_then(Document::device).map(|device| QdeviceFacts {
@@ -237,10 +242,13 @@ fn ssh(ssh: Ssh) -> SshFacts {
 fn leftovers(observed: &Observed, judgement: &Judgement) -> Option<Leftovers> {
     let traces = observed.traces.as_ref().ok()?;
     let own_files = judgement.situation == Situation::Standalone || judgement.situation == Situation::Removed;
-    let named: Vec<String> = match observed.evidence.conf() {
+    let mut named: Vec<String> = match observed.evidence.conf() {
         Some(conf) => conf.nodes().into_iter().map(|node| node.name).collect(),
         None => vec![observed.evidence.nodename().to_owned()],
     };
+    if judgement.situation == Situation::Renamed {
+        named.push(observed.evidence.nodename().to_owned());
+    }
     Some(Leftovers {
         files: if own_files { traces.files() } else { Vec::new() },
         nodes: traces.node_directories.iter().filter(|name| !named.contains(name)).cloned().collect(),

@@ -33,8 +33,8 @@ pub(crate) struct Peer {
 pub(crate) fn links(observed: &Observed) -> Option<Vec<Link>> {
     let evidence = &observed.evidence;
     let conf = evidence.conf()?;
-    let (own, others): (Vec<Node>, Vec<Node>) =
-        conf.nodes().into_iter().partition(|node| node.name == evidence.nodename());
+    let name = evidence.listed_name();
+    let (own, others): (Vec<Node>, Vec<Node>) = conf.nodes().into_iter().partition(|node| node.name == name);
     let own = own.first();
     let runtime = evidence.cmap.as_ref().ok();
     let running = runtime.and_then(|cmap| {

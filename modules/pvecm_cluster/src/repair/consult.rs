@@ -2,6 +2,7 @@
 //! Asks a member of the cluster what this node should have: over the ssh login that a join uses, with the same rules.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use cluster_state::quorumtool;
@@ -82,10 +83,13 @@ pub(crate) fn first(host: &dyn Host, targets: &[String], cluster_name: &str) -> 
     short
 }
 
-/// The nodes of the cluster that a quorate member does not see, as they answer themselves: one of them may be quorate apart from it.
-pub(crate) fn unseen(host: &dyn Host, member: &Member, own: &str) -> Vec<Member> {
-    let unseen =
-        member.conf.nodes.iter().filter(|(nodeid, node)| !member.sees.contains(nodeid) && node.name != own);
+/// The nodes of the cluster that a quorate member does not see, as they answer themselves: one of them may be quorate apart from it. This node,
+/// which may be listed under another name, is not asked.
+pub(crate) fn unseen(host: &dyn Host, member: &Member, own: &str, addresses: &[IpAddr]) -> Vec<Member> {
+    let listed = super::fault::listed_as(&member.conf, own, addresses);
+    let unseen = member.conf.nodes.iter().filter(|(nodeid, node)| {
+        !member.sees.contains(nodeid) && node.name != own && Some(node.name.as_str()) != listed
+    });
     let mut answered = Vec::new();
     for (_, node) in unseen {
         let places = std::iter::once(&node.name).chain(node.addresses.values());

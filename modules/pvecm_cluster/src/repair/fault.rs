@@ -168,12 +168,40 @@ fn half_joined(seen: &Seen) -> Result<Option<Fault>, String> {
     ))
 }
 
+/// The name under which a cluster lists a node that was renamed: one that it does not have by its name, and has by its addresses.
+pub(crate) fn listed_as<'a>(conf: &'a Conf, own: &str, addresses: &[IpAddr]) -> Option<&'a str> {
+    if conf.node(own).is_some() {
+        return None;
+    }
+    let is_here = |address: &String| addresses.iter().any(|local| same_address(&local.to_string(), address));
+    conf.nodes.values().find(|node| node.addresses.values().any(is_here)).map(|node| node.name.as_str())
+}
+
+/// It may be quorate, and run guests under either name, so that nothing is cleaned.
+fn renamed(listed: &str, seen: &Seen) -> String {
+    let own = &seen.here.view.node;
+    let quorate = match &seen.here.view.corosync {
+        Some(running) if running.quorate => "is quorate",
+        Some(_) => "is not quorate",
+        None => "has no corosync that runs",
+    };
+    let ids: Vec<String> = seen.guests.iter().map(u32::to_string).collect();
+    let guests = if ids.is_empty() { "no guests".to_owned() } else { format!("guests ({})", ids.join(", ")) };
+    format!(
+        "the cluster lists the addresses of this node as '{listed}', and its host name is '{own}'. It {quorate}, and has {guests} under the two \
+         names: give it its name back ('hostnamectl set-hostname {listed}', and the same in /etc/hosts), then run 'systemctl restart pve-cluster'"
+    )
+}
+
 fn in_the_cluster(joins: bool, seen: &Seen, conf: &Conf) -> Result<Option<Fault>, String> {
     let here = &seen.here;
     let view = &here.view;
     let stopped = view.corosync.is_none()
         && matches!(here.corosync_service.as_str(), "failed" | "inactive")
         && !here.booting;
+    if let Some(listed) = listed_as(conf, &view.node, &seen.addresses) {
+        return Err(renamed(listed, seen));
+    }
     let Some(member) = quorate(seen) else {
         let put_out = matches!(here.last_words, Some(LastWords::KilledBy { .. }));
         let starts = stopped && !put_out && conf.node(&view.node).is_some();

@@ -198,9 +198,11 @@ fn look_at(host: &dyn Host, args: &Args, here: Here, asks: Asks) -> Result<Seen,
     } else {
         None
     };
+    let addresses: Vec<std::net::IpAddr> =
+        host.addresses().map_err(words)?.into_iter().map(|local| local.address).collect();
     let unseen = match &member {
         Some(member) if asks == Asks::All && member.is_quorate() => {
-            consult::unseen(host, member, &here.view.node)
+            consult::unseen(host, member, &here.view.node, &addresses)
         }
         _ => Vec::new(),
     };
@@ -208,6 +210,9 @@ fn look_at(host: &dyn Host, args: &Args, here: Here, asks: Asks) -> Result<Seen,
         true => vmlist::query(host).map_err(|error| error.to_string())?.unwrap_or_default(),
         false => Vec::new(),
     };
+    // A node that was renamed has guests under both names.
+    let conf = here.view.conf.conf();
+    let listed = conf.and_then(|conf| fault::listed_as(conf, &here.view.node, &addresses)).map(str::to_owned);
     Ok(Seen {
         database: is_there(host, Path::new(DATABASE)).map_err(words)?,
         authkey: match &member {
@@ -222,10 +227,10 @@ fn look_at(host: &dyn Host, args: &Args, here: Here, asks: Asks) -> Result<Seen,
         },
         guests: guests
             .into_iter()
-            .filter(|guest| guest.node == here.view.node)
+            .filter(|guest| guest.node == here.view.node || Some(&guest.node) == listed.as_ref())
             .map(|guest| guest.vmid)
             .collect(),
-        addresses: host.addresses().map_err(words)?.into_iter().map(|local| local.address).collect(),
+        addresses,
         local,
         member,
         unseen,

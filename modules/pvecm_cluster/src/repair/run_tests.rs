@@ -139,6 +139,31 @@ fn two_quorate_sides_are_a_refusal_that_names_both() {
     }
 }
 
+/// `hostnamectl set-hostname pve9` and a restart of pmxcfs (captures `host_name_changed_*`): the cluster goes on under the old name.
+#[test]
+fn a_node_that_was_renamed_is_told_and_left_alone() {
+    let vmlist = r#"{"version": 5, "ids": {"101": {"node": "pve2", "type": "qemu", "version": 1},
+        "102": {"node": "pve9", "type": "lxc", "version": 2}, "103": {"node": "pve1", "type": "qemu", "version": 3}}}"#;
+    let build = |quorate: bool| {
+        let host = mendable(member(), 2, PAIR, OURS).file("/etc/pve/.vmlist", vmlist).with_hostname("pve9");
+        let host = host.with_address("coro", "10.77.1.12", 24);
+        if quorate { host } else { host.with(|machine| become_member(machine, 2, PAIR, &[(2, 2)])) }
+    };
+    let host = build(false);
+    let said = answer(&host, &join(true));
+    assert_eq!(
+        msg(&said),
+        "cannot mend this node for cluster 'prod': the cluster lists the addresses of this node as 'pve2', and its host name is 'pve9'. It is \
+         not quorate, and has guests (101, 102) under the two names: give it its name back ('hostnamectl set-hostname pve2', and the same in \
+         /etc/hosts), then run 'systemctl restart pve-cluster'"
+    );
+    assert_eq!((&said["changed"], host.effects()), (&json!(false), Vec::new()), "{said}");
+    let host = build(true);
+    let said = answer(&host, &join(true));
+    assert_eq!((&said["failed"], host.effects()), (&json!(true), Vec::new()), "{said}");
+    assert!(msg(&said).contains("as 'pve2', and its host name is 'pve9'. It is quorate"), "{said}");
+}
+
 #[test]
 fn without_repair_nothing_is_done_and_the_way_is_told() {
     let peer = fake::peer(3, THREE, &[(1, 3), (3, 3)]);

@@ -250,6 +250,7 @@ class Findings(unittest.TestCase):
             ("synchronizing", "synchronizing pve1: it is synchronizing (no writes yet)"),
             ("unknown", "unknown pve1: too little could be read of it (no writes yet)"),
             ("removed", "removed pve1: its cluster has removed it (no writes yet)"),
+            ("renamed", "renamed pve1: its host name was changed, and the cluster knows it by the name that it had (no writes yet)"),
         ):
             with self.subTest(situation=situation):
                 self.assertEqual(said(three(situation=situation, reasons=["no writes yet"])), [wanted])
