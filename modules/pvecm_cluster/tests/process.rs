@@ -26,7 +26,7 @@ fn wrong_options_are_refused_all_at_once() {
         answer["msg"],
         "cannot create cluster 'bad name': 'bad name' is not a cluster name (letters, digits and hyphens inside, 15 \
          characters at most); link 0 has 'x', which is not an IP address; link 8 does not exist: links have the numbers \
-         0 to 7; 'nodeid' is 0, which is not between 1 and 4294967295; 'cluster_node' is for state 'joined': state \
+         0 to 7; 'nodeid' is 0, which is not between 1 and 65535; 'cluster_node' is for state 'joined': state \
          'present' creates the cluster on this node"
     );
 }
