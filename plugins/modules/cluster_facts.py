@@ -675,6 +675,33 @@ ansible_facts:
                   description: The state of this node's local resource manager. With V(active), losing quorum for a minute resets the node.
                   returned: always
                   type: str
+            rescues:
+              description:
+                - The rescues of a change of corosync.conf that are armed or left over, as far as this node knows. While one is armed and has not
+                  expired, the modules of this collection do not change the cluster. See M(pve.cluster.corosync_rescue).
+              returned: always
+              type: list
+              elements: dict
+              contains:
+                node:
+                  description: The node on which it is.
+                  type: str
+                owner:
+                  description: Who armed it.
+                  type: str
+                until:
+                  description: Until when it may act, in seconds since 1970. Null when that is not known.
+                  type: int
+                expired:
+                  description: Whether it may not act any more.
+                  type: bool
+              sample: []
+            ha_left_disarmed_by:
+              description:
+                - The run of this collection that disarmed high availability and did not arm it again. Null when there is none. The next
+                  run that changes the cluster arms it.
+              returned: always
+              type: str
             root_second_factor:
               description: Whether root@pam is asked for a second factor when it logs in by password.
               returned: always

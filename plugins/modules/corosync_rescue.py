@@ -63,6 +63,12 @@ options:
         file without the line of its C(config_version). Anything else that it finds is left as it is.
     type: list
     elements: str
+  force:
+    description:
+      - With O(state=disarmed), removes it although the node is not quorate or the rescue is at work. The rescues of the other nodes do not know of it
+        and go on. High availability that an interrupted run left disarmed stays so until the next run that changes the cluster.
+    type: bool
+    default: false
 extends_documentation_fragment:
   - pve.cluster.attributes
   - pve.cluster.attributes.no_diff
@@ -154,6 +160,7 @@ def main() -> None:
             "timeout": {"type": "int", "default": 180},
             "owner": {"type": "str", "default": "an Ansible task"},
             "intended": {"type": "list", "elements": "str"},
+            "force": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )

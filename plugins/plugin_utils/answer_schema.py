@@ -102,6 +102,8 @@ SCHEMA = {
             "certificates": [{"file!": TEXT, "not_before!": NUMBER, "not_after!": NUMBER, "days_left!": NUMBER}],
             "qdevice": _Maybe({"connected": FLAG, "state": TEXT, "server": TEXT, "algorithm": TEXT}),
             "ha": _Maybe({"resources": [TEXT], "master": TEXT, "lrm": TEXT}),
+            "rescues": [{"node!": TEXT, "owner": TEXT, "until": NUMBER, "expired!": FLAG}],
+            "ha_left_disarmed_by": TEXT,
             "root_second_factor": FLAG,
             "next_start_problem": TEXT,
             "misread": [TEXT],

@@ -202,6 +202,25 @@ def _of_health(name, facts, limits):
         )
     if health["ha"] and health["ha"]["lrm"] == "lost_agent_lock":
         yield finding("ha-lrm", ERROR, "its HA resource manager has lost its lock", "see 'ha-manager status' and the quorum of this node")
+    for rescue in health.get("rescues") or []:
+        # a note is on every node, and each tells of its own
+        if rescue["node"] != name:
+            continue
+        if rescue["expired"]:
+            yield finding(
+                "rescue-left-over", WARNING, f"a rescue of corosync.conf is left over on it, armed by {rescue['owner']}",
+                "remove it by the module corosync_rescue with state 'disarmed'",
+            )
+        else:
+            yield finding(
+                "rescue-armed", WARNING, f"a rescue of corosync.conf is armed on it by {rescue['owner']}: a change is under way or was interrupted",
+                "wait until it has ended, or run the change again; 'journalctl -u pve-cluster-rescue.service' says what it does",
+            )
+    if health.get("ha_left_disarmed_by"):
+        yield finding(
+            "ha-disarmed", ERROR, f"high availability was disarmed by {health['ha_left_disarmed_by']} and not armed again: no guest is recovered",
+            "run cluster-corosync again, which arms it, or 'ha-manager crm-command arm-ha'",
+        )
     if health["problems"]:
         yield finding("unread", WARNING, "; ".join(health["problems"]), "see the services of the node first")
 

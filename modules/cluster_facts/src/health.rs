@@ -15,7 +15,8 @@ use cluster_state::validity::{self, Validity};
 use cluster_state::{StateError, certificates};
 use corosync_document::Document;
 use corosync_document::disagreements;
-use host::{Host, if_there};
+use host::{Host, HostError, if_there};
+use rescue::Rescue;
 use serde::Serialize;
 
 /// The certificate by which every node's is signed.
@@ -29,6 +30,8 @@ pub(crate) struct HealthObserved {
     events: Reading<Events>,
     clock: Reading<Clock>,
     ha: Reading<Ha>,
+    rescues: Result<Vec<Rescue>, HostError>,
+    ha_left: Result<Option<String>, HostError>,
     second_factor: Reading<bool>,
     /// None where the cluster has none.
     qdevice: Option<Reading<Qdevice>>,
@@ -48,6 +51,8 @@ pub(crate) fn observe(host: &dyn Host, evidence: &Evidence) -> HealthObserved {
         events: corosync_events::query(host),
         clock: clock::query(host),
         ha: ha::query(host),
+        rescues: rescue::rescues(host),
+        ha_left: rescue::ha::left(host),
         second_factor: tfa::query(host, "root@pam"),
         qdevice: device.then(|| qdevice::query(host)),
         next_start: (!matches!(evidence.local_conf, Ok(None))).then(|| corosync_check::next_start(host)),
@@ -77,6 +82,10 @@ pub(crate) struct HealthFacts {
     certificates: Vec<CertificateFacts>,
     qdevice: Option<Qdevice>,
     ha: Option<Ha>,
+    /// The rescues of a change of corosync.conf that this node knows of.
+    rescues: Option<Vec<RescueFacts>>,
+    /// Who has left high availability disarmed.
+    ha_left_disarmed_by: Option<String>,
     /// Whether root@pam is asked for a second factor.
     root_second_factor: Option<bool>,
     /// Why corosync would not start from its file, whatever runs now.
@@ -113,6 +122,23 @@ struct Timing {
     /// What each node from the third on adds to it.
     token_coefficient: u64,
     consensus: u64,
+}
+
+/// A rescue that is armed, or was left over.
+#[derive(Debug, Serialize)]
+struct RescueFacts {
+    node: String,
+    owner: String,
+    /// Until when it may act; none where its note is not whole.
+    until: Option<i64>,
+    expired: bool,
+}
+
+impl RescueFacts {
+    fn of(rescue: Rescue) -> Self {
+        let Rescue { node, owner, until, expired } = rescue;
+        Self { node, owner, until: i64::try_from(until).ok(), expired }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -165,6 +191,8 @@ pub(crate) fn facts(
             .collect(),
         qdevice: observed.qdevice.and_then(Result::ok),
         ha: observed.ha.ok(),
+        rescues: observed.rescues.ok().map(|rescues| rescues.into_iter().map(RescueFacts::of).collect()),
+        ha_left_disarmed_by: observed.ha_left.ok().flatten(),
         root_second_factor: observed.second_factor.ok(),
         next_start_problem: observed.next_start.and_then(Result::ok).flatten(),
         misread: evidence.conf().map(|conf| disagreements(conf).iter().map(ToString::to_string).collect()),
@@ -190,5 +218,7 @@ fn problems(observed: &HealthObserved) -> Vec<String> {
         observed.qdevice.as_ref().and_then(|qdevice| qdevice.as_ref().err()),
         observed.next_start.as_ref().and_then(|answer| answer.as_ref().err()),
     ];
-    readings.into_iter().flatten().map(ToString::to_string).chain(certificates).collect()
+    let rescue = [observed.rescues.as_ref().err(), observed.ha_left.as_ref().err()];
+    let rescue = rescue.into_iter().flatten().map(ToString::to_string);
+    readings.into_iter().flatten().map(ToString::to_string).chain(rescue).chain(certificates).collect()
 }

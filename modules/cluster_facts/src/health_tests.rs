@@ -41,6 +41,7 @@ fn a_node_that_is_well() {
     assert_eq!((&found["events"]["link_down"], &found["events"]["last"]), (&json!(1), &json!(1_795_197_726)));
     assert_eq!(found["clock"], json!({"synchronised": true, "service_enabled": true}));
     assert_eq!(found["ha"], json!({"resources": [], "master": null, "lrm": null}));
+    assert_eq!((&found["rescues"], &found["ha_left_disarmed_by"]), (&json!([]), &Value::Null));
     assert_eq!(found["pmxcfs_online"], json!(["pve1", "pve2", "pve3"]));
     assert_eq!(found["qdevice"], Value::Null);
     let files: Vec<&Value> =

@@ -12,6 +12,7 @@ pub(crate) struct Args {
     pub(crate) timeout: i64,
     pub(crate) owner: String,
     pub(crate) intended: Option<Vec<String>>,
+    pub(crate) force: bool,
 }
 
 /// Whether a rescue is wanted.
@@ -32,6 +33,7 @@ pub(crate) fn spec() -> Spec {
             Opt::new("timeout", Kind::Int).default(180),
             Opt::new("owner", Kind::Str).default("an Ansible task"),
             Opt::list("intended", Kind::Str),
+            Opt::new("force", Kind::Bool).default(false),
         ],
         ..Spec::default()
     }

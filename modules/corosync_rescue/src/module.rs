@@ -45,11 +45,20 @@ pub(crate) fn run(args: Args, context: &Context, host: &dyn Host) -> Result<Outc
             } else {
                 let deadline = host.elapsed() + Duration::from_secs(timeout);
                 // whoever disarmed it may have died before it was armed again
-                let armed = rescue::ha::arm_what_is_left(host, deadline).map_err(|reason| {
-                    failed(verb, NotArmed::Failed(format!("{reason}; {}", rescue::ha::REMEDY)))
-                })?;
-                let off = rescue::call_off(host, deadline).map_err(|not| failed(verb, not))?;
-                (off || armed, outcome)
+                let armed = rescue::ha::arm_what_is_left(host, deadline)
+                    .map_err(|reason| format!("{reason}; {}", rescue::ha::REMEDY));
+                match armed {
+                    Ok(armed) if !args.force => {
+                        let off = rescue::call_off(host, deadline).map_err(|not| failed(verb, not))?;
+                        (off || armed, outcome)
+                    }
+                    Err(reason) if !args.force => return Err(failed(verb, NotArmed::Failed(reason))),
+                    armed => {
+                        let off = rescue::drop_it(host).map_err(|not| failed(verb, not))?;
+                        let changed = off || armed.clone().unwrap_or(false);
+                        (changed, armed.err().into_iter().fold(outcome, Outcome::warn))
+                    }
+                }
             }
         }
     };

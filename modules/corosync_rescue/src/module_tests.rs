@@ -9,7 +9,7 @@ use crate::args::{Args, State};
 use crate::module::run;
 
 fn args(state: State) -> Args {
-    Args { state, after: 300, timeout: 1, owner: "a test".to_owned(), intended: None }
+    Args { state, after: 300, timeout: 1, owner: "a test".to_owned(), intended: None, force: false }
 }
 
 /// A machine without corosync.
@@ -123,4 +123,37 @@ fn high_availability_that_was_left_disarmed_is_armed_again() {
         )
     );
     assert!(host.exists(TIMER) && host.exists(rescue::ha::MARKER));
+}
+
+/// A cluster that has lost its quorum for good, and a person who knows that.
+#[test]
+fn by_force_it_goes_without_a_proof() {
+    const TIMER: &str = "/etc/systemd/system/pve-cluster-rescue.timer";
+    let record = format!(
+        "nodeid 1\nversion 4\nseconds 300\narmed {}\nowner a\nnode 1 pve1\nintended {}\nend\n",
+        host::Host::unix_time(&standalone()),
+        "0".repeat(64)
+    );
+    let node = || {
+        let host = FakeHost::new()
+            .with_hostname("pve1")
+            .pmxcfs("/etc/pve")
+            .dir("/etc/pve/nodes/pve1")
+            .link("/etc/pve/local", "nodes/pve1")
+            .file("/etc/pve/corosync.conf", "totem {\n  config_version: 4\n}\n")
+            .file(TIMER, "")
+            .file("/var/lib/pve-cluster-collection/rescue/record", &record)
+            .file("/etc/pve/nodes/pve1/pve-cluster-rescue", "")
+            .query("systemctl is-active pve-cluster-rescue.service", Answer::exit(3, "activating\n", ""))
+            .action_prefix("systemctl", "");
+        host.change(|machine| machine.set_quorate(false));
+        host
+    };
+    let host = node();
+    assert!(run(args(State::Disarmed), &Context::default(), &host).is_err() && host.exists(TIMER));
+    let host = node();
+    let forced = Args { force: true, ..args(State::Disarmed) };
+    assert!(run(forced, &Context::default(), &host).unwrap().changed);
+    assert!(!host.exists(TIMER));
+    assert!(host.effects().contains(&"run systemctl stop pve-cluster-rescue.service".to_owned()));
 }

@@ -92,6 +92,12 @@ fn become_member(
         },
         Plan::Create(forecast) | Plan::Join(forecast) => planned(&plan, &wanted, &seen, forecast),
     };
+    if !matches!(plan, Plan::Confirm)
+        && let Some(armed) = rescue::against_change(host)
+    {
+        let failure = Failure::new(sentence(deed, &args.cluster_name, &armed));
+        return Err(failure.with("reasons", [armed]));
+    }
     if context.check_mode {
         return Ok(outcome);
     }

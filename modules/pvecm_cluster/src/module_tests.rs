@@ -724,3 +724,24 @@ fn a_lock_is_removed_when_quorum_is_back() {
     assert_eq!(said.get("warnings"), None, "{said}");
     assert!(!host.exists(LOCK) && !host.exists(&own_name()) && host.elapsed() < until);
 }
+
+/// A node that was never cleaned of it, and a cluster that is in the middle of a change.
+#[test]
+fn while_a_rescue_is_armed_nothing_is_created_or_joined() {
+    let host =
+        creatable().dir("/etc/systemd/system").file("/etc/systemd/system/pve-cluster-rescue.timer", "").file(
+            "/var/lib/pve-cluster-collection/rescue/record",
+            format!(
+                "nodeid 1\nversion 4\nseconds 300\narmed {}\nowner a role\nnode 1 pve1\nintended {}\nend\n",
+                host_time(),
+                "0".repeat(64)
+            ),
+        );
+    let answer = answer(&host, &create());
+    assert!(msg(&answer).contains("its rescue is armed on 'pve1' by a role"), "{answer}");
+    assert_eq!((&answer["changed"], host.effects()), (&json!(false), Vec::new()));
+}
+
+fn host_time() -> u64 {
+    creatable().unix_time()
+}

@@ -318,6 +318,7 @@ fn health(peer: &Peer, conf: &Conf, joining: &str) -> Vec<Reason> {
     if conf.qdevice {
         reasons.push(reason::qdevice());
     }
+    reasons.extend(peer.rescue.iter().map(|armed| ansible_module::reason::lasting(armed.as_str())));
     if peer.locked {
         reasons.push(reason::locked());
     }

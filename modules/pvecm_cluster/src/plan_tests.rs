@@ -99,6 +99,7 @@ fn peer(conf: Conf) -> Peer {
             corosync: Some(running(1, &versions)),
         },
         locked: false,
+        rescue: None,
         joining: Joining::Nobody,
         tools: tools(),
         door: None,
@@ -398,6 +399,7 @@ fn each_reason_in_the_cluster_not_to_join() {
                 "the cluster has a QDevice, which must be out of the way while a node joins: set 'cluster_qdevice_readd: true' \
                  (playbooks/cluster-init.yml), or run 'pvecm qdevice remove' before and 'pvecm qdevice setup' afterwards",
             ),
+            (|c| c.peer().rescue = Some("its rescue is armed".to_owned()), "its rescue is armed"),
             (
                 |c| c.peer().locked = true,
                 "the cluster's corosync.conf is locked ('/etc/pve/priv/lock/file-corosync_conf'): another join or \

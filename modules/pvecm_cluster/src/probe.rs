@@ -58,6 +58,12 @@ printf '%s\n' "$conf"
 part cmap; corosync-cmapctl
 part quorum; corosync-quorumtool -siH
 part lock; ls -d /etc/pve/priv/lock/file-corosync_conf
+part rescues
+date +%s
+for note in /etc/pve/nodes/*/pve-cluster-rescue; do
+  [ -e "$note" ] || continue
+  node=${note%/*}; echo "= ${node##*/}"; cat "$note"
+done
 part rsync; command -v rsync
 part api; grep -h JOIN_API_VERSION /usr/share/perl5/PVE/Cluster/Setup.pm || pvecm apiver
 part version; dpkg-query -W -f '${Package} ${Version} ${db:Status-Status}\n' pve-manager || pveversion
@@ -193,6 +199,7 @@ pub(crate) fn peer(text: &str, mine: &dyn Fn(&Owner) -> bool) -> Result<Peer, St
     Ok(Peer {
         view: View { node, mount, members: table, conf, corosync: running(of("cmap"), of("quorum"))? },
         locked: word("lock").is_some(),
+        rescue: part(text, "rescues").and_then(rescue::against_change_there),
         joining: match Joining::of(locks::holder_of(of("holder")), mine) {
             Joining::Nobody if part(text, "claim").is_some() => Joining::Refused,
             joining => joining,

@@ -182,6 +182,8 @@ pub(crate) struct Peer {
     pub(crate) view: View,
     /// Whether pvecm, or another, is changing corosync.conf.
     pub(crate) locked: bool,
+    /// Why it must not be changed now, where the rescue of another change is armed.
+    pub(crate) rescue: Option<String>,
     pub(crate) joining: Joining,
     pub(crate) tools: Tools,
     /// How a join by password gets in; only a reservation tells it.

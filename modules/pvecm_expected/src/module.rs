@@ -20,6 +20,11 @@ pub(crate) fn run(args: Args, context: &Context, host: &dyn Host) -> Result<Outc
     let answering = observe::answering(host, &addresses).map_err(|why| failure(&args, &why))?;
     let plan = plan::plan(&args, &seen, &answering)
         .map_err(|reasons| failure(&args, &reasons.join("; ")).with("reasons", reasons))?;
+    if plan.votes.is_some()
+        && let Some(armed) = rescue::against_change(host)
+    {
+        return Err(failure(&args, &armed).with("reasons", [armed]));
+    }
     let outcome = outcome(&args, &plan);
     let Some(votes) = plan.votes.filter(|_| !context.check_mode) else { return Ok(outcome) };
 

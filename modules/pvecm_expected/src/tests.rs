@@ -246,3 +246,12 @@ fn a_fault_at_any_step_is_told_and_the_next_run_finishes() {
 fn the_documentation_is_that_of_the_code() {
     testkit::assert_docs_match(&crate::args::spec());
 }
+
+/// Its rescue may bring the quorum back, and would take the lowered votes for its own change.
+#[test]
+fn while_a_rescue_is_armed_it_is_refused() {
+    let host =
+        alone().file("/etc/pve/nodes/pve2/pve-cluster-rescue", "until 99999999999\nowner a role\nend\n");
+    let reasons = refused(&host, &given());
+    assert!(reasons[0].contains("its rescue is armed on 'pve2' by a role"), "{reasons:?}");
+}

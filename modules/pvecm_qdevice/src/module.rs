@@ -40,6 +40,11 @@ pub(crate) fn run(args: Args, context: &Context, host: &dyn Host) -> Result<Outc
     let deadline = Duration::from_secs(wanted.timeout);
     let run = Run { host, wanted, deadline };
     let (seen, plan) = run.settle(context.check_mode)?;
+    if plan.deed != Deed::Nothing
+        && let Some(armed) = rescue::against_change(host)
+    {
+        return Err(run.refused(&[ansible_module::reason::lasting(armed)], Duration::ZERO));
+    }
     let outcome = run.outcome(&seen, &plan);
     if plan.deed == Deed::Nothing {
         run.confirm(&plan.after)?;

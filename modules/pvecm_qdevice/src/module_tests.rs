@@ -297,3 +297,17 @@ fn a_kill_at_any_step_is_finished_by_the_next_run() {
         }
     }
 }
+
+#[test]
+fn while_a_rescue_is_armed_nothing_is_changed() {
+    let note = "/etc/pve/nodes/pve2/pve-cluster-rescue";
+    for (host, given) in [(fresh(), present()), (used(), absent())] {
+        let host = host.file(note, "until 99999999999\nowner a role\nend\n");
+        let answer = answer(&host, &given);
+        assert!(msg(&answer).contains("its rescue is armed on 'pve2' by a role"), "{answer}");
+        assert_eq!((&answer["changed"], host.effects()), (&json!(false), Vec::new()));
+    }
+    // nothing to do is no change
+    let host = used().file(note, "until 99999999999\nowner a role\nend\n");
+    assert_eq!(answer(&host, &present())["changed"], false);
+}

@@ -30,9 +30,9 @@ mod record;
 mod restart;
 mod units;
 
-pub use arm::{Armed, NotArmed, Purpose, READY, arm, armed, call_off};
+pub use arm::{Armed, NotArmed, Purpose, READY, arm, armed, call_off, drop_it};
 pub use fire::{Came, WORD, fire};
-pub use note::{Rescue, against_change, rescues};
+pub use note::{NOTES, Rescue, against_change, against_change_there, rescues};
 pub use record::{digest, is_digest};
 pub use restart::{Restarted, against_restart, restart};
 pub use units::{DIRECTORY, TIMER};

@@ -96,20 +96,55 @@ pub fn rescues(host: &dyn Host) -> Result<Vec<Rescue>, HostError> {
 }
 
 /// Why the cluster must not be changed now: a rescue that is armed, which would take it for the change that it guards. None where nothing
-/// is armed.
-///
-/// # Errors
-/// When it cannot be told.
-pub fn against_change(host: &dyn Host) -> Result<Option<String>, HostError> {
-    let armed: Vec<Rescue> = rescues(host)?.into_iter().filter(|rescue| !rescue.expired).collect();
-    let Some(first) = armed.first() else { return Ok(None) };
+/// is armed. That it cannot be told is a reason, too.
+#[must_use]
+pub fn against_change(host: &dyn Host) -> Option<String> {
+    match rescues(host) {
+        Ok(rescues) => against(&rescues),
+        Err(error) => Some(format!("whether a rescue of corosync.conf is armed is not known: {error}")),
+    }
+}
+
+/// The same of another node's cluster: what its shell prints for [`NOTES`].
+#[must_use]
+pub fn against_change_there(printed: &str) -> Option<String> {
+    let mut lines = printed.lines();
+    let now: u64 = lines.next().and_then(|now| now.trim().parse().ok()).unwrap_or(0);
+    let mut found: Vec<(String, String)> = Vec::new();
+    for line in lines {
+        match (line.strip_prefix("= "), found.last_mut()) {
+            (Some(node), _) => found.push((node.to_owned(), String::new())),
+            (None, Some((_, text))) => {
+                text.push_str(line);
+                text.push('\n');
+            }
+            (None, None) => {}
+        }
+    }
+    let of = |(node, text): (String, String)| {
+        let (until, owner) = parse(&text).unwrap_or((u64::MAX, "an unknown run".to_owned()));
+        Rescue { node, owner, until, expired: now >= until }
+    };
+    against(&found.into_iter().map(of).collect::<Vec<_>>())
+}
+
+/// What a node's shell runs for [`against_change_there`].
+pub const NOTES: &str = r#"date +%s
+for note in /etc/pve/nodes/*/pve-cluster-rescue; do
+  [ -e "$note" ] || continue
+  node=${note%/*}; echo "= ${node##*/}"; cat "$note"
+done"#;
+
+fn against(rescues: &[Rescue]) -> Option<String> {
+    let armed: Vec<&Rescue> = rescues.iter().filter(|rescue| !rescue.expired).collect();
+    let first = armed.first()?;
     let nodes: Vec<&str> = armed.iter().map(|rescue| rescue.node.as_str()).collect();
-    Ok(Some(format!(
+    Some(format!(
         "a change of corosync.conf is under way or was interrupted: its rescue is armed on '{}' by {}; wait until it has ended, or call it \
-         off on each of them with the module 'corosync_rescue' and state 'disarmed'",
+         off on each of them with the module 'corosync_rescue' and state 'disarmed', with 'force' where the node is not quorate",
         nodes.join("', '"),
         first.owner
-    )))
+    ))
 }
 
 #[cfg(test)]
@@ -139,7 +174,7 @@ mod tests {
     fn every_node_knows_of_it_until_it_is_removed_or_has_expired() {
         let host = node();
         assert_eq!(rescues(&host).unwrap(), []);
-        assert_eq!(against_change(&host).unwrap(), None);
+        assert_eq!(against_change(&host), None);
         let record = record(&host);
         write(&host, &record).unwrap();
         let (owner, until) = ("a role".to_owned(), record.until());
@@ -148,23 +183,38 @@ mod tests {
             [Rescue { node: "pve2".to_owned(), owner, until, expired: false }]
         );
         assert_eq!(
-            against_change(&host).unwrap().unwrap(),
+            against_change(&host).unwrap(),
             "a change of corosync.conf is under way or was interrupted: its rescue is armed on 'pve2' by a role; wait until it has ended, \
-             or call it off on each of them with the module 'corosync_rescue' and state 'disarmed'"
+             or call it off on each of them with the module 'corosync_rescue' and state 'disarmed', with 'force' where the \
+             node is not quorate"
         );
         assert!(remove(&host, "pve2").unwrap() && !remove(&host, "pve2").unwrap());
-        assert_eq!(against_change(&host).unwrap(), None);
+        assert_eq!(against_change(&host), None);
         let old = Record { armed: record.armed - record.seconds - 86_400, ..record };
         write(&host, &old).unwrap();
         assert!(rescues(&host).unwrap()[0].expired);
-        assert_eq!(against_change(&host).unwrap(), None);
+        assert_eq!(against_change(&host), None);
     }
 
     #[test]
     fn one_that_is_not_whole_counts() {
         for text in ["", "until 1\n", "until 1\nowner a\n", "until x\nowner a\nend\n"] {
             let host = node().file("/etc/pve/nodes/pve2/pve-cluster-rescue", text);
-            assert!(against_change(&host).unwrap().is_some(), "{text}");
+            assert!(against_change(&host).is_some(), "{text}");
         }
+    }
+
+    /// A joining node reads the notes over its login.
+    #[test]
+    fn the_shell_of_another_node_tells_the_same() {
+        let told = |text: &str| against_change_there(text);
+        assert_eq!(told("100\n"), None);
+        assert_eq!(told("100\n= pve2\nuntil 100\nowner a\nend\n"), None);
+        let armed =
+            told("100\n= pve2\nuntil 101\nowner a role\nend\n= pve3\nuntil 101\nowner b\nend\n").unwrap();
+        assert!(armed.contains("armed on 'pve2', 'pve3' by a role; "), "{armed}");
+        assert!(told("100\n= pve2\nuntil 1").unwrap().contains("by an unknown run"));
+        // a clock that does not tell
+        assert!(told("\n= pve2\nuntil 1\nowner a\nend\n").is_some());
     }
 }

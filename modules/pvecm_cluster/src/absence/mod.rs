@@ -51,6 +51,13 @@ pub(crate) fn run(
     let wanted = Wanted::check(args, misplaced).map_err(|reasons| refused(args, &reasons))?;
     let deadline = host.elapsed() + Duration::from_secs(wanted.timeout);
     let (seen, plan) = settle(host, args, &wanted, deadline)?;
+    // a node that is half-way out is no member any more, whatever its rescue was armed for
+    if !plan.is_empty()
+        && !plan.resumes
+        && let Some(armed) = rescue::against_change(host)
+    {
+        return Err(refused(args, &[armed]));
+    }
     if context.check_mode || plan.is_empty() {
         return Ok(outcome(&wanted, &plan, &[]));
     }

@@ -413,3 +413,12 @@ fn a_newer_stray_of_the_same_name_is_not_lost() {
     assert_eq!(host.text(&format!("{backup}/stray/stray.2")), "new");
     assert!(!host.exists(&format!("{backup}/stray/same.2")), "there is one copy of it");
 }
+
+#[test]
+fn while_a_rescue_is_armed_the_node_stays() {
+    let host =
+        leaver().file("/etc/pve/nodes/pve3/pve-cluster-rescue", "until 99999999999\nowner a role\nend\n");
+    let answer = answer(&host, &leave());
+    assert!(msg(&answer).contains("its rescue is armed on 'pve3' by a role"), "{answer}");
+    assert_eq!((&answer["changed"], host.effects()), (&json!(false), Vec::new()));
+}

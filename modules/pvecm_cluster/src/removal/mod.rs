@@ -56,6 +56,11 @@ pub(crate) fn run(
     let wanted = Wanted::check(args, misplaced).map_err(|reasons| refused(args, &reasons, Duration::ZERO))?;
     let deadline = Duration::from_secs(wanted.timeout);
     let (seen, plan) = settle(host, args, &wanted, deadline, context.check_mode)?;
+    if plan.listed
+        && let Some(armed) = rescue::against_change(host)
+    {
+        return Err(refused(args, &[armed], Duration::ZERO));
+    }
     if context.check_mode || plan.is_empty() {
         let left = if context.check_mode || seen.here.pvecm_busy { None } else { unlock(host) };
         return Ok(left.into_iter().fold(outcome(&wanted, &plan), Outcome::warn));

@@ -348,3 +348,12 @@ fn quorum_lost_at_the_lock_is_told_with_what_to_do() {
     );
     assert_eq!(said["changed"], false);
 }
+
+#[test]
+fn while_a_rescue_is_armed_no_node_is_removed() {
+    let host =
+        removable().file("/etc/pve/nodes/pve2/pve-cluster-rescue", "until 99999999999\nowner a role\nend\n");
+    let answer = answer(&host, &remove());
+    assert!(msg(&answer).contains("its rescue is armed on 'pve2' by a role"), "{answer}");
+    assert_eq!((&answer["changed"], host.effects()), (&json!(false), Vec::new()));
+}

@@ -232,6 +232,27 @@ class Findings(unittest.TestCase):
             ],
         )
 
+    def test_a_rescue_and_what_an_interrupted_run_left(self):
+        def rescue(node, expired):
+            return {"node": node, "owner": "a role", "until": 1, "expired": expired}
+
+        def change(facts):
+            # what another node has is told by that one
+            facts["health"].update(rescues=[rescue("pve1", False), rescue("pve2", True)], ha_left_disarmed_by="a run on 'pve2' 5 minutes ago")
+
+        self.assertEqual(
+            self.found(change),
+            [
+                "ha-disarmed pve1: high availability was disarmed by a run on 'pve2' 5 minutes ago and not armed again: no guest is recovered",
+                "rescue-armed pve1: a rescue of corosync.conf is armed on it by a role: a change is under way or was interrupted",
+            ],
+        )
+
+        def left(facts):
+            facts["health"].update(rescues=[rescue("pve1", True)], ha_left_disarmed_by=None)
+
+        self.assertEqual(self.found(left), ["rescue-left-over pve1: a rescue of corosync.conf is left over on it, armed by a role"])
+
     def test_versions_and_left_over_directories(self):
         def change(facts):
             facts["versions"]["pve"] = "8.4.1"
