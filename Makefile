@@ -42,6 +42,9 @@ bench: build ## Measure what the collection costs, into docs/BENCHMARK.md
 lint: setup ## Run the lints alone
 	tools/lint
 
+fuzz: ## Fuzz every reader of foreign text, 3 minutes each
+	tests/fuzz/run
+
 unit: ## Run the Rust tests alone
 	cargo test --workspace --locked
 

@@ -3,7 +3,7 @@
 
 use authorized_keys_document::{Document as Keys, given_keys};
 use cluster_state::{
-    certificates, cfgtool, clock, cmap, corosync_check, corosync_events, ha, ha_arming, journal, knet, members, qdevice,
+    certificates, cfgtool, clock, cmap, corosync_check, corosync_events, ha, journal, knet, members, qdevice,
     quorumtool, services, ssh, tfa, validity, versions, vmlist,
 };
 use corosync_document::{Document, disagreements, unknown_keys, validate};
@@ -52,7 +52,6 @@ pub(crate) const READERS: &[(&str, Reader)] = &[
     ("corosync-t", |bytes| drop(corosync_check::reason(&text(bytes)))),
     ("corosync-events", |bytes| drop(corosync_events::parse(&text(bytes)))),
     ("ha-resources", |bytes| drop(ha::parse_resources(&text(bytes)))),
-    ("ha-manager", |bytes| drop(ha_arming::parse(&text(bytes)))),
     ("journal", |bytes| drop(journal::parse(&text(bytes)))),
     ("journal-put-out", |bytes| {
         let _ = journal::parse_put_out(&text(bytes));
