@@ -49,6 +49,12 @@ options:
     description: Whether phase 1 is still to write the names of all nodes, so that a missing one stops nothing.
     type: bool
     default: false
+  part:
+    description:
+      - V(before) for what can be judged before phase 1 writes anything, V(after) for the names and keys that it writes.
+    type: str
+    choices: [all, before, after]
+    default: all
 """
 
 EXAMPLES = """
@@ -99,15 +105,19 @@ from ansible_collections.pve.cluster.plugins.plugin_utils.preflight_drops import
 from ansible_collections.pve.cluster.plugins.plugin_utils.preflight_machine import machine_findings
 from ansible_collections.pve.cluster.plugins.plugin_utils.preflight_measured import LIMITS, measured_findings
 from ansible_collections.pve.cluster.plugins.plugin_utils.preflight_names import names_findings
-from ansible_collections.pve.cluster.plugins.plugin_utils.preflight_networks import networks_findings
+from ansible_collections.pve.cluster.plugins.plugin_utils.preflight_networks import management_findings, networks_findings
 from ansible_collections.pve.cluster.plugins.plugin_utils.verbatim import displayed
 
 # The major versions of Proxmox VE that the modules know.
 _MAJORS = ("8", "9")
 
 
-def preflight_findings(hosts, cluster_name, environment="development", limits=None, bridges=(), waive=(), names_follow=False):
-    """All findings over all nodes, errors first."""
+# What phase 1 changes: it writes the names into /etc/hosts and has the controller's key accepted. Nothing else waits for it.
+_AFTER = ("lookup", "lookup-address", "reverse-lookup", "foreign-keys")
+
+
+def preflight_findings(hosts, cluster_name, environment="development", limits=None, bridges=(), waive=(), names_follow=False, part="all"):
+    """All findings over all nodes, errors first, or one part of them."""
     limits = given.limits(LIMITS, limits)
     names_follow = given.truth(names_follow, "preflight_names_follow")
     # nobody is to join through a member of another cluster
@@ -124,12 +134,15 @@ def preflight_findings(hosts, cluster_name, environment="development", limits=No
             own += join_findings(host, through)
             own += dropped_findings(host, through, keys, joins)
             own += networks_findings(host)
+            own += management_findings(host, hosts)
             own += machine_findings(host, limits, given.names(bridges), joins)
         own += measured_findings(host, limits)
         if host is through:
             own += joined_findings(host, joins)
         found.extend({**one, "node": host["node"]["name"]} for one in own)
     found.extend(cluster_findings(hosts, environment))
+    if part != "all":
+        found = [one for one in found if (one["id"] in _AFTER) == (part == "after")]
     counted, _waived = split_waived(found, waive)
     return in_order(counted)
 

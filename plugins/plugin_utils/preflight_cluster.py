@@ -14,10 +14,11 @@ from ansible_collections.pve.cluster.plugins.plugin_utils.preflight_names import
 
 def cluster_findings(hosts, environment):
     """Of all nodes together."""
-    if environment == "production" and len(hosts) < 3:
+    if environment == "production" and len(hosts) + _third_votes(hosts) < 3:
         yield finding(
             "too-few-nodes", ERROR, f"a cluster of {len(hosts)} nodes cannot lose one, and cluster_environment is 'production'",
-            "add nodes, or set cluster_environment to 'development'", measured=len(hosts), limit=3,
+            "add nodes, give the two a QDevice (a host in the group proxmox_qnetd), or set cluster_environment to 'development'",
+            measured=len(hosts), limit=3,
         )
     yield from _of_majors(hosts)
     yield from _of_families(hosts)
@@ -51,6 +52,13 @@ def _of_timing(hosts):
 def _before_9_1(version):
     parts = [int(part) for part in version.split("-")[0].split(".")[:2] if part.isdigit()]
     return parts < [9, 1]
+
+
+def _third_votes(hosts):
+    """The vote of a QDevice that is to come, or of one that works; a single node gets none."""
+    planned = any(host.get("qnetd") for host in hosts)
+    works = any((host["facts"].get("quorum") or {}).get("qdevice_votes") for host in hosts)
+    return 1 if len(hosts) == 2 and (planned or works) else 0
 
 
 def _of_majors(hosts):

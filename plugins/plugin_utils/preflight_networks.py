@@ -49,6 +49,22 @@ def _of_addresses(host):
             )
 
 
+def management_findings(host, hosts):
+    """A management address that is another node's: phase 1 would give its names and keys to that address on every node."""
+    def on(one):
+        return {spelled(entry["address"]) for entry in one["facts"].get("addresses") or []}
+
+    address = spelled(host["node"]["address"])
+    if address in on(host):
+        return
+    for other in hosts:
+        if address in on(other):
+            yield finding(
+                "management-address", ERROR, f"its management address {address} is on '{other['node']['name']}'",
+                "correct management_ip in the inventory", peer=other["node"]["name"], measured=sorted(on(host)), limit=address,
+            )
+
+
 def _of_networks(networks):
     pairs = _pairs(networks)
     for one, other in pairs:

@@ -202,6 +202,16 @@ class Preflight(Lab):
         self.assertIn(("error", "too-few-nodes", None, None, None), found)
         self.assertEqual(self.said("host-name"), ["its host name is 'pve3', the inventory calls it 'pve2'"])
 
+    def test_28_addresses_of_two_nodes_that_are_swapped_are_refused_before_anything_is_written(self):
+        swapped = entry(entry(Inventory(3), 2, management_ip="10.77.0.13"), 3, management_ip="10.77.0.12")
+        found = self.found(swapped)
+        for wanted in (("error", "management-address", "pve2", "pve3", None), ("error", "management-address", "pve3", "pve2", None)):
+            self.assertIn(wanted, found)
+        with untouched(self, THREE):
+            run = play(swapped, "cluster-init.yml", "-e", json.dumps(LAB_LIMITS))
+        self.assertEqual((run.rc, set(run.changed().values())), (2, {0}), run.output)
+        self.assertIn("its management address 10.77.0.13 is on 'pve3'", run.output)
+
     def test_27_pmxcfs_that_does_not_run(self):
         with wrong("pve3", "systemctl stop pve-cluster", "systemctl start pve-cluster"):
             self.assertIn(("error", "pmxcfs-stopped", "pve3", None, None), self.found())

@@ -15,7 +15,7 @@ import unittest
 from pathlib import Path
 
 from .test_health_report import report, three
-from .test_inventory_problems import node
+from .test_inventory_problems import inventory
 from .test_preflight_findings import host
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -66,7 +66,15 @@ def measured(name, last):
 
 LIMITS = {"latency_warning_ms": 3, "latency_error_ms": 12.5, "certificate_days": 700, "events_hours": 1}
 CHECKS = {"latency_warning_ms": 2.5, "latency_error_ms": 3, "clock_warning_ms": 100, "clock_error_ms": 5000.0, "free_mib": 512, "loss_error_percent": 5}
-TWO = [node(), node("pve2", 2, nodeid=7, links=[{"number": 1, "address": "10.77.1.2"}])]
+TWO = [
+    {"name": f"pve{last}", "fqdn": f"pve{last}.lab.local", "address": f"10.77.0.{last}", "links": [{"number": link, "address": f"10.77.1.{last}"}],
+     "nodeid": nodeid, "votes": None}
+    for last, link, nodeid in ((1, 0, 1), (2, 1, 7))
+]
+LINKS = [{"number": 0, "address": "10.77.1.1", "priority": 20}]
+GOOD = inventory({"links": LINKS, "corosync_ip": None}, corosync_network="10.77.1.0/24", preflight_waive=["clock", "mtu"], votes=2, zz_netwrok="x")
+WRONG = inventory({"node_id": 0, "links": [{"number": 9, "address": "10.77.1.1", "priority": 300}]}, votes=0, preflight_waive=["clocks"],
+                  corosync_netwrok="10.77.1.0/24", cluster_environment=None)
 FACTS = {"members": [{"name": "pve1"}], "nodelist": [{"name": "pve1", "links": {}}, {"name": "pve2", "links": {"0": "10.77.1.2"}}]}
 CHANGE = {"changed": True, "members": [{"name": "pve1"}]}
 ASKED = [{"cluster_inventory_node": {"name": "pve1"}, "corosync_confirmed": {"changed": False, "members": [1], "restart_needed": ["x"]}},
@@ -93,8 +101,12 @@ CASES = {
     "corosync_end": [((ASKED, CHANGE), {"allow_offline": ["pve2"], "restart": restart}) for restart in (True, False)]
     + [((ASKED, CHANGE), {"allow_offline": ["pve22"], "restart": True})],
     "ssm_problems": [(({"name": "lab", "nodes": "[]"}, "/pve/lab"), {"secure": ["nodes"]}), (({"name": "lab"}, "/pve/lab"), {"secure": ["nodes"]})],
-    "inventory_problems": [((), {"nodes": TWO, "cluster_name": "lab", "listed": ["pve1", "pve3"], "network": "10.77.1.0/24"}),
-                           ((), {"nodes": TWO[:1], "cluster_name": "lab", "listed": [], "network": None})],
+    "inventory_problems": [
+        ((), {"hosts": list(GOOD), "variables": GOOD, "cluster_name": "lab", "own": ["corosync_netwrok"]}),
+        ((), {"hosts": list(WRONG), "variables": WRONG, "cluster_name": "lab", "own": []}),
+        ((), {"hosts": list(WRONG), "variables": WRONG, "cluster_name": "lab", "own": ["corosync_netwrok"]}),
+    ],
+    "inventory_nodes": [((), {"hosts": list(given), "variables": given}) for given in (GOOD, WRONG)],
     "votes_unseen": [((FACTS, {"b": {"name": "pve2", "address": "10.77.0.2"}}), {"ports": {"b": port}}) for port in (2222, None)],
     "probe_nodes": [((), {"nodes": TWO, "ssh_ports": {"pve1": [2222], "pve2": [22]}})],
     "ssh_ports": [((), {"hosts": [{"names": ["pve1"], "ports": [2222]}]})],

@@ -58,10 +58,28 @@ class PreflightFindings(unittest.TestCase):
         node = self.one(
             "too-few-nodes",
             "a cluster of 2 nodes cannot lose one, and cluster_environment is 'production'",
-            "add nodes, or set cluster_environment to 'development'",
+            "add nodes, give the two a QDevice (a host in the group proxmox_qnetd), or set cluster_environment to 'development'",
             host(), host("pve2", 2), environment="production",
         )
         self.assertIsNone(node)
+
+    def test_a_qdevice_is_the_third_vote_of_two_nodes(self):
+        planned = [{**host(), "qnetd": True}, {**host("pve2", 2), "qnetd": True}]
+        works = [host(quorum={"qdevice_votes": 1}), host("pve2", 2, quorum={"qdevice_votes": 1})]
+        for hosts in (planned, works):
+            self.assertEqual(preflight_findings(hosts, "lab", "production"), [])
+        away = [host(quorum={"qdevice_votes": 0}), host("pve2", 2, quorum=None)]
+        for hosts in (away, planned[:1]):
+            self.assertEqual([found["id"] for found in preflight_findings(hosts, "lab", "production")], ["too-few-nodes"])
+
+    def test_what_phase_1_changes_is_judged_after_it(self):
+        hosts = [host(lookups=["name pve1", "name pve2 127.0.1.1", "address 10.77.0.1"], local=["authorized_keys AAAA somebody"], nodename="x"),
+                 host("pve2", 2, guests=[{"vmid": 100}])]
+        whole = preflight_findings(hosts, "lab")
+        before, after = (preflight_findings(hosts, "lab", part=part) for part in ("before", "after"))
+        self.assertEqual({found["id"] for found in before}, {"host-name", "guests", "loopback"})
+        self.assertEqual({found["id"] for found in after}, {"lookup", "reverse-lookup", "foreign-keys"})
+        self.assertCountEqual(before + after, whole)
 
     def test_versions(self):
         self.one(
@@ -128,6 +146,19 @@ class PreflightFindings(unittest.TestCase):
             "link-address", "the address 10.77.1.1 of link 0 is not on this node",
             "configure the network, or correct the inventory", host(addresses=[{"address": "10.77.0.1"}]),
         )
+
+    def test_management_addresses_that_are_swapped(self):
+        hosts = [host(), host("pve2", 2), host("pve3", 3)]
+        hosts[1]["node"]["address"], hosts[2]["node"]["address"] = "10.77.0.3", "10.77.0.2"
+        self.assertEqual(
+            [(found["node"], found["peer"], found["id"], found["message"]) for found in preflight_findings(hosts, "lab", part="before")],
+            [("pve2", "pve3", "management-address", "its management address 10.77.0.3 is on 'pve3'"),
+             ("pve3", "pve2", "management-address", "its management address 10.77.0.2 is on 'pve2'")],
+        )
+        # one that is nobody's may be translated on its way
+        elsewhere = [host(), host("pve2", 2)]
+        elsewhere[1]["node"]["address"] = "203.0.113.2"
+        self.assertEqual(preflight_findings(elsewhere, "lab"), [])
 
     def test_all_findings_of_all_nodes_come_at_once(self):
         hosts = [host(guests=[{"vmid": 100}], nodename="x"), host("pve2", 2, addresses=[])]
