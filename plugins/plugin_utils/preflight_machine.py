@@ -22,6 +22,7 @@ def machine_findings(host, limits, bridges, joins):
     yield from _of_clock(facts)
     yield from _of_disk(host, limits)
     yield from _of_programs(host)
+    yield from _of_expected_votes(host)
     yield from _of_password(host)
     yield from _of_root(host)
     yield from _of_firewalls(host, joins)
@@ -62,6 +63,15 @@ def _of_programs(host):
         return
     for values in said(host, "missing"):
         yield finding("program-missing", ERROR, f"{values[0]} is not installed, and pvecm joins with it", f"run 'apt install {values[0]}' on it")
+
+
+def _of_expected_votes(host):
+    for values in said(host, "expected"):
+        yield finding(
+            "expected-by-itself", ERROR,
+            f"{values[0]} sets the expected votes by itself: cut off from the others, this node would be quorate alone, and both sides would write",
+            "remove it; in an emergency playbooks/cluster-expected-votes.yml does it once, after a look at the other nodes", measured=values[0],
+        )
 
 
 def _of_password(host):

@@ -88,12 +88,14 @@ class Preflight(Lab):
         on("pve3", "cp -a /root/.ssh/id_rsa /root/id_rsa.kept; ssh-keygen -q -p -P '' -N secret1 -f /root/.ssh/id_rsa")
         on("pve3", "echo 'PermitRootLogin no' > /etc/ssh/sshd_config.d/00-wrong.conf")
         on("pve3", "ip link add vmbr0 type bridge")
+        on("pve3", "printf '[Service]\\nType=oneshot\\nExecStart=/usr/bin/pvecm expected 1\\n' > /etc/systemd/system/always-quorate.service")
         try:
             # sshd goes on with what it has read; the file is what its next start will take
             self.finds(
                 [
                     ("warning", "service", "pve2", None, None), ("error", "program-missing", "pve2", None, None),
                     ("error", "root-key", "pve3", None, None), ("error", "root-login", "pve3", None, None),
+                    ("error", "expected-by-itself", "pve3", None, None),
                     *[("error", "disk-space", name, None, None) for name in THREE],
                     *[("warning", "bridge-missing", name, None, None) for name in ("pve1", "pve2")],
                 ],
@@ -103,7 +105,7 @@ class Preflight(Lab):
             )
         finally:
             on("pve2", "systemctl start pvedaemon; mv /usr/bin/rsync.kept /usr/bin/rsync")
-            on("pve3", "mv /root/id_rsa.kept /root/.ssh/id_rsa; rm /etc/ssh/sshd_config.d/00-wrong.conf; ip link del vmbr0")
+            on("pve3", "mv /root/id_rsa.kept /root/.ssh/id_rsa; rm /etc/ssh/sshd_config.d/00-wrong.conf /etc/systemd/system/always-quorate.service; ip link del vmbr0")
 
     def test_21_what_a_join_would_drop(self):
         token = "Sup3rS3cret"

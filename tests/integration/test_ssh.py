@@ -194,12 +194,15 @@ class Ssh(unittest.TestCase):
             wait(node, "corosync-quorumtool -s | grep -q 'Quorate:.*Yes' && mkdir /etc/pve/priv/lock/t && rmdir /etc/pve/priv/lock/t")
 
     def test_60_a_lost_link_and_outdated_pins_are_mended(self):
-        on("pve2", "cd /root/.ssh && cat authorized_keys > plain && mv plain authorized_keys")
+        # another tool put a file in the link's place, with a key of its own
+        on("pve2", "cd /root/.ssh && cat authorized_keys > plain && echo 'ssh-ed25519 AAAA$(head -c 60 /dev/zero | tr '\\0' Q) kept@home' >> plain && "
+                   "mv plain authorized_keys")
         on("pve3", "echo 'pve3 ssh-rsa AAAAold' > /etc/pve/local/ssh_known_hosts")
         inventory = self.inventory()
         run = play(inventory, "cluster-init.yml", "--tags", "phase5")
         self.succeeded(run)
         self.assertEqual(on("pve2", "readlink /root/.ssh/authorized_keys").strip(), "/etc/pve/priv/authorized_keys")
+        self.assertIn("kept@home", on("pve1", "cat /etc/pve/priv/authorized_keys"), "a key was lost")
         self.assertNotIn("AAAAold", on("pve1", "cat /etc/pve/nodes/pve3/ssh_known_hosts"))
         self.assertEqual([node for node, count in run.changed().items() if count], ["pve2", "pve3"], run.output)
 

@@ -35,6 +35,13 @@ class Names(unittest.TestCase):
         lines = ["name pve2 10.77.0.2", "name pve2.lab.local 10.77.0.2 10.9.9.9", "address 10.77.0.2 PVE2.lab.local pve2", "name pve1 10.77.0.1"]
         self.assertEqual(self.found(*lines), [])
 
+    def test_what_gives_up_quorum_by_itself(self):
+        self.assertEqual(
+            short([host(local=["expected /etc/systemd/system/always-quorate.service"])]),
+            ["error expected-by-itself: /etc/systemd/system/always-quorate.service sets the expected votes by itself: cut off from the others, this "
+             "node would be quorate alone, and both sides would write"],
+        )
+
     def test_names_that_are_not_found(self):
         self.assertEqual(
             self.found("name pve2", "name pve2.lab.local", "address 10.77.0.1"),
