@@ -73,3 +73,19 @@ fn owners_in_words() {
     );
     assert_eq!((NoLock::Held(None).by(), NoLock::ReadOnly.by()), (String::new(), String::new()));
 }
+
+#[test]
+fn whose_lock_a_run_may_take_for_its_own() {
+    let host = node();
+    let me = Owner::this(&host, Deed::Removal).unwrap();
+    let other = Owner::of(&format!("join.pve1.101.5101.{BOOT}")).unwrap();
+    be(&host, 101);
+    be(&host, 100);
+    assert!(owner(100).is_mine(&host, &me), "it is this very run's");
+    assert!(!other.is_mine(&host, &me), "another run of this node lives");
+    assert!(Owner::reservation("pve1").is_mine(&host, &me));
+    assert!(!Owner::reservation("pve2").is_mine(&host, &me));
+    host.change(|machine| machine.remove("/proc/101"));
+    assert!(other.is_mine(&host, &me), "it is dead");
+    assert!(!Owner { node: "pve2".into(), ..other }.is_mine(&host, &me));
+}
