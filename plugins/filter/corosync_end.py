@@ -54,7 +54,7 @@ _value:
 """
 
 from ansible_collections.pve.cluster.plugins.plugin_utils.corosync_end import corosync_end
-from ansible_collections.pve.cluster.plugins.plugin_utils.verbatim import verbatim
+from ansible_collections.pve.cluster.plugins.plugin_utils.verbatim import displayed
 
 
 class FilterModule:
@@ -62,4 +62,4 @@ class FilterModule:
 
     def filters(self):
         """Its name and its function."""
-        return {"corosync_end": verbatim(corosync_end)}
+        return {"corosync_end": displayed(corosync_end)}

@@ -43,7 +43,7 @@ _value:
 """
 
 from ansible_collections.pve.cluster.plugins.plugin_utils.corosync_end import corosync_rows
-from ansible_collections.pve.cluster.plugins.plugin_utils.verbatim import verbatim
+from ansible_collections.pve.cluster.plugins.plugin_utils.verbatim import displayed
 
 
 class FilterModule:
@@ -51,4 +51,4 @@ class FilterModule:
 
     def filters(self):
         """Its name and its function."""
-        return {"corosync_rows": verbatim(corosync_rows)}
+        return {"corosync_rows": displayed(corosync_rows)}

@@ -4,8 +4,11 @@
 
 from __future__ import annotations
 
+import re
+
+from ansible.errors import AnsibleFilterError
 from ansible_collections.pve.cluster.plugins.plugin_utils.known_hosts import Names, names_in, names_of, without
-from ansible_collections.pve.cluster.plugins.plugin_utils.verbatim import verbatim
+from ansible_collections.pve.cluster.plugins.plugin_utils.verbatim import plain, verbatim
 
 DOCUMENTATION = """
 name: known_hosts_pinned
@@ -47,12 +50,20 @@ _value:
 """
 
 
+_KEY = re.compile(r"[A-Za-z0-9@.-]{1,64} [A-Za-z0-9+/]+={0,3}")
+
+
 def known_hosts_pinned(content, cluster_name, hosts):
     """The file with the block for these hosts, and nothing else about their names."""
     begin, end = f"# BEGIN pve.cluster {cluster_name}", f"# END pve.cluster {cluster_name}"
     block = [begin]
     for host in hosts:
-        block += [f"{','.join(names_of(host))} {key['type']} {key['key']}" for key in host["keys"]]
+        # a node says these: with a line's end in it, one could say them for another name
+        keys = [f"{key['type']} {key['key']}" for key in host["keys"]]
+        strange = next((key for key in keys if not _KEY.fullmatch(key)), None)
+        if strange is not None:
+            raise AnsibleFilterError(f"cannot pin the host keys of '{host['names'][0]}': {plain(ascii(strange))} is no public key; see its /etc/ssh")
+        block += [f"{','.join(names_of(host))} {key}" for key in keys]
     block.append(end)
 
     before, old, after = _parted(content.split("\n"), begin, end)

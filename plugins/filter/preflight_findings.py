@@ -99,6 +99,7 @@ _value:
 """
 
 from ansible_collections.pve.cluster.plugins.plugin_utils import given
+from ansible_collections.pve.cluster.plugins.plugin_utils.answer_schema import checked, misfit_findings
 from ansible_collections.pve.cluster.plugins.plugin_utils.findings import ERROR, finding, in_order, split_waived
 from ansible_collections.pve.cluster.plugins.plugin_utils.preflight_cluster import cluster_findings, join_findings, joined_findings, versions
 from ansible_collections.pve.cluster.plugins.plugin_utils.preflight_drops import dropped_findings
@@ -120,12 +121,19 @@ def preflight_findings(hosts, cluster_name, environment="development", limits=No
     """All findings over all nodes, errors first, or one part of them."""
     limits = given.limits(LIMITS, limits)
     names_follow = given.truth(names_follow, "preflight_names_follow")
+    found = []
+    # of a node whose answer is none nothing can be judged, and it is refused
+    for host in hosts:
+        answer = checked({"name": host["node"]["name"], "facts": host["facts"]})
+        found.extend({**one, "node": host["node"]["name"]} for one in misfit_findings(answer))
+    strange = {one["node"] for one in found}
+    hosts = [host for host in hosts if host["node"]["name"] not in strange]
     # nobody is to join through a member of another cluster
     through = next((host for host in hosts if host.get("through") and not _foreign(host["facts"], cluster_name)), None)
     joins = any(host["joins"] for host in hosts)
     nodes = [host["node"] for host in hosts]
-    keys = [line.split()[1] for host in hosts for line in (host["facts"].get("ssh") or {}).get("root_public_keys") or []]
-    found = []
+    lines = [line for host in hosts for line in (host["facts"].get("ssh") or {}).get("root_public_keys") or []]
+    keys = [key for line in lines for key in line.split()[1:2]]
     for host in hosts:
         own = list(_of_node(host, cluster_name))
         # of a machine without Proxmox VE nothing else is worth a word

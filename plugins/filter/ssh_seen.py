@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from ansible_collections.pve.cluster.plugins.plugin_utils.verbatim import verbatim
 
 DOCUMENTATION = """
@@ -50,6 +51,10 @@ _value:
 """
 
 
+_PORT = re.compile(r"[0-9]{1,5}")
+_FILE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+
+
 def ssh_seen(printed):
     """The lines, sorted by what they tell."""
     seen = {"files": {}, "links": {}, "ports": [], "pairs": {}}
@@ -57,6 +62,9 @@ def ssh_seen(printed):
     for line in printed.splitlines():
         what, _blank, rest = line.strip().partition(" ")
         first, _blank, rest = rest.partition(" ")
+        # what a node says here becomes a file's name in a task
+        if what in ("private", "public", "pair") and not _FILE.fullmatch(first):
+            continue
         if what == "file":
             # a file of other bytes than UTF-8 goes back as it came
             seen["files"][first] = base64.b64decode(rest).decode("utf-8", "surrogateescape")
@@ -64,7 +72,7 @@ def ssh_seen(printed):
             seen["links"][first] = rest
         elif what == "listen":
             address, _colon, port = first.rpartition(":")
-            if address not in ("127.0.0.1", "[::1]") and int(port) not in seen["ports"]:
+            if address not in ("127.0.0.1", "[::1]") and _PORT.fullmatch(port) and int(port) not in seen["ports"]:
                 seen["ports"].append(int(port))
         elif what == "private":
             private[first] = rest.split()[:2]

@@ -81,6 +81,14 @@ SCHEMA = {
     "addresses": [{"interface": TEXT, "address": TEXT, "prefix": NUMBER}],
     "guests": [{"vmid": NUMBER, "node": TEXT, "type": TEXT}],
     "certificates": {"node": TEXT, "custom": TEXT, "served": TEXT},
+    "ssh": _Maybe(
+        {
+            "host_keys": [{"file": TEXT, "type": TEXT, "key": TEXT, "comment": TEXT, "fingerprint": TEXT}],
+            "root_public_keys": [TEXT],
+            "authorized_keys": {"kind": TEXT, "target": TEXT, "readable": FLAG},
+            "authorized_keys2": {"kind": TEXT, "target": TEXT, "readable": FLAG},
+        }
+    ),
     "leftovers": {"files": [TEXT], "nodes": [TEXT]},
     "problems": [TEXT],
     "health": _Maybe(
@@ -109,7 +117,7 @@ SCHEMA = {
             "misread": [TEXT],
             "timing": _Maybe({"token!": COUNT, "token_coefficient!": COUNT, "consensus!": COUNT}),
             "pmxcfs_online": [TEXT],
-            "unix_time!": NUMBER,
+            "unix_time": NUMBER,
             "problems": [TEXT],
         }
     ),

@@ -277,7 +277,7 @@ def _of_certificates(health, limits):
         remedy = _RENEWALS.get(file.rpartition("/")[2], "run 'pvecm updatecerts --force' on the node, then restart pveproxy")
         if left < 0:
             yield finding("certificate-expired", ERROR, f"its certificate {file} expired {-left} days ago", remedy, measured=left, limit=0)
-        elif certificate["not_before"] > health["unix_time"]:
+        elif health["unix_time"] is not None and certificate["not_before"] > health["unix_time"]:
             yield finding("certificate-not-valid-yet", ERROR, f"its certificate {file} is not valid yet", "set the clock right first")
         elif left < limits["certificate_days"]:
             yield finding(
@@ -297,7 +297,7 @@ _EVENTS = {
 
 def _of_events(health, limits):
     events = health["events"]
-    if not events or events["last"] is None or health["unix_time"] - events["last"] > limits["events_hours"] * 3600:
+    if not events or None in (events["last"], health["unix_time"]) or health["unix_time"] - events["last"] > limits["events_hours"] * 3600:
         return
     for counter, (identity, message, remedy) in _EVENTS.items():
         if events[counter]:

@@ -62,9 +62,17 @@ def large():
 
 def hostile():
     """Names that would be markup if they were taken as such."""
-    evil = "<script>document.title='owned'</script>\"'&"
+    evil = "<script>document.title='owned'</script>\"'&<img src=x onerror=document.title='owned'>"
     hosts = three()
     hosts[0]["facts"]["health"]["clock"]["synchronised"] = False
+    # text in the place of a number, in the middle of the page and in a title
+    for link in hosts[0]["facts"]["health"]["links"]:
+        link["mtu"] = f'"><script>document.title={evil}</script>'
+    # every text of the second node, and every part of the third
+    hosts[1]["facts"]["health"]["events"]["last_said"] = hosts[1]["facts"]["versions"]["pve"] = evil
+    hosts[1]["facts"]["services"][evil] = {"state": evil, "enabled": evil}
+    hosts[1]["facts"]["health"]["certificates"][0]["file"] = evil
+    hosts[2]["facts"]["links"] = hosts[2]["facts"]["nodelist"] = evil
     document = report(hosts)
     document["cluster"] = evil
     document["nodes"][0]["name"] = evil

@@ -52,6 +52,50 @@ class Export(unittest.TestCase):
         run = play(inventory, "cluster-export.yml", "-e", f"cluster_export_file={exported.folder / 'exported.yml'}")
         self.assertEqual((run.rc, sum(run.changed().values())), (0, 0), "an export of the same cluster is the same\n" + run.output)
 
+    def test_what_a_node_wrote_is_never_run(self):
+        fresh(2, key=True)
+        inventory = two_links(2)
+        run = play(inventory)
+        self.assertEqual(run.rc, 0, run.output)
+        mark = inventory.folder / "a-node-ran-a-command-here"
+        command = "{{ lookup('ansible.builtin.pipe', 'touch " + str(mark) + "') }}"
+        # whoever may write to /etc/pve may write this; a file of the same config_version is nobody's news
+        text = on("pve1", "cat /etc/pve/corosync.conf")
+        self._write(f"# {command}\n{text}")
+        exported = inventory.folder / "exported.yml"
+        run = play(inventory, "cluster-export.yml", "-e", f"cluster_export_file={exported}")
+        self.assertEqual(run.rc, 0, run.output)
+        self.assertIn("corosync_conf: !unsafe |", exported.read_text())
+        self.assertIn(command, exported.read_text())
+        self.assertIn(str(exported), run.output, "the run does not say where the file is")
+
+        read = Inventory(2)
+        shutil.rmtree(read.folder / "group_vars")
+        shutil.move(exported, read.folder / "exported.yml")
+        # every variable of the export is looked at
+        (read.folder / "look.yml").write_text(
+            "- hosts: pve_cluster_nodes\n  gather_facts: false\n  tasks: [{ansible.builtin.debug: {msg: '{{ cluster_exported }} {{ cluster_nodes }}'}}]\n"
+        )
+        seen = subprocess.run(
+            [LAB, "run", "--", ROOT / ".venv/bin/ansible-playbook", "-i", read.folder, read.folder / "look.yml"],
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300, check=False,
+        )
+        self.assertEqual(seen.returncode, 0, seen.stdout + seen.stderr)
+        self.assertIn("touch", seen.stdout)
+        self.assertFalse(mark.exists(), "a comment of a node's corosync.conf was run on the controller")
+
+        # a brace would begin a section: for corosync and PVE such a line has no address at all
+        self._write(text.replace("ring1_addr: 10.77.0.12", f"ring1_addr: $(touch {mark})"))
+        self.assertIn("touch", on("pve1", "cat /etc/pve/corosync.conf"))
+        run = play(inventory, "cluster-export.yml", "-e", f"cluster_export_file={exported}")
+        self.assertNotEqual(run.rc, 0, run.output)
+        self.assertIn("cannot export the cluster: nodelist[1].links.1 is", run.output)
+        self.assertFalse(exported.exists() or mark.exists())
+
+    def _write(self, text):
+        packed = base64.b64encode(text.encode()).decode()
+        on("pve1", f"echo {packed} | base64 -d > /etc/pve/corosync.conf.new && mv /etc/pve/corosync.conf.new /etc/pve/corosync.conf")
+
 
 class Ssm(unittest.TestCase):
     """The export to AWS, which a stand-in on the controller's loopback plays."""

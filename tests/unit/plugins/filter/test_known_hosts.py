@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import unittest
 
+from ansible.errors import AnsibleFilterError
+
 from ansible_collections.pve.cluster.plugins.filter.known_hosts_current import known_hosts_current
 from ansible_collections.pve.cluster.plugins.filter.known_hosts_pinned import known_hosts_pinned
 
@@ -33,6 +35,13 @@ class Pinned(unittest.TestCase):
 
     def test_a_missing_file_becomes_the_block(self):
         self.assertEqual(pinned(""), BLOCK)
+
+    def test_a_key_that_names_another_host_is_refused(self):
+        for evil in ({"key": "AAAA\npve2 ssh-ed25519 EVIL"}, {"type": "pve2,pve3 ssh-rsa"}, {"key": "{{ 1 }}"}, {"key": ""}, {"key": "AAAA note"}):
+            with self.subTest(evil):
+                host = {**PVE1, "keys": [{**PVE1["keys"][0], **evil}]}
+                with self.assertRaisesRegex(AnsibleFilterError, "^cannot pin the host keys of 'pve1': .* is no public key; see its /etc/ssh$"):
+                    pinned("", [host])
 
     def test_a_second_time_nothing_changes(self):
         for content in ("", "other ssh-rsa X\n", "other ssh-rsa X", "# note\n\n" + BLOCK + "other ssh-rsa X\n", BLOCK + "\n\n"):

@@ -38,6 +38,15 @@ def host(name="pve1", last=1, joins=True, lookups=(), local=(), **facts):
 class PreflightFindings(unittest.TestCase):
     """One case a finding, texts whole."""
 
+    def test_an_answer_that_is_none_is_refused_and_not_judged(self):
+        for field, evil in (("versions", "9.2"), ("addresses", [{"address": 1}]), ("guests", {"a": 1}), ("ssh", {"root_public_keys": [7]}), ("reasons", "x")):
+            with self.subTest(field):
+                found = preflight_findings([host(), host("pve2", 2, **{field: evil})], "prod")
+                self.assertEqual({(one["id"], one["node"], one["severity"]) for one in found}, {("answer", "pve2", "error")})
+                self.assertTrue(found[0]["message"].startswith(f"'{field}"), found)
+        found = preflight_findings([host(), host("pve2", 2, ssh={"root_public_keys": ["x"]})], "prod")
+        self.assertEqual([one["id"] for one in found if one["id"] == "answer"], [])
+
     maxDiff = None
 
     def one(self, identity, message, remedy, *hosts, environment="development"):

@@ -30,6 +30,10 @@ class SshSeen(unittest.TestCase):
             with self.subTest(printed=printed):
                 self.assertEqual(ssh_seen(printed)["ports"], ports)
 
+    def test_what_is_no_port_and_no_file_is_not_taken(self):
+        seen = ssh_seen("listen [::]:{{ 1 }}\nlisten [::]:-1\nlisten [::]:\npair {{ x }}\nprivate ../../etc/x ssh-rsa A\npair a;b\npair id_rsa\n")
+        self.assertEqual((seen["ports"], seen["pairs"]), ([22], {"id_rsa": "missing"}))
+
     def test_key_pairs(self):
         cases = {
             "pair id_rsa": "missing",
