@@ -236,6 +236,13 @@ fn prove(host: &dyn Host, deadline: Duration) -> Result<(), NotArmed> {
         let text = cluster_state::corosync_conf::cluster(host).map_err(|error| error.to_string())?;
         // a node that has left its cluster has nobody to tell
         let Some(text) = text else { return Ok(()) };
+        // what was proved may be in use no more: the call may come late
+        let seen = look(host, &mut Asked::default());
+        let version = text.config_version();
+        let own = seen.local.as_ref().is_some_and(|local| crate::decide::same(local, &text));
+        if !own || seen.version != version || seen.members.values().any(|runs| Some(*runs) != version) {
+            return Err("not every member runs the cluster's file now".to_owned());
+        }
         proof::write(host, &text).map_err(|error| error.to_string())
     });
     match waited {

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use corosync_document::Document;
 
 use crate::look::Look;
-use crate::record::Record;
+use crate::record::{Record, digest};
 
 /// A lock that was not renewed for this long has expired; who makes a change renews it every 30 s.
 const EXPIRED: u64 = 120;
@@ -143,7 +143,7 @@ impl Case<'_> {
 
     /// Without quorum each node can only repair itself.
     fn alone(self) -> Deed {
-        let Self { record, copy, look, patience, restored, .. } = &self;
+        let Self { copy, look, patience, restored, .. } = &self;
         let Some(local) = &look.local else {
             return self.wait_or(Deed::Leave(self.told()), &self.told());
         };
@@ -162,6 +162,15 @@ impl Case<'_> {
                 return self.wait_or(Deed::Leave(foreign.clone()), &foreign);
             }
         }
+        if local.config_version() > restored.config_version() {
+            // a lower version would part this node from the others for good
+            let further = format!("the file was changed further; {}", self.told());
+            return self.wait_or(Deed::Leave(further.clone()), &further);
+        }
+        if look.cluster.is_none() && !patience.long_over {
+            // whether every node has proved the change is written there
+            return Deed::Wait("'/etc/pve' is not mounted".to_owned());
+        }
         if self.is_proved(local) {
             return if runs_its_file {
                 Deed::Wait("every node has proved the change, and this node is not quorate now".to_owned())
@@ -169,7 +178,8 @@ impl Case<'_> {
                 Deed::Restart("corosync does not run the change that every node has proved".to_owned())
             };
         }
-        if same(local, copy) && runs_its_file && look.version == Some(record.version) {
+        if digest(local) == digest(copy) && runs_its_file {
+            // the same text under another version would help nobody, and turn others away
             return Deed::Wait("nothing was changed on this node, which is not quorate".to_owned());
         }
         if patience.rebooted && runs_its_file && !patience.long_over {
@@ -224,15 +234,17 @@ impl Case<'_> {
         runs.any(|runs| runs > version)
     }
 
-    /// Some node has put the copy back by itself, and the cluster's file is below it.
+    /// Some node has put the copy back by itself, and the cluster's file is below it: the copy where nobody has proved the change, and else the
+    /// cluster's own text above all.
     fn converge(self, cluster: &Document) -> Deed {
         let Self { record, look, restored, .. } = &self;
         let told = self.told();
         let foreign = self.foreign(cluster, "the cluster's file");
-        let version = restored.config_version();
-        let everywhere = look.version == version && look.members.values().all(|runs| Some(*runs) == version);
-        if everywhere && foreign.is_none() && !self.is_proved(cluster) {
-            return Deed::Write((*restored).clone(), vec!["the copy is in use".to_owned()]);
+        let own = look.local.as_ref().and_then(Document::config_version);
+        let highest = look.members.values().copied().chain(look.version).chain(own).max();
+        if foreign.is_none() && !self.is_proved(cluster) && highest <= restored.config_version() {
+            // nobody has proved the change, and some node had cause to put the copy back
+            return Deed::Write(next(look, cluster, restored), vec!["the copy is in use".to_owned()]);
         }
         // a file with too low a version that nobody runs is somebody's mistake, and not to be put into use
         let mut others = look.members.iter().filter(|(nodeid, _)| **nodeid != record.nodeid);
@@ -261,7 +273,11 @@ impl Case<'_> {
             (false, false, false, false) => Deed::Wait(self.told()),
             // a reload does not do everything that a restart does
             (true, false, true, _) if look.spare && !patience.restarted => Deed::Restart(told()),
-            (true, ..) => end,
+            (true, ..) => match end {
+                // a member that lags would be turned away at its next start
+                Deed::Leave(why) if behind || own || others => Deed::Later(why),
+                end => end,
+            },
         }
     }
 

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use cluster_state::corosync_conf::LOCAL;
+use cluster_state::corosync_conf::{self, LOCAL};
 use cluster_state::pmxcfs;
 use corosync_document::Document;
 use host::{Attributes, Command, Host, Waited, is_there, replace_file, wait_until};
@@ -14,6 +14,7 @@ use crate::cluster_file::{self, LOCKED, locked};
 use crate::decide::{Deed, Patience, decide, restored};
 use crate::ha;
 use crate::look::{Asked, Look, look};
+use crate::proof;
 use crate::record::Record;
 use crate::units::{COPY, RECORD, THIS_BOOT};
 
@@ -65,10 +66,23 @@ pub fn fire(host: &dyn Host, tell: &dyn Fn(&str)) -> Result<Came, String> {
     if let Err(reason) = arm_again(host, &came, tell) {
         return Ok(Came::Waiting(reason));
     }
+    // that all was well here is a proof for those that look later, when something else may be wrong
+    if matches!(came, Came::Well(_))
+        && let Err(reason) = note_proof(host)
+    {
+        return Ok(Came::Waiting(format!(
+            "that all is well could not be noted for the other nodes: {reason}"
+        )));
+    }
     if !matches!(came, Came::Waiting(_)) {
         remove(host, false).map_err(|error| format!("the rescue could not be removed: {error:?}"))?;
     }
     Ok(came)
+}
+
+fn note_proof(host: &dyn Host) -> Result<(), String> {
+    let text = corosync_conf::cluster(host).map_err(|error| error.to_string())?;
+    text.map_or(Ok(()), |text| proof::write(host, &text)).map_err(|error| error.to_string())
 }
 
 /// Arms high availability that is marked as disarmed by us. The rescue is not removed before that is known to be so.
@@ -102,14 +116,21 @@ fn repair(host: &dyn Host, record: &Record, copy: &Document, tell: &dyn Fn(&str)
     // what was done last, and when
     let mut acted: Option<(u8, Duration)> = None;
     let mut restarted = false;
+    let mut pictured = None;
     let mut last = Deed::Done("");
     let mut decided = host.elapsed();
     loop {
         let now = host.elapsed();
+        let seen = look(host, &mut asked);
+        // patience is with one picture: what has just changed may change further
+        let picture = (seen.quorate, seen.writable, seen.members.clone());
+        if pictured.as_ref().is_none_or(|before| *before != picture) {
+            pictured = Some(picture);
+            since = now;
+        }
         let waited = now.saturating_sub(since);
         let patience =
             Patience { over: waited >= PATIENCE, long_over: waited >= SITE, rebooted, expired, restarted };
-        let seen = look(host, &mut asked);
         let deed = decide(record, copy, &seen, patience);
         if kind(&deed) != kind(&last) {
             decided = now;

@@ -261,7 +261,9 @@ fn a_step_that_fails_once_is_tried_again() {
         assert_eq!(host.text(CLUSTER), host.text(LOCAL), "{number}: {came:?}");
         // a lock that cannot be given back expires
         let left: Vec<_> = left(&host).into_iter().filter(|path| *path != LOCK).collect();
-        assert!(came.is_err() || left.is_empty(), "{number}: {left:?}");
+        // .. and where it could not be noted that all is well, the rescue looks again in a minute
+        let again = matches!(came, Err(_) | Ok(Came::Waiting(_)));
+        assert!(again || left.is_empty(), "{number}: {left:?}");
     }
 }
 

@@ -23,6 +23,8 @@ pub mod ha;
 #[cfg(test)]
 mod ha_tests;
 mod look;
+#[cfg(test)]
+mod model;
 mod note;
 pub mod pending;
 mod proof;
