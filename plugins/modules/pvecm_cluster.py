@@ -166,7 +166,7 @@ options:
     description:
       - With O(state=removed), names O(node) again when somebody has seen that its machine has no power.
       - A node that the cluster does not see may be cut off and run its guests. So any sign of life keeps it from being removed, be it that its
-        sshd answers or refuses, a ping, an answer in the local network, or corosync on any of its links. With this, such a sign is a
+        sshd answers or refuses, a ping, or corosync on any of its links. With this, such a sign is a
         warning. A node that still answers as a member of the cluster is refused in any case.
     type: list
     elements: str
