@@ -549,7 +549,6 @@ def _sign_of_life(name, title, rules, stop):
 
 _sign_of_life("refuses-connections", "sshd and pveproxy are stopped, so that its ports answer with a reset", (), "ssh.socket ssh pveproxy")
 _sign_of_life("answers-pings-alone", "its firewall drops what comes to ssh and the API; it answers pings", ("tcp dport { 22, 8006 } drop",), "")
-_sign_of_life("answers-arp-alone", "its firewall drops everything from the members", ("meta l4proto { tcp, udp, icmp } drop",), "")
 
 
 @case("remove/known-off", "remove pve3 with `known_off: [pve3]`", "it is cut off from corosync's network, and its pmxcfs is dead", "another machine answers at its address",
