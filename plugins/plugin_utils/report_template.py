@@ -48,7 +48,8 @@ PAGE = """\
 {%- if report.findings %}
 <ul class="findings">
 {%- for found in report.findings %}
-<li class="{{ found.severity }}"><p>{{ badge(found.severity, found.severity) }} <b>{{ found.node or 'cluster' }}</b>: {{ found.message }} <code>{{ found.id }}</code></p>
+<li class="{{ found.severity }}"><p>{{ badge(found.severity, found.severity) }} <b>{{ found.node or 'cluster' }}</b>: {{ found.message }} <code>\
+{{ found.id }}</code></p>
 <p class="remedy">{{ found.remedy }}</p></li>
 {%- endfor %}
 </ul>
@@ -73,12 +74,16 @@ PAGE = """\
 <h2>Topology</h2>
 <div class="scroll">
 {%- if drawing %}
-<svg class="topology{{ ' many' if drawing.many else '' }}" viewBox="0 0 {{ drawing.width }} {{ drawing.height }}" role="img" aria-label="Nodes and corosync links of cluster {{ report.cluster }}">
+<svg class="topology{{ ' many' if drawing.many else '' }}" viewBox="0 0 {{ drawing.width }} \
+{{ drawing.height }}" role="img" aria-label="Nodes and corosync links of cluster {{ report.cluster }}">
 {%- for line in drawing.lines %}
-<g class="link {{ line.state }}"><title>{{ line.said }}</title><line x1="{{ line.x1 }}" y1="{{ line.y1 }}" x2="{{ line.x2 }}" y2="{{ line.y2 }}"/><text x="{{ line.x }}" y="{{ line.y }}">{{ line.number }}</text></g>
+<g class="link {{ line.state }}"><title>{{ line.said }}</title><line x1="{{ line.x1 }}" y1="{{ line.y1 }}" x2="{{ line.x2 }}" y2="{{ line.y2 }}"/>\
+<text x="{{ line.x }}" y="{{ line.y }}">{{ line.number }}</text></g>
 {%- endfor %}
 {%- for node in drawing.nodes %}
-<g class="node {{ node.state }}"><rect x="{{ node.left }}" y="{{ node.top }}" width="{{ node.width }}" height="{{ node.height }}" rx="8"/><text class="name" x="{{ node.x }}" y="{{ node.name_y }}">{{ node.name }}</text><text class="said" x="{{ node.x }}" y="{{ node.said_y }}">{{ node.said }}</text></g>
+<g class="node {{ node.state }}"><rect x="{{ node.left }}" y="{{ node.top }}" width="{{ node.width }}" height="{{ node.height }}" rx="8"/>\
+<text class="name" x="{{ node.x }}" y="{{ node.name_y }}">{{ node.name }}</text><text class="said" x="{{ node.x }}" y="{{ node.said_y }}">\
+{{ node.said }}</text></g>
 {%- endfor %}
 </svg>
 {%- endif %}
@@ -97,14 +102,16 @@ PAGE = """\
 {%- for cell in row.cells -%}
 {%- if cell.state == 'own' %}<td class="own"></td>
 {%- elif not cell.said %}<td class="unknown">?</td>
-{%- else %}<td class="{{ cell.state }}" title="{{ cell.title }}">{{ mark(cell.state) }} {{ cell.said }}{% if cell.unit %}<span class="unit"> {{ cell.unit }}</span>{% endif %}
+{%- else %}<td class="{{ cell.state }}" title="{{ cell.title }}">{{ mark(cell.state) }} {{ cell.said }}{% if cell.unit %}<span class="unit"> \
+{{ cell.unit }}</span>{% endif %}
 {%- if cell.extra %}<small>{{ cell.extra }}</small>{% endif %}</td>
 {%- endif %}
 {%- endfor %}</tr>
 {%- endfor %}
 </tbody></table></div>
 {%- endfor %}
-<p class="note">Average round trip in milliseconds since corosync started, as measured by knet, and the share of packets lost. Warning from {{ limits.warning }} ms, error from {{ limits.error }} ms.</p>
+<p class="note">Average round trip in milliseconds since corosync started, as measured by knet, and the share of packets lost. Warning from \
+{{ limits.warning }} ms, error from {{ limits.error }} ms.</p>
 </section>
 {%- endif %}
 <section id="nodes">
@@ -113,7 +120,8 @@ PAGE = """\
 <tbody>
 {%- for node in nodes %}
 <tr><th scope="row">{{ node.name }}</th><td>{{ badge(node.state, node.said) }}</td><td>{{ text(node.nodeid) }}</td><td>{{ text(node.votes) }}</td>
-{%- if node.addresses %}<td class="addresses">{% for link, address in node.addresses %}{{ link }}: {{ address }}{% if not loop.last %}<br>{% endif %}{% endfor %}</td>{% else %}<td class="addresses">–</td>{% endif -%}
+{%- if node.addresses %}<td class="addresses">{% for link, address in node.addresses %}{{ link }}: {{ address }}{% if not loop.last %}<br>\
+{% endif %}{% endfor %}</td>{% else %}<td class="addresses">–</td>{% endif -%}
 <td>{{ node.config }}</td><td>{{ text(node.pve) }}</td><td>{{ text(node.corosync) }}</td><td>
 {%- for service in node.services %}<span class="service {{ service.state }}">{{ service.name }}</span> {% else %}–{% endfor %}</td></tr>
 {%- endfor %}
@@ -125,7 +133,8 @@ PAGE = """\
 <div class="scroll"><table class="">{{ head(['Node', 'File', 'From', 'Until', 'Left']) }}
 <tbody>
 {%- for one in certificates %}
-<tr><th scope="row">{{ one.node }}</th><td><code>{{ one.file }}</code></td><td>{{ one.since }}</td><td>{{ one.until }}</td><td>{{ badge(one.state, one.left) }}</td></tr>
+<tr><th scope="row">{{ one.node }}</th><td><code>{{ one.file }}</code></td><td>{{ one.since }}</td><td>{{ one.until }}</td><td>\
+{{ badge(one.state, one.left) }}</td></tr>
 {%- endfor %}
 </tbody></table></div>
 </section>
@@ -147,7 +156,8 @@ PAGE = """\
 <div class="scroll"><table class="">{{ head(['Cut', 'Expected', 'Seen', 'Detected after', 'Healed after', 'Result']) }}
 <tbody>
 {%- for test in failover %}
-<tr><th scope="row">{{ test.what }}</th><td>{{ test.expected }}</td><td>{{ test.seen }}</td><td>{{ text(test.detected_s, ' s') }}</td><td>{{ text(test.healed_s, ' s') }}</td><td>{{ badge('ok' if test.passed else 'error', 'passed' if test.passed else 'failed') }}</td></tr>
+<tr><th scope="row">{{ test.what }}</th><td>{{ test.expected }}</td><td>{{ test.seen }}</td><td>{{ text(test.detected_s, ' s') }}</td><td>\
+{{ text(test.healed_s, ' s') }}</td><td>{{ badge('ok' if test.passed else 'error', 'passed' if test.passed else 'failed') }}</td></tr>
 {%- endfor %}
 </tbody></table></div>
 </section>
