@@ -115,8 +115,8 @@ ansible_facts:
             - V(corosync_stopped) - corosync does not run on this node.
             - V(pmxcfs_stopped) - /etc/pve is not mounted on this node.
             - V(removed) - the cluster has removed this node, which still has the cluster's files.
-            - V(renamed) - the host name of this node was changed. The cluster lists it by its addresses under the name that it had, RV(ansible_facts.pve_cluster.listed_as).
-              It may be quorate and run guests, whose configurations are under both names.
+            - V(renamed) - the host name of this node was changed. The cluster lists it by its addresses under the name that it had,
+              RV(ansible_facts.pve_cluster.listed_as). It may be quorate and run guests, whose configurations are under both names.
             - V(unknown) - too little could be read to tell.
           returned: always
           type: str

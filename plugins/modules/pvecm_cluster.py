@@ -58,9 +58,9 @@ options:
         their priorities. Once the cluster no longer lists it, the replication jobs to it are deleted, and with O(separated) those of
         its guests. This is done by C(ha-manager) and C(pvesr). Its keys go then, and its directory last.
       - V(absent) makes this node standalone. On a standalone node it removes what an earlier cluster left. It is refused while
-        high availability has the node's watchdog open, does not say whether it has, or keeps its guests running, and while a replication job is from or to it. Without
-        O(force) it is also refused when the other members would lose quorum by it, while the cluster has a QDevice, and while Ceph
-        runs on the node.
+        high availability has the node's watchdog open, does not say whether it has, or keeps its guests running,
+        and while a replication job is from or to it. Without O(force) it is also refused when the other members would lose
+        quorum by it, while the cluster has a QDevice, and while Ceph runs on the node.
       - V(reserved), on a member of the cluster, locks the cluster for the join of O(node) and tells what O(node) needs for a join with
         O(method=api). It waits like a join for a cluster that is not ready, and refuses for the same reasons. The lock is kept
         for O(timeout) seconds and two minutes more, and falls when the join ends well.

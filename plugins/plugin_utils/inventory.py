@@ -127,16 +127,16 @@ class _Host:
         name = str(entry.get("short_name", "")).lower()
         if self.address_of_host is not None:
             return self.address_of_host in (_address(entry.get("management_ip")), _address(entry.get("ip")))
-        return name in (self.host.lower(), self.host.lower().split(".")[0])
+        return name in (self.host.lower(), self.host.lower().split(".", maxsplit=1)[0])
 
     def _name(self):
         if "short_name" in self.entry:
             name = str(self.entry["short_name"])
         elif self.fqdn is not None:
-            name = self.fqdn.split(".")[0]
+            name = self.fqdn.split(".", maxsplit=1)[0]
         else:
             # An inventory may write names in upper case; the name of a machine is not.
-            name = self.host.lower().split(".")[0] if self.address_of_host is None else ""
+            name = self.host.lower().split(".", maxsplit=1)[0] if self.address_of_host is None else ""
         if self.fqdn is None:
             self.fqdn = name if self.address_of_host is not None else self.host.lower()
         return name

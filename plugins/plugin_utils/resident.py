@@ -159,7 +159,8 @@ class ResidentActionModule(ActionBase):
             return result
         printed = f"{to_text(result.get('module_stdout') or '')}\n{to_text(result.get('module_stderr') or '')}"
         kept = {key: result[key] for key in ("module_stdout", "module_stderr", "rc", "changed") if key in result}
-        return {**kept, "failed": True, "msg": f"cannot run module '{self._name()}' on the node: {no_answer(printed, result.get('rc'), machine, self._task.no_log)}"}
+        why = no_answer(printed, result.get("rc"), machine, self._task.no_log)
+        return {**kept, "failed": True, "msg": f"cannot run module '{self._name()}' on the node: {why}"}
 
 
 def no_answer(printed, code, machine, secret=False):
@@ -171,7 +172,10 @@ def no_answer(printed, code, machine, secret=False):
             "set ansible_remote_tmp to a folder from which programs may be run (for example /root/.ansible/tmp)"
         )
     if re.search(r"Exec format error|cannot execute binary file|Syntax error", printed):
-        return f"the collection's modules are built for {machine}, and the node is another machine (see 'uname -m' there): it cannot be a node of these clusters"
+        return (
+            f"the collection's modules are built for {machine}, and the node is another machine (see 'uname -m' there): "
+            "it cannot be a node of these clusters"
+        )
     if re.search(r"No space left on device", printed):
         return "there is no space left on the node's file system: make room, then run this again"
     if re.search(r"Read-only file system", printed):

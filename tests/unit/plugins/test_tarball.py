@@ -94,7 +94,10 @@ class Tarball(unittest.TestCase):
         # made by ansible-galaxy, which leaves galaxy.yml out
         written = {"MANIFEST.json", "FILES.json"}
         folders = ("docs/", "meta/", "playbooks/", "plugins/", "roles/", "inventory.example/")
-        alone = {"README.md", "LICENSE", "CHANGELOG.md", "CHANGELOG.rst", "changelogs/changelog.yaml", "changelogs/config.yaml", "tools/cluster-health"}
+        alone = {
+            "README.md", "LICENSE", "CHANGELOG.md", "CHANGELOG.rst", "changelogs/changelog.yaml", "changelogs/config.yaml",
+            "tools/cluster-health", "tools/cluster_health.py",
+        }
         wanted = {name for name in tracked() if name.startswith(folders) or name in alone} | written
         self.assertEqual({name for name in self.contents if not name.startswith("libexec/")}, wanted)
 
@@ -188,11 +191,21 @@ class Health(unittest.TestCase):
     """tools/cluster-health finds the collection that it is a part of."""
 
     def environment(self, own, **given):
-        loader = SourceFileLoader("cluster_health_tool", str(ROOT / "tools/cluster-health"))
+        loader = SourceFileLoader("cluster_health_tool", str(ROOT / "tools/cluster_health.py"))
         tool = module_from_spec(spec_from_loader(loader.name, loader))
         with mock.patch.object(sys, "dont_write_bytecode", True):
             loader.exec_module(tool)
         return tool.environment(Path(own), given)
+
+    def test_it_runs_from_anywhere_and_through_links(self):
+        with tempfile.TemporaryDirectory() as folder:
+            Path(folder, "check").symlink_to(ROOT / "tools/cluster-health")
+            for program, cwd in ((ROOT / "tools/cluster-health", "/"), (Path(folder, "check"), "/"), ("./check", folder), ("tools/cluster-health", ROOT)):
+                with self.subTest(program):
+                    run = subprocess.run([program, "-o", "a b"], cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+                    self.assertEqual((run.returncode, run.stdout), (2, ""), run.stderr)
+                    self.assertRegex(run.stderr, r"(?m)^usage: cluster-health ")
+                    self.assertIn("invalid choice: 'a b'", run.stderr)
 
     def test_a_clone_has_its_own_configuration(self):
         self.assertEqual(self.environment(ROOT, A="b"), {"A": "b", "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")})

@@ -50,7 +50,10 @@ DUE = {
 }
 
 
-def host(name, confirmed=PROOF, restarted=None, judged=True):
+def host(name, confirmed=..., restarted=None, judged=True):
+    """A host's variables; unless something else is said, it has confirmed the change, and None is no answer at all."""
+    if confirmed is ...:
+        confirmed = PROOF
     told = {"inventory_hostname": f"{name}.example", "cluster_inventory_node": {"name": name}}
     if judged:
         told["corosync_judged"] = {"changed": False}

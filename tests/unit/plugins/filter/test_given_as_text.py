@@ -83,7 +83,8 @@ ASKED = [{"cluster_inventory_node": {"name": "pve1"}, "corosync_confirmed": {"ch
 # By filter: what comes from modules, and then what an inventory or a template gives; in each a case that these values decide.
 CASES = {
     "preflight_findings": [
-        (([measured("pve1", 1), measured("pve2", 2)], "lab", "development"), {"limits": CHECKS, "bridges": ["vmbr0", "vmbr7"], "waive": ["jitter"], "names_follow": True}),
+        (([measured("pve1", 1), measured("pve2", 2)], "lab", "development"),
+         {"limits": CHECKS, "bridges": ["vmbr0", "vmbr7"], "waive": ["jitter"], "names_follow": True}),
         (([measured("pve1", 1)], "lab", "production"), {"limits": {"free_mib": 601}, "bridges": ["vmbr7"], "waive": [], "names_follow": False}),
         (([host()], "lab"), {"limits": None, "bridges": None, "waive": None}),
     ],
@@ -114,9 +115,9 @@ CASES = {
 
 # What these are given comes from modules, files and programs alone, or is text anyway.
 FROM_ELSEWHERE = {
-    "cluster_export", "cluster_export_text", "cluster_findings", "corosync_rows", "failover_away", "failover_result", "health_changes", "health_html", "health_markdown",
-    "known_hosts_current", "known_hosts_pinned", "login_problem", "probe_summary", "probe_unproven", "quorate_sides", "root_login", "rotation_problems", "ssh_findings",
-    "ssh_seen", "ssm_values", "votes_reached",
+    "cluster_export", "cluster_export_text", "cluster_findings", "corosync_rows", "failover_away", "failover_result",
+    "health_changes", "health_html", "health_markdown", "known_hosts_current", "known_hosts_pinned", "login_problem", "probe_summary",
+    "probe_unproven", "quorate_sides", "root_login", "rotation_problems", "ssh_findings", "ssh_seen", "ssm_values", "votes_reached",
 }
 
 

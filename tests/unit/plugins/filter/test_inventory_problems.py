@@ -14,7 +14,7 @@ from ansible_collections.pve.cluster.plugins.filter.inventory_problems import in
 from ansible_collections.pve.cluster.plugins.plugin_utils.known_names import facts, finding_ids, meant, misspelt, variables
 
 ROLES = Path(__file__).resolve().parents[4] / "roles"
-HOSTS = ["pve1", "pve2", "pve3"]
+HOSTS = ("pve1", "pve2", "pve3")
 
 
 def entry(last, **other):
@@ -271,7 +271,7 @@ class Nodes(unittest.TestCase):
     def test_from_entries_and_variables(self):
         given = inventory(with_links({"address": "10.77.1.1", "priority": "20"}, {"number": "3", "address": "10.77.2.1"}))
         given["pve2"]["votes"] = "2"
-        nodes = inventory_nodes(HOSTS, given)
+        nodes = inventory_nodes(list(HOSTS), given)
         self.assertEqual(
             nodes["pve1"],
             {"name": "pve1", "fqdn": "pve1.lab.local", "address": "10.77.0.1", "nodeid": 1, "votes": None,
@@ -284,11 +284,15 @@ class Nodes(unittest.TestCase):
         self.assertEqual(inventory_problems(list(given), given, "lab"), [])
         self.assertEqual([node["name"] for node in inventory_nodes(list(given), given).values()], ["pve1", "pve2", "pve3"])
         bare = {"PVE1.LAB.LOCAL": {"ansible_host": "10.0.0.1"}}
-        node, = inventory_nodes(list(bare), bare).values()
+        nodes = inventory_nodes(list(bare), bare)
+        self.assertEqual(list(nodes), ["PVE1.LAB.LOCAL"])
+        node = nodes["PVE1.LAB.LOCAL"]
         self.assertEqual((node["name"], node["fqdn"]), ("pve1", "pve1.lab.local"))
 
     def test_without_anything_but_a_name(self):
-        node, = inventory_nodes(["10.0.0.1"], {"10.0.0.1": {"hostname": "pve1"}}).values()
+        nodes = inventory_nodes(["10.0.0.1"], {"10.0.0.1": {"hostname": "pve1"}})
+        self.assertEqual(list(nodes), ["10.0.0.1"])
+        node = nodes["10.0.0.1"]
         self.assertEqual((node["address"], node["links"]), ("10.0.0.1", [{"number": 0, "address": "10.0.0.1"}]))
 
 

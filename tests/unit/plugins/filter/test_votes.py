@@ -99,7 +99,7 @@ class Knock(unittest.TestCase):
     def test_a_port_that_is_open_and_one_that_is_closed(self):
         with socket.create_server(("127.0.0.1", 0)) as server, socket.socket() as closed:
             closed.bind(("127.0.0.1", 0))
-            (_, one), (_, other) = server.getsockname(), closed.getsockname()
+            one, other = server.getsockname()[1], closed.getsockname()[1]
             with mock.patch.object(self.program, "ping", return_value=None):
                 self.assertEqual(
                     self.said({"127.0.0.1": [one, other]}),

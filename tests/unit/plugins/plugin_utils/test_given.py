@@ -14,7 +14,10 @@ class Given(unittest.TestCase):
     """Each kind of value, in its own type and as text."""
 
     def test_numbers(self):
-        for value, wanted in ((5, 5), (0, 0), (2.5, 2.5), ("5", 5), (" 250 ", 250), ("-3", -3), ("+3", 3), ("2.0", 2.0), (".5", 0.5), ("1e3", 1000.0), ("1.5e-1", 0.15)):
+        for value, wanted in (
+            (5, 5), (0, 0), (2.5, 2.5), ("5", 5), (" 250 ", 250), ("-3", -3), ("+3", 3), ("2.0", 2.0), (".5", 0.5), ("1e3", 1000.0),
+            ("1.5e-1", 0.15),
+        ):
             found = given.number(value, "it")
             self.assertEqual((found, type(found)), (wanted, type(wanted)), value)
 

@@ -185,11 +185,12 @@ class Documented(unittest.TestCase):
         table = (ROOT / "docs/ANSIBLE.md").read_text().partition("## What is used of Ansible's insides")[2].partition("\n## ")[0]
         listed = set(re.findall(r"(?m)^\| `([\w.]+)`", table))
         used = set()
-        for file in [*sorted((ROOT / "plugins").glob("action/*.py")), *sorted((ROOT / "plugins").glob("callback/*.py")), ROOT / "plugins/plugin_utils/resident.py"]:
+        plugins = ROOT / "plugins"
+        for file in [*sorted(plugins.glob("action/*.py")), *sorted(plugins.glob("callback/*.py")), plugins / "plugin_utils/resident.py"]:
             text = file.read_text()
             own = set(re.findall(r"def (_\w+)", text)) | set(re.findall(r"self\.(_\w+) = ", text))
             used |= {name for name in re.findall(r"(?=\b(?:self|result|task|host|constants|_connection)\.(_[a-z]\w+))", text) if name not in own}
-            used |= {name for name in re.findall(r'"(_\w+)": \(\(', text)}
+            used |= set(re.findall(r'"(_\w+)": \(\(', text))
         self.assertEqual(sorted(used - listed), [], "used and not listed")
         self.assertEqual(sorted(listed - used), [], "listed and not used")
         self.assertGreater(len(used), 8)
