@@ -171,7 +171,8 @@ impl Case<'_> {
             // whether every node has proved the change is written there
             return Deed::Wait("'/etc/pve' is not mounted".to_owned());
         }
-        if self.is_proved(local) {
+        // a proof of the text that this rescue was armed with is one of an earlier change, and the others may have gone on since
+        if self.is_proved(local) && !same(local, copy) {
             return if runs_its_file {
                 Deed::Wait("every node has proved the change, and this node is not quorate now".to_owned())
             } else {

@@ -231,6 +231,12 @@ fn without_quorum_a_change_that_every_node_has_proved_is_kept() {
     // of another change
     let look = Look { proof: proof(&moved(5)), ..alone(&two(5)) };
     assert!(matches!(decided(&look, NEW), Deed::PutBack(_)));
+    // of the text that this rescue was armed with: the others have gone on and back without this node, and turn it away with that
+    let look = Look { proof: proof(&one(4)), runs: false, version: None, ..alone(&one(4)) };
+    assert!(matches!(decided(&look, REBOOTED), Deed::PutBack(_)));
+    // the same text as a change that was proved
+    let look = Look { local: Some(one(6)), proof: proof(&one(6)), ..look };
+    assert!(matches!(decided(&look, REBOOTED), Deed::Restart(_)));
 }
 
 /// Found by the model: the copy has a lower version then, with which the others turn the node away.
