@@ -138,10 +138,12 @@ class Removal(unittest.TestCase):
         self.assertIn("'pve3' is still in the inventory", run.output)
         self.assert_gone()
         self.assert_disentangled()
-        self.assertEqual(on("pve1", "cat /var/backups/pve-cluster-collection/removed-pve3-*/nodes/pve3/notes"), "x\n")
-        self.assertEqual(on("pve1", "cat /var/backups/pve-cluster-collection/removed-pve3-*/ha/rules.cfg").strip(), f"{RULE}\n\n{OTHER_RULE}")
-        self.assertEqual(on("pve1", "cat /var/backups/pve-cluster-collection/removed-pve3-*/replication.cfg").strip(), f"{JOB}\n\n{OTHER_JOB}")
-        self.assertEqual(on("pve1", "stat -c %a /var/backups/pve-cluster-collection/removed-pve3-*").strip(), "700")
+        # Copied before each step that takes something away: the first copy has everything.
+        copies = on("pve1", "ls -d /var/backups/pve-cluster-collection/removed-pve3-*").split()
+        self.assertEqual(on("pve1", f"cat {copies[0]}/nodes/pve3/notes"), "x\n")
+        self.assertEqual(on("pve1", f"cat {copies[0]}/ha/rules.cfg").strip(), f"{RULE}\n\n{OTHER_RULE}")
+        self.assertEqual(on("pve1", f"cat {copies[0]}/replication.cfg").strip(), f"{JOB}\n\n{OTHER_JOB}")
+        self.assertEqual(set(on("pve1", f"stat -c %a {' '.join(copies)}").split()), {"700"})
         self.assertIn("cores: 1", on("pve2", "cat /etc/pve/nodes/pve1/qemu-server/100.conf"))
 
     def test_60_a_second_run_changes_nothing(self):
