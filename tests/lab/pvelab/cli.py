@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-from . import access, doctor, lifecycle, machine, network
+from . import access, doctor, layers, lifecycle, machine, network
 from .process import LabError
 from .settings import NETWORKS, Lab, networks, node
 
@@ -153,6 +153,12 @@ def inventory(lab: Lab, options: argparse.Namespace) -> None:
     print(access.inventory(lab, lifecycle.known(lab), options.group, options.password), end="")
 
 
+def base(lab: Lab, _options: argparse.Namespace) -> None:
+    """Print where the nodes' root filesystem is; it is built first when it is missing."""
+    lab.logs.mkdir(parents=True, exist_ok=True)
+    print(layers.base(lab))
+
+
 def doctor_(lab: Lab, _options: argparse.Namespace) -> None:
     """Say what this machine lacks."""
     lacking = doctor.findings(thorough=True)
@@ -214,6 +220,7 @@ def parser() -> argparse.ArgumentParser:
     made = command("inventory", inventory)
     made.add_argument("--group", action="append", default=[], help="put the nodes into this group; can be repeated")
     made.add_argument("--password", action="store_true", help="log in by root's password")
+    command("base", base)
     command("doctor", doctor_)
     command("clean", clean)
     return top
