@@ -6,9 +6,11 @@ from __future__ import annotations
 
 import unittest
 from pathlib import Path
+from types import SimpleNamespace
 
 import yaml
-from ansible_collections.pve.cluster.plugins.callback.progress import Running
+from ansible import constants
+from ansible_collections.pve.cluster.plugins.callback.progress import _NOT_WORK, Running, _of
 
 
 class Progress(unittest.TestCase):
@@ -32,6 +34,22 @@ class Progress(unittest.TestCase):
         self.assertEqual(running.lines(20.2), ["pve2: 20 s so far: Wait", "pve3: 12 s so far: Join"])
         self.assertEqual(running.end("pve3", "b", 21), "pve3: after 13 s: Join")
         self.assertEqual(running.end("pve3", "c", 21), None)
+
+
+class Versions(unittest.TestCase):
+    """What each ansible-core hands a callback."""
+
+    def test_a_result_of_each_version(self):
+        self.assertEqual(_of(SimpleNamespace(_host="pve1", _task="Join")), ("pve1", "Join"))
+        self.assertEqual(_of(SimpleNamespace(host="pve1", task="Join")), ("pve1", "Join"))
+        self.assertEqual(_of(SimpleNamespace(host="pve1", task="Join", _host="older", _task="older")), ("pve1", "Join"))
+
+    def test_what_is_no_work_is_what_this_ansible_calls_so(self):
+        self.assertLessEqual({*constants._ACTION_ALL_INCLUDES, *constants._ACTION_META}, _NOT_WORK)
+        for name in ("pause", "ansible.builtin.pause", "ansible.legacy.pause"):
+            self.assertIn(name, _NOT_WORK)
+        for name in ("debug", "pve.cluster.cluster_facts", "ansible.builtin.script"):
+            self.assertNotIn(name, _NOT_WORK)
 
 
 # These look, or mend what is left: they wait for nothing, or only for what a program takes.
