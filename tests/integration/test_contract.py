@@ -249,7 +249,7 @@ class Contract(unittest.TestCase):
                   "(see 'uname -m' there): it cannot be a node of these clusters")
         for way in (RESIDENT, OWN):
             task = {**FACTS, "vars": {"pve_cluster_resident": way == RESIDENT}}
-            results, _printed = self.play([("arm", task)], ANSIBLE_COLLECTIONS_PATH=str(root), ANSIBLE_CALLBACKS_ENABLED="")
+            results, _printed = self.play([("arm", task)], ANSIBLE_COLLECTIONS_PATH=str(root))
             self.note("a binary for another machine", way, lambda results=results: failed(wanted)(self, results["arm"]))
 
     def test_41_a_binary_that_was_cut_off(self):
@@ -257,7 +257,7 @@ class Contract(unittest.TestCase):
         size = (ROOT / "libexec/pve-cluster").stat().st_size
         for way in (RESIDENT, OWN):
             task = {**FACTS, "vars": {"pve_cluster_resident": way == RESIDENT}}
-            results, _printed = self.play([("cut", task)], ANSIBLE_COLLECTIONS_PATH=str(root), ANSIBLE_CALLBACKS_ENABLED="")
+            results, _printed = self.play([("cut", task)], ANSIBLE_COLLECTIONS_PATH=str(root))
             wanted = (f"cannot run module 'cluster_facts': '{binary}' on the controller: it is not whole (100000 bytes of {size}): "
                       "install the collection again, or run 'make build' in a clone")
             self.note("a binary that was cut off", way, lambda results=results, wanted=wanted: failed(wanted)(self, results["cut"]))
