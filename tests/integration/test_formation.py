@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Forming a cluster: the main job, from fresh nodes to a second run that finds nothing to do."""
 
+import json
+import re
 import unittest
 from contextlib import contextmanager
 
@@ -117,6 +119,79 @@ class OtherShape(unittest.TestCase):
     def test_two_nodes_are_formed_and_stay(self):
         fresh(2, key=True)
         inventory = Inventory(2, shape="primary_and_nodes")
+        run = play(inventory)
+        self.succeeded(run)
+        self.healthy(["pve1", "pve2"])
+        again = play(inventory)
+        self.succeeded(again)
+        self.assertEqual(set(again.changed().values()), {0}, again.output)
+
+
+class WaysToReach(unittest.TestCase):
+    """Inventory names in upper case with a domain, an sshd on another port, a jump host, and a user who becomes root."""
+
+    succeeded = Formation.succeeded
+    healthy = Formation.healthy
+
+    def test_three_nodes_are_formed_and_stay(self):
+        fresh(3, key=True, qnetd=1)
+        key = lab("run", "--", "sh", "-c", "cat $PVE_LAB_KEY.pub").strip()
+        on("pve1", "printf 'Port 2222\\n' > /etc/ssh/sshd_config.d/port.conf && systemctl restart ssh")
+        on("pve3", "useradd --create-home --shell /bin/bash admin && mkdir -m 700 /home/admin/.ssh && "
+                   f"echo '{key}' > /home/admin/.ssh/authorized_keys && chown -R admin: /home/admin/.ssh")
+        inventory = Inventory(3)
+        file = inventory.folder / "hosts.yml"
+        known = json.loads(file.read_text())
+        common, hosts = known["all"]["vars"], known["all"]["children"]["matrix_cluster"]["hosts"]
+        jump = f"ssh {common['ansible_ssh_common_args']} -i {common['ansible_ssh_private_key_file']} -W %h:%p root@10.77.0.31"
+        own = {
+            "pve1": {"ansible_port": 2222},
+            # the jump host is the only one that is told of pve2
+            "pve2": {"ansible_ssh_common_args": f"{common['ansible_ssh_common_args']} -o ProxyCommand='{jump}'"},
+            "pve3": {"ansible_user": "admin", "ansible_become": True, "ansible_become_method": "ansible.builtin.su", "ansible_become_password": "labpass1"},
+        }
+        known["all"]["children"]["matrix_cluster"]["hosts"] = {
+            f"{name}.lab.local".upper(): {**variables, **own[name]} for name, variables in hosts.items()
+        }
+        file.write_text(json.dumps(known))
+        group = inventory.folder / "group_vars/matrix_cluster.yml"
+        variables = json.loads(group.read_text())
+        del variables["corosync_link0_address"]
+        group.write_text(json.dumps(variables))
+        port = lab("run", "--", "sh", "-c", "cat $PVE_LAB_KNOWN_HOSTS")
+        extra = inventory.folder / "known_hosts"
+        extra.write_text(port + "".join(f"[10.77.0.11]:2222 {line.split(' ', 1)[1]}\n" for line in port.splitlines() if line.startswith("10.77.0.11,")))
+        file.write_text(re.sub(r"UserKnownHostsFile=[^ \"]+", f"UserKnownHostsFile={extra}", file.read_text()))
+        run = play(inventory)
+        self.succeeded(run)
+        self.healthy(THREE)
+        again = play(inventory)
+        self.succeeded(again)
+        self.assertEqual(set(again.changed().values()), {0}, again.output)
+
+
+class OnlyIPv6(unittest.TestCase):
+    """A management network that has no IPv4."""
+
+    succeeded = Formation.succeeded
+    healthy = Formation.healthy
+
+    def test_two_nodes_are_formed_and_stay(self):
+        fresh(2, key=True)
+        device = lab("run", "--", "sh", "-c", "ip -o -4 address | awk '/ 10.77.0.1\\// { print $2 }'").strip()
+        lab("run", "--", "ip", "-6", "address", "replace", "fd00:77::1/64", "dev", device, "nodad")
+        self.addCleanup(lab, "run", "--", "ip", "-6", "address", "del", "fd00:77::1/64", "dev", device)
+        for number in (1, 2):
+            on(f"pve{number}", f"ip -6 address add fd00:77::1{number}/64 dev eth0 nodad && ip -4 address flush dev eth0 && "
+                               f"sed -i 's/10.77.0.1{number}/fd00:77::1{number}/' /etc/hosts && systemctl restart pve-cluster")
+        inventory = Inventory(2)
+        known = lab("run", "--", "sh", "-c", "cat $PVE_LAB_KNOWN_HOSTS").replace("10.77.0.1", "fd00:77::1")
+        pins = inventory.folder / "known_hosts"
+        pins.write_text(known)
+        for name in ("hosts.yml", "group_vars/matrix_cluster.yml"):
+            file = inventory.folder / name
+            text = re.sub(r"UserKnownHostsFile=[^ \"]+", f"UserKnownHostsFile={pins}", file.read_text())
+            file.write_text(text.replace("10.77.0.1", "fd00:77::1"))
         run = play(inventory)
         self.succeeded(run)
         self.healthy(["pve1", "pve2"])
