@@ -27,7 +27,8 @@ def names_findings(host, nodes, follow=False):
     """
     owners = {name: node for node in nodes for name in (node["name"], node.get("fqdn") or node["name"])}
     addresses = {spelled(node["address"]): node for node in nodes if node.get("address")}
-    for what, asked, *found in (line.split() for line in host.get("lookups") or []):
+    # a node that is entered by su prints an empty line first
+    for what, asked, *found in (line.split() for line in host.get("lookups") or [] if len(line.split()) > 1):
         node = owners.get(asked) if what == "name" else addresses.get(spelled(asked))
         if node is not None:
             peer = node["name"] if node["name"] != host["node"]["name"] else None

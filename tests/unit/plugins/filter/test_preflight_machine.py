@@ -42,6 +42,9 @@ class Names(unittest.TestCase):
              "node would be quorate alone, and both sides would write"],
         )
 
+    def test_lines_that_su_prints_before_them(self):
+        self.assertEqual(self.found("", "name pve2 10.77.0.2"), [])
+
     def test_names_that_are_not_found(self):
         self.assertEqual(
             self.found("name pve2", "name pve2.lab.local", "address 10.77.0.1"),
