@@ -156,6 +156,15 @@ impl Owner {
         self.is_same_run(me) || self.is_over(host) || *self == Self::reservation(&me.node)
     }
 
+    /// Whether it was leaving the cluster and is no member any more: it cannot give its lock up, and needs it no longer. `members` are
+    /// those whom a node sees that is quorate itself, or is not, by their names; none for one whose name it does not know, and
+    /// which may be this one.
+    #[must_use]
+    pub fn has_left(&self, quorate: bool, members: &[Option<&str>]) -> bool {
+        let is_another = |member: &Option<&str>| member.is_some_and(|name| name != self.node);
+        self.deed == Deed::Leave && quorate && !members.is_empty() && members.iter().all(is_another)
+    }
+
     /// The name that stands for it, without its lock's name and time. It has no character that a shell would treat.
     #[must_use]
     pub fn word(&self) -> String {

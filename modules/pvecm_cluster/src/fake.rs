@@ -113,6 +113,11 @@ pub(crate) fn joins(node: &str, pid: u32) -> Owner {
     Owner::of(&format!("join.{node}.{pid}.{began}.0f1e2d3c4b5a49788796a5b4c3d2e1f0")).unwrap()
 }
 
+/// A process by which a node leaves.
+pub(crate) fn leaves(node: &str) -> Owner {
+    Owner::of(&format!("leave.{node}.7.8.ab")).unwrap()
+}
+
 /// The name that a lock has beside it which this owner made when the fake clock started.
 pub(crate) fn name(owner: &Owner) -> String {
     format!("{LOCK}-by-{}.1767225600", owner.word())

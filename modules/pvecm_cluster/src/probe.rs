@@ -98,7 +98,7 @@ pub(crate) fn release(host: &dyn Host, target: &str, me: &Owner) {
     }
 }
 
-/// Asks the cluster node. A claim is made once more where a run of this node that is no more has the lock.
+/// Asks the cluster node. A claim is made once more where a run of this node that is no more has the lock, or a node that has left.
 pub(crate) fn ask(host: &dyn Host, target: &str, errand: Errand, me: &Owner) -> There {
     let asked = |over: &str| host.run(&command(target, errand, me, over));
     let answer = asked(NOBODY).and_then(|output| match over(host, me, &output.stdout) {
@@ -116,16 +116,30 @@ fn over(host: &dyn Host, me: &Owner, answer: &str) -> Option<String> {
     let name = part(answer, "holder")?.trim();
     match locks::holder_of(name) {
         Holder::Named(owner) if owner.is_mine(host, me) && !owner.is_same_run(me) => Some(name.to_owned()),
-        _ => None,
+        _ => left(answer),
     }
+}
+
+/// The name of a lock whose owner has left the cluster, by what the whole answer says.
+fn left(answer: &str) -> Option<String> {
+    let name = part(answer, "holder")?.trim();
+    let Holder::Named(owner) = locks::holder_of(name) else { return None };
+    let peer = peer(answer, &|_| false).ok()?;
+    peer.view.has_left(&owner).then(|| name.to_owned())
 }
 
 /// Asks this node itself, for another one that is to join; gives its whole answer too.
 pub(crate) fn ask_here(host: &dyn Host, errand: Errand, node: &str) -> Result<(String, Peer), String> {
     let owner = Owner::reservation(node);
-    let words = words(errand, &owner, NOBODY);
-    let command = Command::new("/bin/sh").arg("-s").args(words).stdin(script()).timeout(PATIENCE);
-    let output = host.run(&command).map_err(|error| error.to_string())?;
+    let asked = |over: &str| {
+        let words = words(errand, &owner, over);
+        let command = Command::new("/bin/sh").arg("-s").args(words).stdin(script()).timeout(PATIENCE);
+        host.run(&command).map_err(|error| error.to_string())
+    };
+    let mut output = asked(NOBODY)?;
+    if let (Errand::Claim { .. }, Some(name)) = (errand, left(&output.stdout)) {
+        output = asked(&name)?;
+    }
     match output.ending {
         Ending::Exited(0) => peer(&output.stdout, &|one| *one == owner).map(|peer| (output.stdout, peer)),
         Ending::TimedOut => {
@@ -196,14 +210,19 @@ pub(crate) fn peer(text: &str, mine: &dyn Fn(&Owner) -> bool) -> Result<Peer, St
         text if text.trim().is_empty() => ConfFile::Absent,
         text => ConfFile::of(&Document::parse(text.as_bytes())),
     };
+    let view = View { node, mount, members: table, conf, corosync: running(of("cmap"), of("quorum"))? };
+    let claims = part(text, "claim").is_some();
+    let joining = match Joining::of(locks::holder_of(of("holder")), mine) {
+        Joining::Nobody if claims => Joining::Refused,
+        // It is free for whoever claims it. Behind a claim it counts only that the claim has taken it.
+        Joining::Another(Some(owner)) if !claims && view.has_left(&owner) => Joining::Nobody,
+        joining => joining,
+    };
     Ok(Peer {
-        view: View { node, mount, members: table, conf, corosync: running(of("cmap"), of("quorum"))? },
+        view,
         locked: word("lock").is_some(),
         rescue: part(text, "rescues").and_then(rescue::against_change_there),
-        joining: match Joining::of(locks::holder_of(of("holder")), mine) {
-            Joining::Nobody if part(text, "claim").is_some() => Joining::Refused,
-            joining => joining,
-        },
+        joining,
         tools: Tools {
             rsync: word("rsync").is_some(),
             join_api: word("api")
@@ -332,6 +351,49 @@ mod tests {
         let host = second_run(false).query(&look, fake::held_by(&free, &first));
         let There::Answered(peer) = ask(&host, "pve1", Errand::Look, &me) else { panic!() };
         assert_eq!((peer.joining, host.commands().len()), (Joining::ThisNode, 1));
+    }
+
+    const THREE: &[(u32, &str)] = &[(1, "pve1"), (3, "pve3"), (4, "pve4")];
+
+    /// pve1's answer in a cluster of three, in which pve3 has the lock of its leave; these are members.
+    fn left_behind(members: &[(u32, u64)]) -> String {
+        fake::held_by(&fake::peer(3, THREE, members), &fake::leaves("pve3"))
+    }
+
+    /// A node that has left keeps its lock there, which it cannot remove any more.
+    #[test]
+    fn the_lock_of_a_node_that_has_left_is_in_nobodys_way() {
+        let joining = |text: &str| peer(text, &|_| false).unwrap().joining;
+        let (gone, there, alone) = ([(1, 3), (4, 3)], [(1, 3), (3, 3), (4, 3)], [(1, 3)]);
+        let held = || Joining::Another(Some(fake::leaves("pve3")));
+        assert_eq!(joining(&left_behind(&gone)), Joining::Nobody);
+        assert_eq!(joining(&left_behind(&there)), held(), "it is still leaving");
+        assert_eq!(joining(&left_behind(&alone)), held(), "pve1 is not quorate, and sees nobody");
+        assert_eq!(joining(&left_behind(&[(1, 3), (4, 3), (5, 3)])), held(), "a member that is in no list");
+        let claimed = format!("\n@@ claim\n{}", left_behind(&gone));
+        assert_eq!(joining(&claimed), held(), "a claim that did not get it has nothing");
+        let other = fake::held_by(&fake::peer(3, THREE, &gone), &fake::joins("pve3", 100));
+        assert!(joining(&other).is_another(), "one that joins is no member yet");
+    }
+
+    #[test]
+    fn a_claim_takes_the_lock_of_a_node_that_has_left() {
+        let (me, claim) = (fake::joins("pve2", 100), Errand::Claim { keep: 0 });
+        let name = format!("{}.1767225600", fake::leaves("pve3").word());
+        let line = |over: &str| command("pve1", claim, &me, over).line();
+        let host = |members: &[(u32, u64)]| {
+            let free = fake::peer(3, THREE, members);
+            FakeHost::new()
+                .with_hostname("pve2")
+                .action(&line("-"), format!("\n@@ claim\n{}", left_behind(members)))
+                .action(&line(&name), format!("\n@@ claim\n{}", fake::held_by(&free, &me)))
+        };
+        let gone = host(&[(1, 3), (4, 3)]);
+        let There::Answered(peer) = ask(&gone, "pve1", claim, &me) else { panic!() };
+        assert_eq!((peer.joining, gone.effects().len()), (Joining::ThisNode, 2));
+        let there = host(&[(1, 3), (3, 3), (4, 3)]);
+        let There::Answered(peer) = ask(&there, "pve1", claim, &me) else { panic!() };
+        assert_eq!((peer.joining, there.effects().len()), (Joining::Another(Some(fake::leaves("pve3"))), 1));
     }
 
     #[test]

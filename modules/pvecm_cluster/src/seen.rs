@@ -125,6 +125,14 @@ impl View {
     pub(crate) fn is_standalone(&self) -> bool {
         self.is_mounted() && self.conf == ConfFile::Absent
     }
+
+    /// Whether the lock's owner was leaving this cluster and is no member any more.
+    pub(crate) fn has_left(&self, owner: &Owner) -> bool {
+        let (Some(running), Some(conf)) = (&self.corosync, self.conf.conf()) else { return false };
+        let name = |nodeid| conf.nodes.get(nodeid).map(|node: &Node| node.name.as_str());
+        let members: Vec<Option<&str>> = running.versions.keys().map(name).collect();
+        owner.has_left(running.quorate, &members)
+    }
 }
 
 /// This node, with what only a member or a candidate on the spot can know.

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! From the task to the answer: look, decide, act, look again, undo.
 
-use std::path::Path;
 use std::time::Duration;
 
 use ansible_module::{Context, Diff, Failure, Outcome};
@@ -104,9 +103,9 @@ impl Run<'_> {
             if !ansible_module::reason::all_pass(&reasons) {
                 return Ok(Err(self.refused(&reasons, Duration::ZERO)));
             }
-            for path in seen.locks.iter().filter(|_| !check_mode) {
+            for name in seen.locks.iter().filter(|_| !check_mode) {
                 // Asks pmxcfs to remove it if its holder has died.
-                let _ = self.host.set_times(Path::new(path), 0);
+                let _ = self.host.set_times(&locks::path(name), 0);
             }
             let others = seen.busy || !seen.locks.is_empty();
             if others || self.host.elapsed() < short {

@@ -6,9 +6,11 @@ use std::path::Path;
 
 use cluster_state::pmxcfs::{self, Mount};
 use cluster_state::{PATIENCE, StateError, cmap, corosync_conf, members, qdevice, quorumtool, services};
+use corosync_document::Document;
 use host::{Command, Host, is_there};
+use locks::{Holder, Owner};
 
-use crate::seen::{Own, Running, Seen};
+use crate::seen::{Conf, Own, Running, Seen};
 
 /// Where each node has its QDevice's certificates; `pvecm qdevice remove` removes all of it.
 pub(crate) const STORE: &str = "/etc/corosync/qdevice";
@@ -16,7 +18,7 @@ pub(crate) const STORE: &str = "/etc/corosync/qdevice";
 /// private key (`PVE/CLI/pvecm.pm`).
 const STRAYS: [&str; 2] = ["/etc/pve/qnetd-cacert.crt", "/etc/pve/qdevice-net-node.p12"];
 /// PVE's lock of corosync.conf, and the one under which this collection's nodes join and leave.
-const LOCKS: [&str; 2] = ["/etc/pve/priv/lock/file-corosync_conf", "/etc/pve/priv/lock/pvecm_cluster-join"];
+const LOCKS: [&str; 2] = [locks::COROSYNC_CONF, locks::MEMBERSHIP];
 /// A pvecm as it is seen among the processes: an interpreter with its options, then the program. Not whatever else has these
 /// words in its command line.
 pub(crate) const PVECM: &str = "^[^ ]+( -[^ ]+)* [^ ]*pvecm qdevice (setup|remove)";
@@ -29,15 +31,17 @@ pub(crate) fn seen(host: &dyn Host) -> Result<Seen, StateError> {
     let table = if mounted { members::query(host)? } else { None };
     let nodes = table.map(|table| table.nodelist).unwrap_or_default();
     let addresses: BTreeSet<_> = host.addresses()?.into_iter().map(|local| local.address).collect();
+    let conf = if mounted { corosync_conf::cluster(host)? } else { None };
+    let running = running(host)?;
     Ok(Seen {
         node: host.hostname()?,
-        conf: if mounted { corosync_conf::cluster(host)? } else { None },
+        locks: if mounted { held(host, conf.as_ref(), running.as_ref())? } else { Vec::new() },
+        conf,
         members: nodes.into_iter().map(|(name, node)| (name, (node.online, node.ip))).collect(),
-        running: running(host)?,
+        running,
         addresses,
         own: own(host, mounted)?,
         busy: busy(host)?,
-        locks: if mounted { present(host, &LOCKS)? } else { Vec::new() },
         mount,
     })
 }
@@ -68,6 +72,29 @@ fn own(host: &dyn Host, mounted: bool) -> Result<Own, StateError> {
         store: is_there(host, Path::new(STORE))?,
         strays: if mounted { present(host, &STRAYS)? } else { Vec::new() },
     })
+}
+
+/// The locks that others hold. A node that has left has no use for its own any more, and cannot give it up. Only of the lock that this
+/// module does not take itself: pvecm waits for any other, whoever has it.
+fn held(
+    host: &dyn Host,
+    conf: Option<&Document>,
+    running: Option<&Running>,
+) -> Result<Vec<&'static str>, StateError> {
+    let conf = conf.and_then(|document| Conf::of(document).ok());
+    let has_left = |owner: &Owner| match (&conf, running) {
+        (Some(conf), Some(running)) => conf.has_left(running, owner),
+        _ => false,
+    };
+    let mut held = Vec::new();
+    for name in LOCKS {
+        match locks::holder(host, name)? {
+            Holder::Nobody => {}
+            Holder::Named(owner) if name == locks::MEMBERSHIP && has_left(&owner) => {}
+            Holder::Named(_) | Holder::Unnamed => held.push(name),
+        }
+    }
+    Ok(held)
 }
 
 fn present(host: &dyn Host, paths: &[&'static str]) -> Result<Vec<&'static str>, StateError> {

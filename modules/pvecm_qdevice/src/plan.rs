@@ -241,7 +241,7 @@ fn unsettled(seen: &Seen, conf: &Conf, running: &Running) -> Vec<Reason> {
     if running.versions.values().any(|version| *version != conf.version) {
         reasons.push(reason::versions_differ(&spread(conf, running)));
     }
-    reasons.extend(seen.locks.iter().map(|path| reason::locked(path)));
+    reasons.extend(seen.locks.iter().map(|name| reason::locked(&locks::path(name))));
     reasons
 }
 

@@ -218,3 +218,35 @@ fn options_are_checked_by_themselves() {
 fn the_documentation_is_that_of_the_code() {
     testkit::assert_docs_match(&crate::args::spec());
 }
+
+/// A node that has left keeps the lock of its leave, which it cannot remove any more.
+#[test]
+fn the_lock_of_a_node_that_has_left_is_in_nobodys_way() {
+    let locked = |world: World, lock: &'static str, owner: &str| {
+        let path = format!("/etc/pve/priv/lock/{lock}");
+        let name = format!("{path}-by-{owner}.1767225600");
+        with(4, world).with(move |machine| {
+            machine.make_dir(&path);
+            machine.set_mtime(&path, 1_767_225_600);
+            machine.make_dir(&name);
+        })
+    };
+    let remove = with_option(with_option(absent(), "offline", "ignore"), "timeout", 4);
+    let off = || World { offline: vec![4], ..World::default() };
+    let (member, conf) = ("pvecm_cluster-join", "file-corosync_conf");
+    let (leaves, joins) = ("leave.pve4.7.8.ab", "join.pve4.7.8.ab");
+    let host = locked(off(), member, leaves);
+    let said = answer(&host, &remove);
+    assert_eq!(said["failed"], Value::Null, "{said}");
+    for (world, lock, owner, case) in [
+        (World::default(), member, leaves, "it is still leaving"),
+        (off(), member, joins, "it joins, and is no member yet"),
+        (off(), conf, leaves, "pvecm itself would wait for this one"),
+        (off(), member, "unnamed", "nobody knows whose it is"),
+    ] {
+        let host = locked(world, lock, owner);
+        let said = msg(&answer(&host, &remove));
+        let path = format!("the cluster is locked ('/etc/pve/priv/lock/{lock}', which expires");
+        assert!(said.contains(&path), "{case}: {said}");
+    }
+}

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Every reason not to do what the task asks, in words, with its remedy.
 
+use std::path::Path;
+
 pub(crate) use ansible_module::Reason;
 use ansible_module::reason::{lasting, passing};
 use ssh_login::NoLogin;
@@ -162,8 +164,9 @@ pub(crate) fn pvecm_busy() -> Reason {
     passing("a 'pvecm qdevice' is at work on this node")
 }
 
-pub(crate) fn locked(path: &str) -> Reason {
+pub(crate) fn locked(path: &Path) -> Reason {
     passing(format!(
-        "the cluster is locked ('{path}', which expires 120 s after its holder died): another change is under way"
+        "the cluster is locked ('{}', which expires 120 s after its holder died): another change is under way",
+        path.display()
     ))
 }

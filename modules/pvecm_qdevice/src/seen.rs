@@ -8,6 +8,7 @@ use cluster_state::pmxcfs::Mount;
 use cluster_state::qdevice::Qdevice;
 use cluster_state::quorumtool::Quorum;
 use corosync_document::{Device, Document, Node};
+use locks::Owner;
 use ssh_login::NoLogin;
 
 /// All that is looked at.
@@ -28,7 +29,7 @@ pub(crate) struct Seen {
     pub(crate) own: Own,
     /// The pvecm that sets up or removes a QDevice on this node just now.
     pub(crate) busy: bool,
-    /// Locks in the cluster, by path, that others hold.
+    /// Locks in the cluster, by name, that others hold.
     pub(crate) locks: Vec<&'static str>,
 }
 
@@ -143,6 +144,13 @@ impl Conf {
     /// A node's name by its nodeid.
     pub(crate) fn name_of(&self, nodeid: u32) -> String {
         self.nodes.get(&nodeid).map_or_else(|| format!("nodeid {nodeid}"), |node| node.name.clone())
+    }
+
+    /// Whether the lock's owner was leaving this cluster and is no member any more.
+    pub(crate) fn has_left(&self, running: &Running, owner: &Owner) -> bool {
+        let name = |nodeid| self.nodes.get(nodeid).map(|node: &Node| node.name.as_str());
+        let members: Vec<Option<&str>> = running.versions.keys().map(name).collect();
+        owner.has_left(running.quorum.quorate, &members)
     }
 
     /// The names of the nodes that are not members now.

@@ -89,3 +89,18 @@ fn whose_lock_a_run_may_take_for_its_own() {
     assert!(other.is_mine(&host, &me), "it is dead");
     assert!(!Owner { node: "pve2".into(), ..other }.is_mine(&host, &me));
 }
+
+#[test]
+fn a_node_has_left_when_a_quorate_one_knows_all_members_and_it_is_none_of_them() {
+    let leaver = Owner { deed: Deed::Leave, node: "pve3".into(), ..owner(7) };
+    let others = [Some("pve1"), Some("pve2")];
+    assert!(leaver.has_left(true, &others));
+    assert!(!leaver.has_left(false, &others), "who is cut off sees nobody");
+    assert!(!leaver.has_left(true, &[Some("pve1"), Some("pve3")]), "it is a member");
+    assert!(!leaver.has_left(true, &[Some("pve1"), None]), "it may be the one without a name");
+    assert!(!leaver.has_left(true, &[]), "nobody tells");
+    for deed in [Deed::Change, Deed::Join, Deed::Removal] {
+        assert!(!Owner { deed, ..leaver.clone() }.has_left(true, &others), "{deed:?}");
+    }
+    assert!(!Owner::reservation("pve3").has_left(true, &others));
+}

@@ -33,7 +33,6 @@ pub(crate) use self::wanted::Args;
 use self::wanted::Wanted;
 use crate::database_copy;
 use crate::reason::{self as common, Reason};
-use crate::removal::observe::has_left;
 
 /// The pause between two looks at a node that is busy.
 const PAUSE: Duration = Duration::from_millis(250);
@@ -119,7 +118,7 @@ fn lock(host: &dyn Host, args: &Args, seen: &Seen, deadline: Duration) -> Result
 fn has_left_by_now(host: &dyn Host, seen: &Seen, owner: &Owner) -> bool {
     owner.deed == Deed::Leave
         && crate::observe::here(host)
-            .map_or_else(|_| has_left(&seen.here, owner), |here| has_left(&here, owner))
+            .map_or_else(|_| seen.here.view.has_left(owner), |here| here.view.has_left(owner))
 }
 
 /// Leaves, and removes what is left of the cluster.

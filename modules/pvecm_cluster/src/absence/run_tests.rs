@@ -4,12 +4,11 @@
 use std::time::Duration;
 
 use host::Host;
-use locks::Owner;
 use serde_json::{Value, json};
 use testkit::{Answer, FakeHost, at_every_effect};
 
 use super::fake::*;
-use crate::fake::{LOCK, become_member, lock, name, next_run, standalone};
+use crate::fake::{LOCK, become_member, leaves, lock, name, next_run, standalone};
 
 fn msg(answer: &Value) -> &str {
     answer["msg"].as_str().unwrap()
@@ -284,11 +283,6 @@ fn options_of_other_states_are_refused_before_a_look() {
     assert_eq!(host.steps(), []);
 }
 
-/// Another node that is leaving.
-fn leaving(node: &str) -> Owner {
-    Owner::of(&format!("leave.{node}.7.8.ab")).unwrap()
-}
-
 fn running(machine: &mut testkit::Machine, nodes: &[(u32, &str)], online: &[(u32, u64)]) {
     become_member(machine, 3, nodes, online);
     services(machine, "active", "active");
@@ -304,7 +298,7 @@ fn nodes_that_leave_at_once_leave_one_after_the_other_and_are_counted() {
         let online = online.to_vec();
         leaver().with(move |machine| {
             running(machine, FIVE, &online);
-            lock(machine, &leaving("pve3"));
+            lock(machine, &leaves("pve3"));
         })
     };
     let all = [(1, 3), (2, 3), (3, 3), (4, 3), (5, 3)];
@@ -342,7 +336,7 @@ fn nodes_that_leave_at_once_leave_one_after_the_other_and_are_counted() {
         "cannot leave cluster 'prod': node 'pve3' is leaving the cluster (process 7) \
          ('/etc/pve/priv/lock/pvecm_cluster-join', which expires 120 s after an interruption)"
     );
-    assert!(host.exists(LOCK) && host.exists(&name(&leaving("pve3"))));
+    assert!(host.exists(LOCK) && host.exists(&name(&leaves("pve3"))));
 }
 
 /// Between the look and the lock another node has left: what counts is how it is behind the lock.
@@ -421,4 +415,31 @@ fn while_a_rescue_is_armed_the_node_stays() {
     let answer = answer(&host, &leave());
     assert!(msg(&answer).contains("its rescue is armed on 'pve3' by a role"), "{answer}");
     assert_eq!((&answer["changed"], host.effects()), (&json!(false), Vec::new()));
+}
+
+/// Only a node that the others count has to keep them from changing who they are.
+#[test]
+fn a_node_that_the_others_do_not_count_takes_no_lock() {
+    let host = leaver();
+    let args = super::Args { cluster_name: "prod".into(), force: false, timeout: 60 };
+    let wanted = super::Wanted::check(&args, Vec::new()).unwrap();
+    let (seen, plan) = super::settle(&host, &args, &wanted, Duration::from_secs(60)).unwrap();
+    assert!(super::takes_lock(&wanted, &seen, &plan));
+    let force = super::Wanted { force: true, ..wanted.clone() };
+    assert!(!super::takes_lock(&force, &seen, &plan));
+    for other in [
+        super::Plan { resumes: true, ..plan.clone() },
+        super::Plan { separates: false, ..plan.clone() },
+        super::Plan { others: Vec::new(), ..plan.clone() },
+    ] {
+        assert!(!super::takes_lock(&wanted, &seen, &other), "{other:?}");
+    }
+    let mut changed = seen.clone();
+    changed.here.view.corosync.as_mut().unwrap().quorate = false;
+    assert!(!super::takes_lock(&wanted, &changed, &plan), "it is not quorate");
+    changed.here.view.corosync = None;
+    assert!(!super::takes_lock(&wanted, &changed, &plan), "its corosync does not run");
+    let mut changed = seen;
+    changed.here.view.mount = super::Mount::ReadOnly;
+    assert!(!super::takes_lock(&wanted, &changed, &plan), "it could not");
 }

@@ -29,7 +29,7 @@ use cluster_state::pmxcfs::Mount;
 use host::{Command, Ending, Host, Waited, wait_until};
 use locks::{Deed, Lock, NoLock, Owner};
 
-use self::observe::{AUTHORIZED_KEYS, KNOWN_HOSTS, directory, has_left, see};
+use self::observe::{AUTHORIZED_KEYS, KNOWN_HOSTS, directory, see};
 use self::plan::Plan;
 use self::seen::Seen;
 pub(crate) use self::wanted::Args;
@@ -243,7 +243,7 @@ fn settle(
 fn lock(host: &dyn Host, args: &Args, seen: &Seen, deadline: Duration) -> Result<Lock, Failure> {
     let until = host.elapsed() + (deadline / 4).min(Duration::from_secs(30));
     let me = Owner::this(host, Deed::Removal).map_err(|error| failure(args, &error.to_string()))?;
-    let over = |owner: &Owner| owner.is_mine(host, &me) || has_left(&seen.here, owner);
+    let over = |owner: &Owner| owner.is_mine(host, &me) || seen.here.view.has_left(owner);
     let taken = Lock::take_over(host, locks::MEMBERSHIP, Deed::Removal, until, over);
     let lock = taken.map_err(|why| match why {
         NoLock::Held(owner) => refused(args, &[common::another_joins(owner.as_ref()).text], Duration::ZERO),

@@ -123,15 +123,8 @@ pub(crate) fn own_keys(host: &dyn Host) -> Result<Vec<String>, HostError> {
 /// Who has the lock of all that changes the membership.
 pub(crate) fn joining(host: &dyn Host, here: &Here) -> Result<Joining, HostError> {
     let me = Owner::this(host, Deed::Removal)?;
-    let mine = |owner: &Owner| owner.is_mine(host, &me) || has_left(here, owner);
+    let mine = |owner: &Owner| owner.is_mine(host, &me) || here.view.has_left(owner);
     Ok(Joining::of(locks::holder(host, locks::MEMBERSHIP)?, &mine))
-}
-
-/// Whether the lock's owner was leaving and is no member any more: it cannot give the lock up, and needs it no longer.
-pub(crate) fn has_left(here: &Here, owner: &Owner) -> bool {
-    let (Some(running), Some(conf)) = (&here.view.corosync, here.view.conf.conf()) else { return false };
-    let is_member = running.versions.keys().any(|nodeid| conf.name_of(*nodeid) == owner.node);
-    owner.deed == Deed::Leave && running.quorate && !is_member
 }
 
 /// Everything below a directory, what holds something before what it holds.

@@ -591,3 +591,23 @@ fn a_long_join_has_its_lock_renewed() {
     assert_eq!(joined["changed"], true, "{joined}");
     assert_eq!(host.effects()[0], format!("run {long}"));
 }
+
+/// A node has just left, and `pvecm delnode` has removed it from the list: its lock is still there, and in nobody's way.
+#[test]
+fn a_cluster_that_a_node_has_left_is_reserved_at_once() {
+    const LEFT: &[(u32, &str)] = &[(1, "pve1"), (4, "pve4")];
+    let members = [(1, 3), (4, 3)];
+    let free = peer(3, LEFT, &members);
+    let left = held_by(&free, &leaves("pve3"));
+    let over = CLAIM.replace(" - ", &format!(" {}.1767225600 ", leaves("pve3").word()));
+    let host = cluster_node()
+        .query(LOOK, left.clone())
+        .action(CLAIM, format!("\n@@ claim\n{left}"))
+        .action(&over, reserved(&free));
+    let said = answer(&host, &reserve());
+    assert_eq!(said["failed"], Value::Null, "{said}");
+    assert_eq!(host.effects(), [format!("run {CLAIM}"), format!("run {over}")]);
+    assert_eq!(host.elapsed(), Duration::ZERO);
+    let look = answer(&host, &with(reserve(), "_ansible_check_mode", true));
+    assert_eq!((&look["failed"], host.effects().len()), (&Value::Null, 2), "a look takes nothing");
+}
