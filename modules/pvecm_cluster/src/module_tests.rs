@@ -745,3 +745,24 @@ fn while_a_rescue_is_armed_nothing_is_created_or_joined() {
 fn host_time() -> u64 {
     creatable().unix_time()
 }
+
+/// A run of this node was killed, and has the lock. What it began goes on while its pvecm is at work, and needs the lock for it.
+#[test]
+fn the_lock_of_a_killed_run_stays_as_long_as_its_pvecm_is_at_work() {
+    let release = |host: &FakeHost| host.effects().iter().any(|effect| effect.contains(" -s release "));
+    let killed = || {
+        let changing = peer(1, ALONE, &[(1, 1)])
+            .replace("@@ lock\n", "@@ lock\n/etc/pve/priv/lock/file-corosync_conf\n");
+        let look = held_by(&changing, &joins("pve2", 99));
+        joinable().query(&ssh(Errand::Look), look).action_prefix("ssh", "")
+    };
+    let host = killed().file("/proc/99/cmdline", "/usr/bin/perl\0-T\0/usr/bin/pvecm\0add\0pve1\0");
+    let said = answer(&host, &with(join(), "timeout", 4));
+    assert!(msg(&said).contains("pvecm is at work on this node"), "{said}");
+    assert!(!release(&host), "{:?}", host.effects());
+
+    let host = killed();
+    let said = answer(&host, &with(join(), "timeout", 4));
+    assert!(msg(&said).contains("corosync.conf is locked"), "{said}");
+    assert!(release(&host), "its pvecm has ended: {:?}", host.effects());
+}
