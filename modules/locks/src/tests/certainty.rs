@@ -53,6 +53,22 @@ fn without_renewal_it_is_relied_upon_for_a_minute_and_then_left_alone() {
     assert_eq!(Lost::Old.to_string(), "it could not be renewed for 60 s");
 }
 
+/// Its time is of the clock before. How long it was not renewed is counted without any.
+#[test]
+fn a_clock_that_was_put_back_makes_no_lock_younger() {
+    let host = node();
+    let lock = take(&host, 1).unwrap();
+    host.change(|machine| {
+        machine.set_mtime(LOCK, START + 1000);
+        machine.set_mtime(name(100, 0), START + 1000);
+        machine.set_quorate(false);
+    });
+    for (pause, expected) in [(30, Ok(())), (59, Ok(())), (1, Err(Lost::Old))] {
+        host.sleep(seconds(pause));
+        assert_eq!(lock.check(&host), expected);
+    }
+}
+
 #[test]
 fn a_lock_that_is_another_s_or_nobody_s_is_lost() {
     type Change = fn(&mut testkit::Machine);

@@ -19,6 +19,7 @@ pub(crate) const BOOT: &str = "0f1e2d3c4b5a49788796a5b4c3d2e1f0";
 pub(crate) const START: i64 = 1_767_225_600;
 pub(crate) const EIO: i32 = 5;
 pub(crate) const ENOENT: i32 = 2;
+pub(crate) const EEXIST: i32 = 17;
 
 pub(crate) fn node() -> FakeHost {
     FakeHost::new().with_hostname("pve1").pmxcfs("/etc/pve").dir("/etc/pve/priv/lock")

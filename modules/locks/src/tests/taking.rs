@@ -4,7 +4,7 @@
 use host::Host;
 use testkit::{Fault, Step};
 
-use super::{EIO, ENOENT, LOCK, NAME, START, be, name, node, owner, seconds, take};
+use super::{EEXIST, EIO, ENOENT, LOCK, NAME, START, be, name, node, owner, seconds, take};
 use crate::{Deed, Holder, Lock, NoLock, Owner, holder, release_own};
 
 #[test]
@@ -197,6 +197,23 @@ fn the_directory_of_the_locks_is_made_by_whoever_needs_it_first() {
     host.change(|machine| machine.make_dir("/etc/pve/priv"));
     let host = host.fail_at(0, Fault::Errno(EIO));
     assert!(matches!(take(&host, 1), Err(NoLock::Host(_))));
+}
+
+#[test]
+fn whoever_is_faster_is_waited_for() {
+    // between the look and the attempt
+    let host = node().fail_at(0, Fault::Errno(EEXIST));
+    let lock = take(&host, 1).unwrap();
+    lock.release(&host).unwrap();
+    // the directory of all locks too, and only for that reason
+    for (errno, waits) in [(EEXIST, true), (EIO, false)] {
+        let host = node().with(|machine| machine.remove("/etc/pve/priv/lock"));
+        host.change(|machine| machine.make_dir("/etc/pve/priv"));
+        let host = host.fail_at(1, Fault::Errno(errno));
+        let taken = take(&host, 1);
+        assert_eq!(matches!(taken, Err(NoLock::Host(_))), !waits, "{errno}: {taken:?}");
+        assert_eq!(taken.is_ok(), waits, "{errno}: {taken:?}");
+    }
 }
 
 #[test]
