@@ -91,10 +91,23 @@ class Leaving(unittest.TestCase):
         self.assertEqual(answer["msg"], "this node is standalone, and nothing of a cluster is left on it")
         self.assertEqual(set(before) ^ set(state("pve3")), set())
 
+    def test_45_its_lock_is_in_nobodys_way(self):
+        wait("pve1", "! corosync-quorumtool -siH | grep -q 0x00000003")
+        self.assertIn("-by-leave.pve3.", on("pve2", "ls /etc/pve/priv/lock"))
+        answer = task("pve1", state="reserved", node="pve4", timeout=4)
+        self.assertEqual(answer["reasons"], ["node 'pve3' of the cluster is not online and would miss the new corosync.conf: start or remove it first"])
+        self.assertEqual(on("pve2", "ls /etc/pve/priv/lock").strip(), "", "whoever takes it over removes it")
+
     def test_50_the_cluster_forgets_it_when_told_that_it_keeps_its_guests(self):
         wait("pve1", "! corosync-quorumtool -siH | grep -q 0x00000003")
         answer = task("pve1", state="removed", node="pve3")
         self.assertIn("guests of it are configured (113, 103)", answer["msg"])
+        answer = task("pve1", state="removed", node="pve3", separated=True)
+        self.assertIn("node 'pve3' shows signs of life (its sshd says 'Host key verification failed.', ", answer["msg"])
+        # it runs, and lets no member in any more: that it is standalone is believed when a member can see it there
+        key = on("pve1", "cat /root/.ssh/id_rsa.pub").strip()
+        on("pve3", f"echo '{key}' >> /etc/pve/priv/authorized_keys")
+        on("pve1", "ssh-keyscan -t ed25519 10.77.0.13 >> /root/.ssh/known_hosts 2>/dev/null")
         answer = done(self, task("pve1", state="removed", node="pve3", separated=True), changed=True)
         self.assertNotIn("pve3", on("pve2", "ls /etc/pve/nodes; cat /etc/pve/corosync.conf /etc/pve/priv/authorized_keys"))
         self.assertEqual(on("pve1", "cat /etc/pve/nodes/pve1/qemu-server/101.conf").strip(), "cores: 1")
