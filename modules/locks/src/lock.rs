@@ -261,8 +261,16 @@ fn attempt(
             }
         }
         None => {
-            for name in names {
-                if_there(host.remove_dir(&Path::new(DIRECTORY).join(name))).map_err(refused)?;
+            let now = i64::try_from(host.unix_time()).unwrap_or(i64::MAX);
+            let start = format!("{name}-by-");
+            // A name is of a whole second: whoever gave the lock up and took it again within that has the same one anew.
+            let settled = |left: &String| {
+                left.strip_prefix(&start)
+                    .and_then(Name::of)
+                    .is_none_or(|left| left.since < now.saturating_sub(1) || left.owner.is_over(host))
+            };
+            for left in names.into_iter().filter(settled) {
+                if_there(host.remove_dir(&Path::new(DIRECTORY).join(left))).map_err(refused)?;
             }
         }
     }

@@ -124,6 +124,19 @@ fn a_name_that_was_left_behind_opens_no_other_lock() {
     assert!(host.exists(LOCK) && host.exists(&name(100, 0)));
 }
 
+/// Whoever gave the lock up may have taken it again within the second of which its name is.
+#[test]
+fn the_name_of_a_process_that_may_just_take_the_lock_again_is_left() {
+    for (age, stays) in [(0, true), (1, true), (2, false)] {
+        let host = node().dir(&name(100, 0));
+        be(&host, 100);
+        be(&host, 101);
+        host.change(|machine| machine.advance(seconds(age)));
+        take(&host, 0).unwrap();
+        assert_eq!(host.exists(&name(100, 0)), stays, "{age} s");
+    }
+}
+
 #[test]
 fn only_one_of_two_takes_over_from_the_dead() {
     let host = node();

@@ -248,8 +248,8 @@ fn any_sign_of_life_keeps_a_node_unless_its_machine_is_known_to_be_off() {
             refused(&host(), "pve3"),
             format!(
                 "node 'pve3' shows signs of life ({signs}): it may run its guests, cut off from the cluster. Shut it down, or let \
-                 it leave with 'state: absent' on it. If this machine has no power, and something else has its address, name it \
-                 in 'known_off'"
+                 it leave with 'state: absent' on it; if it has left, have it accept this node's ssh login, so that this can be \
+                 seen. If this machine has no power, and something else has its address, name it in 'known_off'"
             )
         );
         let mut given = remove();

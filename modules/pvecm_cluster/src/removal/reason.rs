@@ -57,7 +57,7 @@ const OFF: &str = "If this machine has no power, and something else has its addr
 pub(crate) fn alive(node: &str, signs: &[String]) -> Reason {
     lasting(format!(
         "node '{node}' shows signs of life ({}): it may run its guests, cut off from the cluster. Shut it down, or let it leave with \
-         'state: absent' on it. {OFF}",
+         'state: absent' on it; if it has left, have it accept this node's ssh login, so that this can be seen. {OFF}",
         signs.join(", ")
     ))
 }
