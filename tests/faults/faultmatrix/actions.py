@@ -95,7 +95,7 @@ def _create():
     )
 
 
-ONE_MOMENT = "corosync.conf is written right after the authkey, and corosync starts some milliseconds before pmxcfs. The lock falls when all is done, and nothing comes after it."
+ONE_MOMENT = "corosync.conf is written right after the authkey, and corosync starts some milliseconds before pmxcfs. The lock is released when all is done, and nothing comes after it."
 
 
 def _join():

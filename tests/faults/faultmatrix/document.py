@@ -3,6 +3,7 @@
 
 import re
 
+from . import harness_failure
 from .faults import FAULTS as WORDS
 from .world import ROOT
 
@@ -37,7 +38,7 @@ The faults:
 
 def _summary(result):
     """A refusal as one line: the reason and the remedy."""
-    text = re.sub(r"\s+", " ", result["reason"]).strip()
+    text = re.sub(r"\s+", " ", harness_failure.phrase(result["reason"])).strip()
     text = re.sub(r"\(for \d+ s\)", "(for a while)", text)
     text = re.sub(r"\bafter \d+ s\b", "after a while", text)
     text = re.sub(r"config-\d+\.sql", "config-N.sql", text)
@@ -63,7 +64,7 @@ def _cell(result, notes):
     note = f" ({result['note']})" if result.get("note") else ""
     if kind == "FAILED":
         return f"**FAILED** [{notes.number(_summary({'reason': result['why']}))}]{note}"
-    if "failed_before" in result:
+    if "failed_before" in result and not harness_failure.is_one({"why": result["failed_before"]}):
         note += f", but **FAILED** in an earlier run [{notes.number(_summary({'reason': result['failed_before']}))}]"
     if kind != "refused":
         return kind + note

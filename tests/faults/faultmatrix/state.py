@@ -37,7 +37,7 @@ def _version(text):
 
 
 def own_locks(seen):
-    """The collection's own locks. One of PVE's that lost its quorum under way falls by itself after 120 s."""
+    """The collection's own locks. One of PVE's that lost its quorum under way expires by itself after 120 s."""
     return [name for name in seen["locks"].split() if name.startswith("pvecm_cluster")]
 
 

@@ -3,6 +3,7 @@
 
 import re
 
+from faultmatrix import harness_failure
 from faultmatrix.world import ROOT
 
 TARGET = ROOT / "docs/SECOND_FAULTS.md"
@@ -50,7 +51,7 @@ def write(cases, results, partly=False):
             result = results[name]
             seen = "; ".join(result.get("notes", []))
             if result["result"] == "FAILED":
-                seen = f"**FAILED**: {result['why'].strip().splitlines()[-1]}" + (f" (before that: {seen})" if seen else "")
+                seen = f"**FAILED**: {harness_failure.phrase(result['why']).strip().splitlines()[-1]}" + (f" (before that: {seen})" if seen else "")
             lines.append("| " + " | ".join(map(_cell, (case.action, case.first, case.second, case.must, seen))) + " |")
     if missing:
         lines += ["", "Not yet seen: " + ", ".join(missing) + "."]
