@@ -4,6 +4,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import os
 import re
 import shutil
 import subprocess
@@ -24,6 +27,8 @@ LYING_AROUND = ("inventory/hosts.yml", "inventory/group_vars/all/vault.yml", "re
 UNTRACKED = ("id_ed25519", "notes.txt", "playbooks/mine.yml", "roles/preflight/files/password", "docs/mine.md", "libexec/core", "plugins/modules/my_own",
              "inventory.example/group_vars/matrix_cluster/vault.yml")  # fmt: skip
 ADDED = ("vault.yml", "docs/private/nodes.md", "inventory.example/hosts.yml.orig", "playbooks/group_vars/all.yml", "roles/preflight/files/a/key", "tools/mine")
+# What tools/build leaves in libexec/, beside the links.
+BUILT = ("pve-cluster", "LICENSES-crates.txt", "pve-cluster.cdx.json")
 
 
 def tracked():
@@ -40,7 +45,9 @@ class Clone:
         for name in tracked():
             if not name.startswith(("modules/", "tests/")):
                 self.write(name, ROOT / name)
-        self.write("libexec/pve-cluster", ROOT / "tools/dist")
+        # What is packed is read by nobody here.
+        for name in BUILT:
+            self.write(f"libexec/{name}", ROOT / "tools/dist")
         # as tools/build leaves it
         for module in (ROOT / "plugins/modules").glob("*.py"):
             (self.folder / "libexec" / module.stem).symlink_to("pve-cluster")
@@ -90,7 +97,7 @@ class Tarball(unittest.TestCase):
 
     def test_everything_that_belongs_there_does(self):
         modules = {path.stem for path in (ROOT / "plugins/modules").glob("*.py")}
-        self.assertEqual({name for name in self.contents if name.startswith("libexec/")}, {f"libexec/{name}" for name in (*modules, "pve-cluster")})
+        self.assertEqual({name for name in self.contents if name.startswith("libexec/")}, {f"libexec/{name}" for name in (*modules, *BUILT)})
         # made by ansible-galaxy, which leaves galaxy.yml out
         written = {"MANIFEST.json", "FILES.json"}
         folders = ("docs/", "meta/", "playbooks/", "plugins/", "roles/", "inventory.example/")
@@ -139,6 +146,36 @@ class Tarball(unittest.TestCase):
                     dead.append(f"{name}: {link}")
         self.assertGreater(seen, 10)
         self.assertEqual(dead, [])
+
+    def test_the_same_commit_gives_the_same_bytes(self):
+        def build(umask):
+            run = subprocess.run(["sh", "-c", f"umask {umask}; exec tools/dist"], cwd=self.clone.folder, capture_output=True, text=True, check=False)
+            self.assertEqual(run.returncode, 0, run.stderr)
+            (tarball,) = (self.clone.folder / "dist").glob("*.tar.gz")
+            return tarball.name, hashlib.sha256(tarball.read_bytes()).hexdigest(), (self.clone.folder / "dist/SHA256SUMS").read_text()
+
+        first = build("022")
+        # another time, and another user's umask
+        for path in self.clone.folder.rglob("*"):
+            if path.is_file() and not path.is_symlink() and ".git/" not in str(path):
+                os.utime(path, (1, 1))
+        self.assertEqual(build("077"), first)
+        self.assertIn(f"{first[1]}  {first[0]}\n", first[2])
+
+    def test_its_checksums_are_those_of_its_files(self):
+        # what `ansible-galaxy collection verify` compares
+        manifest, files = (json.loads(self.contents[name]) for name in ("MANIFEST.json", "FILES.json"))
+        self.assertEqual(manifest["file_manifest_file"]["chksum_sha256"], hashlib.sha256(self.contents["FILES.json"]).hexdigest())
+        said = {file["name"]: file["chksum_sha256"] for file in files["files"] if file["ftype"] == "file"}
+        real = {name: hashlib.sha256(text).hexdigest() for name, text in self.contents.items() if name in said and not name.startswith(("plugins/modules/", "libexec/"))}
+        self.assertGreater(len(real), 100)
+        self.assertEqual({name: said[name] for name in real}, real)
+
+    def test_the_version_is_the_same_everywhere(self):
+        crate = re.search(r'(?m)^version = "(.+)"$', (ROOT / "Cargo.toml").read_text())[1]
+        galaxy = re.search(r"(?m)^version: (.+)$", (ROOT / "galaxy.yml").read_text())[1]
+        released = re.findall(r"(?m)^  (\d+\.\d+\.\d+):$", (ROOT / "changelogs/changelog.yaml").read_text())[-1]
+        self.assertEqual((galaxy, released), (crate, crate))
 
     def test_a_clone_that_is_not_built_says_so(self):
         built = self.clone.folder / "libexec/pve-cluster"
