@@ -90,8 +90,9 @@ def base(lab: Lab) -> Path:
 
 
 def last_line(log: Path) -> str:
-    """The last thing a log says."""
+    """The last thing a log says, without mount's hint at another log."""
     lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    lines = [line for line in lines if not line.startswith("dmesg(1) may have")]
     return lines[-1] if lines else "it said nothing"
 
 

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """watchdog-mux: resets the node when one of its clients has been silent for 60 s, and the hardware's own 10 s are over.
 
-A client that says goodbye is no longer waited for; one that dies is.
+A client that says goodbye is no longer waited for; one that dies is. Many nodes share the processors of one machine, so only that time
+counts in which a node could run: what this program has slept through is not silence, nor what a client has waited for a processor.
 """
 
 import ctypes
 import os
 import select
 import socket
+import struct
 import time
 
 from . import haenv
@@ -16,6 +18,8 @@ CLIENT_SECONDS = 60
 HARDWARE_SECONDS = 10
 ACTIVE = "/run/watchdog-mux.active"
 RESTART = 0x1234567
+# How often the time is counted.
+TICK = 1
 
 
 def reset():
@@ -23,11 +27,56 @@ def reset():
     ctypes.CDLL(None, use_errno=True).reboot(RESTART)
 
 
+def processor(pid):
+    """Whether a process has something to do and could run, and for how many nanoseconds it has run so far."""
+    try:
+        with open(f"/proc/{pid}/schedstat", encoding="ascii") as file:
+            ran = int(file.read().split()[0])
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+            state = file.read().rpartition(")")[2].split()[0]
+    except (OSError, ValueError, IndexError):
+        return False, None
+    return state == "R", ran
+
+
+class Client:
+    """Who has to feed the watchdog, and for how many seconds it has not."""
+
+    def __init__(self, pid):
+        self.pid, self.silent, self.ran = pid, 0.0, None
+
+
 class Multiplexer:
     def __init__(self):
         self.fed = {}
-        # Those that died: nobody will ever feed for them.
+        # How long ago those that died were heard last: nobody will ever feed for them.
         self.dead = []
+        self.seen = time.monotonic()
+
+    def add(self, connection):
+        """Watch over one more client."""
+        credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+        self.fed[connection] = Client(struct.unpack("3i", credentials)[0])
+        self._heard(connection)
+
+    def _heard(self, connection):
+        # What has passed since the last look is counted at the next one.
+        self.fed[connection].silent = self.seen - time.monotonic()
+
+    def look(self):
+        """Once a second: count the time that has passed for everybody who could have used it."""
+        now = time.monotonic()
+        passed = now - self.seen
+        if passed < TICK:
+            return
+        self.seen = now
+        passed = min(passed, 2 * TICK)
+        for client in self.fed.values():
+            ready, ran = processor(client.pid)
+            if not ready or ran != client.ran:
+                client.silent += passed
+            client.ran = ran
+        self.dead = [silent + passed for silent in self.dead]
 
     def take(self, connection):
         """What a client sent, or that it is gone."""
@@ -40,10 +89,10 @@ class Multiplexer:
             self._drop(connection)
         elif not received:
             print("client did not stop watchdog - disable watchdog updates", flush=True)
-            self.dead.append(self.fed[connection])
+            self.dead.append(self.fed[connection].silent)
             self._drop(connection)
         else:
-            self.fed[connection] = time.monotonic()
+            self._heard(connection)
 
     def _drop(self, connection):
         del self.fed[connection]
@@ -51,8 +100,7 @@ class Multiplexer:
 
     def silence(self):
         """For how long the most silent client has been so."""
-        moments = [*self.fed.values(), *self.dead]
-        return time.monotonic() - min(moments) if moments else 0.0
+        return max([*(client.silent for client in self.fed.values()), *self.dead], default=0.0)
 
 
 def main():
@@ -66,11 +114,13 @@ def main():
     server.listen()
     mux = Multiplexer()
     while True:
-        ready, _, _ = select.select([server, *mux.fed], [], [], 1)
+        ready, _, _ = select.select([server, *mux.fed], [], [], TICK)
+        # First the time, then what clients sent: who was slept over has fed meanwhile.
+        mux.look()
         for one in ready:
             if one is server:
                 connection, _address = server.accept()
-                mux.fed[connection] = time.monotonic()
+                mux.add(connection)
                 os.makedirs(ACTIVE, exist_ok=True)
                 print("added new client to watch", flush=True)
             else:

@@ -24,34 +24,86 @@ class Clock:
 class Watchdogs(unittest.TestCase):
     def setUp(self):
         self.clock = Clock(self)
+        # By process: whether it has something to do, and how long it has run. A daemon between two rounds has nothing to do.
+        self.processes = {}
+        patch = mock.patch("pvestandin.watchdog.processor", lambda pid: self.processes.get(pid, (False, 0)))
+        patch.start()
+        self.addCleanup(patch.stop)
         self.mux = watchdog.Multiplexer()
-        self.ours, self.theirs = socket.socketpair()
-        self.addCleanup(self.ours.close)
-        self.addCleanup(self.theirs.close)
-        self.mux.fed[self.theirs] = self.clock.now
+        self.ours, self.theirs = self.client()
+
+    def client(self, pid=None):
+        pair = socket.socketpair()
+        for end in pair:
+            self.addCleanup(end.close)
+        self.mux.add(pair[1])
+        self.mux.fed[pair[1]].pid = pid
+        return pair
+
+    def feed(self):
+        self.ours.send(b"\0")
+        self.mux.take(self.theirs)
+
+    def passes(self, seconds, step=1.0):
+        for _ in range(round(seconds / step)):
+            self.clock.now += step
+            self.mux.look()
 
     def test_outages_add_up(self):
-        self.ours.send(b"\0")
-        self.mux.take(self.theirs)
+        self.feed()
         # 32 s without quorum, 4 s with it in which nobody has fed, 34 s without
         for seconds in (32, 4, 34):
-            self.clock.now += seconds
+            self.passes(seconds)
         self.assertEqual(self.mux.silence(), 70)
-        self.ours.send(b"\0")
-        self.mux.take(self.theirs)
+        self.feed()
         self.assertEqual(self.mux.silence(), 0)
+
+    def test_silence_begins_when_it_was_fed_whenever_the_time_is_counted(self):
+        self.clock.now += 0.75
+        self.mux.look()
+        self.feed()
+        self.passes(10, step=0.25)
+        # three quarters of a second are still to be counted
+        self.assertEqual(self.mux.silence(), 9.25)
+        self.clock.now += 0.75
+        self.mux.look()
+        self.assertEqual(self.mux.silence(), 10.75)
 
     def test_who_says_goodbye_is_not_waited_for_and_who_dies_is(self):
         self.ours.send(b"V")
         self.mux.take(self.theirs)
-        self.clock.now += 100
+        self.passes(100)
         self.assertEqual(self.mux.silence(), 0)
-        ours, theirs = socket.socketpair()
-        self.mux.fed[theirs] = self.clock.now
+        ours, theirs = self.client()
+        self.passes(10)
         ours.close()
         self.mux.take(theirs)
-        self.clock.now += 70
+        self.passes(60)
         self.assertEqual(self.mux.silence(), 70)
+
+    def test_what_a_node_has_slept_through_is_not_silence(self):
+        self.passes(10)
+        self.clock.now += 100
+        self.mux.look()
+        self.assertEqual(self.mux.silence(), 12)
+        self.passes(58)
+        self.assertEqual(self.mux.silence(), 70)
+
+    def test_who_waits_for_a_processor_is_not_silent_and_the_others_are(self):
+        _ours, waits = self.client(7)
+        _ours, works = self.client(8)
+        self.processes = {7: (True, 5)}
+        for second in range(70):
+            self.processes[8] = (True, second)
+            self.passes(1)
+        # the first second is counted: only the next look tells that it has not run meanwhile
+        self.assertEqual([self.mux.fed[one].silent for one in (self.theirs, waits, works)], [70, 1, 70])
+
+    def test_a_process_is_asked_of_the_kernel(self):
+        mock.patch.stopall()
+        self.assertEqual(watchdog.processor(2**22 + 1), (False, None))
+        ready, ran = watchdog.processor(os.getpid())
+        self.assertTrue(ready and ran > 0, (ready, ran))
 
 
 class Daemons(unittest.TestCase):
