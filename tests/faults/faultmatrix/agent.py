@@ -52,8 +52,8 @@ class Processes:
 
 
 def is_module(words):
-    """A module of the collection itself, not the shell that starts it."""
-    return os.path.basename(words[0]).startswith("pve-cluster-") and len(words) > 1
+    """A module of the collection itself, not the shell that starts it: the file that the shell looked at and opened, by its descriptor."""
+    return re.fullmatch(r"/proc/self/fd/\d+", words[0]) is not None and words[2:] == ["/dev/stdin"]
 
 
 def is_pvecm(words, command):
