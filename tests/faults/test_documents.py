@@ -11,7 +11,9 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "integration")]
 
-from faultmatrix import document, harness_failure  # noqa: E402  # pylint: disable=wrong-import-position
+# pylint: disable=wrong-import-position
+from faultmatrix import document, harness_failure  # noqa: E402
+from secondfaults import document as second  # noqa: E402
 
 TRACEBACK = 'Traceback (most recent call last):\n  File "/somewhere/tests/faults/run", line 70, in worker\nOSError: no'
 
@@ -66,6 +68,20 @@ class Cells(unittest.TestCase):
 
     def test_the_products_own_failure_in_an_earlier_run_is_told(self):
         self.assertEqual(self.cell(result="again", failed_before="a | b"), ("again, but **FAILED** in an earlier run [1]", ["a \\| b"]))
+
+
+class SecondFaults(unittest.TestCase):
+    """docs/SECOND_FAULTS.md."""
+
+    def test_a_quotation_is_its_beginning_in_whole_words(self):
+        cell = second._cell  # pylint: disable=protected-access
+        self.assertEqual(cell("refused: “it is on”; well"), "refused: “it is on”; well")
+        self.assertEqual(cell(f"refused: “{'word ' * 50}”; well"), f"refused: “{'word ' * 33}word ..”; well")
+
+    def test_it_names_the_commits_with_their_cases(self):
+        seen = [{"commit": "b"}, {"commit": "a"}, {"commit": "a"}, {}]
+        self.assertEqual(second._seen_with(seen),  # pylint: disable=protected-access
+                         "Seen with the modules, roles and playbooks of commit `a` (2 cases), `b` (1 cases), `unknown` (1 cases).")
 
 
 class Committed(unittest.TestCase):

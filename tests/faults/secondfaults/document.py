@@ -2,6 +2,7 @@
 """docs/SECOND_FAULTS.md from the results. It has no date and no times: it changes only when a result does."""
 
 import re
+from collections import Counter
 
 from faultmatrix import harness_failure
 from faultmatrix.world import ROOT
@@ -21,6 +22,8 @@ In every case this has to hold beside what its row says: nothing gets worse, not
 the remedy that was named, all nodes run one version of corosync.conf, are quorate and take writes, and no lock, rescue or mark is left.
 
 """
+# How much of what was said is quoted, in characters. What the steps keep of it is longer.
+QUOTED = 170
 TITLES = {
     "change": "Changes of corosync.conf, their rescue, and high availability",
     "membership": "Nodes that join, leave and are removed",
@@ -28,10 +31,22 @@ TITLES = {
 }
 
 
+def short(quote):
+    """A quotation's beginning, whole words of it."""
+    text = quote[1].strip()
+    return f"“{text}”" if len(text) <= QUOTED else f"“{text[:QUOTED].rsplit(' ', 1)[0]} ..”"
+
+
 def _cell(text):
-    text = re.sub(r"\s+", " ", text).replace("|", "\\|")
+    text = re.sub(r"“([^”]*)”", short, re.sub(r"\s+", " ", text)).replace("|", "\\|")
     text = re.sub(r"\b\d+ s ago\b|\(for \d+ s\)", "(for a while)", text)
     return re.sub(r"\bUPID:\S+", "UPID", text)
+
+
+def _seen_with(results):
+    """Which commits the results were seen with, the one with the most of them first."""
+    counts = Counter(result.get("commit", "unknown") for result in results)
+    return "Seen with the modules, roles and playbooks of commit " + ", ".join(f"`{commit}` ({count} cases)" for commit, count in counts.most_common()) + "."
 
 
 def write(cases, results, partly=False):
@@ -43,6 +58,7 @@ def write(cases, results, partly=False):
     failed = [name for name in cases if results.get(name, {}).get("result") == "FAILED"]
     held = [name for name in cases if results.get(name, {}).get("result") == "held"]
     lines = [HEAD + f"**{len(cases)} cases: {len(held)} held, {len(failed)} failed" + (f", {len(missing)} not yet seen" if missing else "") + ".**"]
+    lines += ["", _seen_with([results[name] for name in cases if name in results])]
     for module, title in TITLES.items():
         lines += ["", f"## {title}", "", "| Action | First fault | Second fault | What must hold | What was seen |", "|---|---|---|---|---|"]
         for name, case in cases.items():

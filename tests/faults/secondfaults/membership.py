@@ -4,7 +4,7 @@
 import time
 
 from .change import begun
-from .table import ALL, THREE, case
+from .table import ALL, FIVE, THREE, case
 
 BOTH = ("pve1", "pve2")
 LISTED = "/etc/pve/priv/lock/pvecm_cluster-join"
@@ -37,7 +37,7 @@ def once_more(scene, host, name="pve3", members=BOTH):
 
 
 def say(scene, who, outcome):
-    scene.note(f"{who} " + ("said done" if outcome.ok else f"refused: \u201c{outcome.words()[:180]}\u201d"))
+    scene.note(f"{who} " + ("said done" if outcome.ok else f"refused: \u201c{outcome.words()[:220]}\u201d"))
 
 
 @case("remove/two-members", "remove pve3, which is off", "a second removal of it begins on another member at the same moment", "both controllers live",
@@ -158,7 +158,7 @@ def _(scene):
     outcome = scene.end(removal(scene, "pve1", timeout=200))
     say(scene, "the next run", outcome)
     if not outcome.ok:
-        scene.holds("pve1", "touch -c -d @0 /etc/pve/priv/lock/file-corosync_conf 2>/dev/null; ! test -e /etc/pve/priv/lock/file-corosync_conf", 150)
+        scene.unlocked("pve1", seconds=150)
         scene.done(scene.end(removal(scene, "pve1")), "done once the lock is stale")
     once_more(scene, "pve1")
 
@@ -242,12 +242,35 @@ def _(scene):
     outcome = scene.end(leaving(scene, "pve3,pve4"))
     why = {host: str(result.get("msg")) for host, result in outcome.failures}
     left = [name for name in ("pve3", "pve4") if name not in why]
-    scene.note("; ".join(f"{name} " + (f"refused: \u201c{why[name][:180]}\u201d" if name in why else "said done") for name in ("pve3", "pve4")))
+    scene.note("; ".join(f"{name} " + (f"refused: \u201c{why[name][:220]}\u201d" if name in why else "said done") for name in ("pve3", "pve4")))
     scene.must(len(left) < 2, "both left, and the two that stay of four have no quorum")
     staying = [name for name in ALL if name not in left]
     for name in staying:
         scene.must(scene.quorate(name), f"'{name}' is not quorate")
     scene.well(members=staying, listed=ALL, standalone=tuple(left))
+
+
+@case("leave/three-of-five", "leave (`state: absent`) of pve3, pve4 and pve5 at the same moment", "each sees four others stay", "neither waits for the others",
+      "at least one refuses or waits: the members that stay keep their quorum", begin="five", hosts=FIVE)
+def _(scene):
+    # one play, so that all three modules look at the same moment
+    outcome = scene.end(leaving(scene, "pve3,pve4,pve5"))
+    why = {host: str(result.get("msg")) for host, result in outcome.failures}
+    leaves = FIVE[2:]
+    left = [name for name in leaves if name not in why]
+    scene.note("; ".join(f"{name} " + (f"refused: \u201c{why[name][:220]}\u201d" if name in why else "said done") for name in leaves))
+    scene.must(len(left) < 3, "all three left, and the two that stay of five have no quorum")
+    staying = [name for name in FIVE if name not in left]
+    for name in staying:
+        scene.must(scene.quorate(name), f"'{name}' is not quorate")
+    scene.well(members=staying, listed=FIVE, standalone=tuple(left))
+    # one after the other, with those that left taken out of the list between, all of them get there
+    for name in left:
+        scene.done(scene.end(removal(scene, "pve1", name)), f"{name} is taken out of the list")
+    for name in [name for name in leaves if name not in left]:
+        scene.done(scene.end(leaving(scene, name)), f"{name} has left")
+        scene.done(scene.end(removal(scene, "pve1", name)), f"{name} is taken out of the list")
+    scene.well(members=BOTH, standalone=leaves)
 
 
 @case("leave/removed-at-once", "leave (`state: absent`) of pve3", "pve1 removes it at the same moment", "both controllers live",
@@ -482,7 +505,7 @@ def _(scene):
     before = begun(scene, "pve1")
     outcome = scene.play("cluster-destroy.yml", "-e", "confirm=destroy")
     scene.must(not outcome.ok, "it said done")
-    scene.note(f"refused: \u201c{outcome.words()[:200]}\u201d")
+    scene.note(f"refused: \u201c{outcome.words()[:220]}\u201d")
     scene.must(begun(scene, "pve1") == before and scene.quorate("pve1"), "pve1 was touched")
     scene.start("pve3")
     for name in THREE:

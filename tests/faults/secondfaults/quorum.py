@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Expected votes, repair, the failover test and the pre-flight's probe, with a second fault."""
 
+import hashlib
 import time
+from pathlib import Path
 
 from harness import HEALTH_LIMITS
 
@@ -248,6 +250,24 @@ def _(scene):
     back(scene)
 
 
+@case("repair/renamed", "cluster-repair", "pve3 is stranded on an old version", "its host name is another one",
+      "refused for it, with the name that it had; nothing is cleaned; with its name back it is mended")
+def _(scene):
+    scene.on("pve3", "mkdir -p /etc/pve/nodes/pve3/qemu-server; printf 'cores: 1\\n' > /etc/pve/nodes/pve3/qemu-server/303.conf", check=True)
+    strand(scene)
+    rename = "hostname {1}; echo {1} > /etc/hostname; sed -i 's/\\b{0}\\b/{1}/g' /etc/hosts; systemctl restart pve-cluster"
+    scene.on("pve3", rename.format("pve3", "pve9"), check=True)
+    before = digest(scene)
+    scene.refused(scene.play("cluster-repair.yml"), "lists .*'pve3'.* host name is 'pve9'|host name is 'pve9'")
+    scene.must(digest(scene) == before, "a corosync.conf was changed")
+    scene.must(scene.on("pve3", "ls /etc/pve/nodes/pve3/qemu-server/303.conf 2>/dev/null").strip(), "the guest that it has is gone")
+    scene.note("nothing is cleaned")
+    scene.on("pve3", rename.format("pve9", "pve3"), check=True)
+    scene.done(scene.play("cluster-repair.yml"), "mended with its name back")
+    back(scene)
+    scene.must(scene.on("pve3", "ls /etc/pve/nodes/pve3/qemu-server/303.conf 2>/dev/null").strip(), "the guest that it has is gone")
+
+
 # The failover test.
 
 def failover(scene, *words, **variables):
@@ -271,7 +291,6 @@ def starts(scene, name):
 def _(scene):
     before = starts(scene, "pve3")
     task = failover(scene, failover_test_kinds=["network"], failover_test_nodes=["pve2", "pve3"])
-    scene.at(task, "pve2", "module()")
     scene.holds("pve2", "nft list tables | grep -q pve_cluster_failover", 200)
     scene.spoil("pve2", "corosync")
     scene.on("pve2", "pkill -KILL corosync; true")
@@ -287,7 +306,6 @@ def _(scene):
 def _(scene):
     before = starts(scene, "pve3")
     task = failover(scene, failover_test_kinds=["power"], failover_test_nodes=["pve2", "pve3"], failover_test_boot=60)
-    scene.at(task, "pve1", "module()")
     scene.holds("pve1", "corosync-quorumtool -s | grep -qx 'Nodes: *2'", 300)
     scene.off("pve2")
     scene.failed(scene.end(task, 600), "pve2")
@@ -348,4 +366,44 @@ def _(scene):
     scene.on("pve3", "pkill -f flood.py; true")
     scene.slow(0)
     scene.done(scene.end(scene.begin("cluster-init.yml"), 900), "formed afterwards")
+    scene.well(members=THREE)
+
+
+FORGER = Path(__file__).with_name("forger.py")
+
+
+def forge(scene, *tokens):
+    """pve3 sends packets to pve1 in the name of pve2, which is the second in the list, under these tokens."""
+    scene.on("pve3", "pkill -f forger.py; true")
+    scene.on("pve3", f"cat > /root/forger.py <<'END'\n{FORGER.read_text(encoding='utf-8')}END\n"
+                     f"(setsid python3 /root/forger.py 10.77.1.12 1 10.77.1.11 900 {' '.join(tokens)} > /dev/null 2>&1 < /dev/null &)")
+
+
+def answered(outcome, host, other):
+    """Whether a node's probe said that it has got an answer of another one on link 0."""
+    found = [peer["links"][0]["answered"] for name, result in outcome.answers if name == host
+             for peer in result.get("peers", ()) if isinstance(peer, dict) and peer.get("name") == other and peer.get("links")]
+    return found[-1] if found else None
+
+
+@case("probe/forged-packets", "cluster-preflight of three nodes", "pve2 is cut off from corosync's network",
+      "pve3 sends packets of the probe in its name to pve1, under guessed tokens and that of an earlier run",
+      "none of them counts: pve1 has no answer of pve2, and the pre-flight names the link; with the very token they would have been believed", begin="fresh three")
+def _(scene):
+    scene.cut("pve2")
+    known = "0123456789abcdef" * 2
+    # what shows that these packets would be believed: the same ones under the token of the run
+    forge(scene, known)
+    outcome = scene.play("cluster-preflight.yml", preflight_run=known)
+    scene.must(answered(outcome, "pve1", "pve2") is True, f"the packets are not such as would be believed: {outcome.words()[:600]}")
+    scene.note("under the token of the run itself the packets are believed")
+    names = ("", "lab", "lab pve1 pve2 pve3", "lab pve1 pve2 pve3 20", "pve1 pve2 pve3 20")
+    guesses = ["0" * 32, "f" * 32, f"{1:032x}", f"{int(time.time()):032x}", *(hashlib.md5(name.encode(), usedforsecurity=False).hexdigest() for name in names)]
+    forge(scene, known, *guesses)
+    outcome = scene.play("cluster-preflight.yml")
+    scene.must(answered(outcome, "pve1", "pve2") is False, f"a forged packet was taken for an answer of pve2: {outcome.words()[:600]}")
+    scene.refused(outcome, "pve2")
+    scene.mend("pve2")
+    scene.done(scene.end(scene.begin("cluster-init.yml"), 900), "with the link mended the cluster is formed, whatever is sent")
+    scene.on("pve3", "pkill -f forger.py; true")
     scene.well(members=THREE)

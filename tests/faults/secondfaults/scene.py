@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The nodes of one case as its steps use them: actions begun and ended, faults done, what was said looked at, and the end judged."""
 
+import base64
 import json
 import os
 import queue
 import re
 import shutil
 import signal
+import subprocess
 import tempfile
 import time
 from pathlib import Path
@@ -16,11 +18,12 @@ from faultmatrix.world import NETWORKS, ROOT, Broken, Task, each, machine, netwo
 from harness import HEALTH_LIMITS, Inventory
 
 PLAYBOOKS = ROOT / "playbooks"
+SKEWED_CLOCK = ROOT / "tests/integration/skewed_clock.c"
 # A playbook, with all that it waits for in it.
 SECONDS = 420
 WIRES = {net.name: net for net in NETWORKS}
-COROSYNC_ADDRESS = {f"pve{number}": f"10.77.1.{10 + number}" for number in range(1, 5)}
-MANAGEMENT_ADDRESS = {f"pve{number}": f"10.77.0.{10 + number}" for number in range(1, 5)}
+COROSYNC_ADDRESS = {f"pve{number}": f"10.77.1.{10 + number}" for number in range(1, 6)}
+MANAGEMENT_ADDRESS = {f"pve{number}": f"10.77.0.{10 + number}" for number in range(1, 6)}
 RESCUE_LEFT = "ls -d /var/lib/pve-cluster-collection/rescue /etc/systemd/system/pve-cluster-rescue.timer /etc/pve/nodes/*/pve-cluster-rescue.json " \
               "/etc/pve/priv/pve-cluster-ha.json 2>/dev/null; true"
 MODULES = r"ls -l /proc/[0-9]*/exe 2> /dev/null | sed -n 's|.* /proc/\([0-9]*\)/exe -> .*/[.]ansible/pve[.]cluster/.*|\1|p' | xargs -r kill -9; true"
@@ -98,9 +101,15 @@ class Scene:
 
     def edit(self, name, expression):
         """Somebody edits corosync.conf by hand, under the next version."""
-        self.on(name, "version=$(grep -oP 'config_version: \\K[0-9]+' /etc/pve/corosync.conf);"
-                      f" sed -e \"s/config_version: .*/config_version: $((version + 1))/\" -e '{expression}' /etc/pve/corosync.conf > /tmp/changed;"
+        # a reader may find no file for a moment while another one is renamed over it
+        self.on(name, "for i in $(seq 50); do cat /etc/pve/corosync.conf > /tmp/text; version=$(grep -oP 'config_version: \\K[0-9]+' /tmp/text) && break; sleep 0.1; done;"
+                      f" test -n \"$version\" && sed -e \"s/config_version: .*/config_version: $((version + 1))/\" -e '{expression}' /tmp/text > /tmp/changed &&"
                       " cp /tmp/changed /etc/pve/corosync.conf.new && mv /etc/pve/corosync.conf.new /etc/pve/corosync.conf", check=True)
+
+    def unlocked(self, name, lock="file-corosync_conf", seconds=180):
+        """Ask for a dead program's lock, as every program of PVE does, until it has expired."""
+        path = f"/etc/pve/priv/lock/{lock}"
+        self.holds(name, f"touch -c -d @0 {path} 2>/dev/null; ! test -e {path}", seconds)
 
     # Faults.
 
@@ -169,6 +178,15 @@ class Scene:
         text = " ".join(map(str, (seconds, *programs)))
         for name in nodes or self.case.nodes:
             self.on(name, f"echo {text} > /etc/default/pve-standin-slow")
+
+    def ahead(self, name, unit, days):
+        """The clock that a unit of this node sees is days ahead: nodes share the machine's clock, and a time namespace leaves it alone."""
+        library = self.folder / "skewed_clock.so"
+        subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-s", "-o", library, SKEWED_CLOCK], check=True)
+        packed = base64.b64encode(library.read_bytes()).decode()
+        self.on(name, f"base64 -d > /root/skewed_clock.so <<'END'\n{packed}\nEND\nmkdir -p /etc/systemd/system/{unit}.d; printf "
+                      f"'[Service]\\nEnvironment=LD_PRELOAD=/root/skewed_clock.so SKEW_MS={days * 86_400_000}\\n' > /etc/systemd/system/{unit}.d/ahead.conf;"
+                      " systemctl daemon-reload", check=True)
 
     # High availability.
 

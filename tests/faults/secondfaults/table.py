@@ -8,7 +8,8 @@ from faultmatrix import kept
 from faultmatrix.world import Broken
 from harness import Inventory, play, two_links
 
-ALL = ("pve1", "pve2", "pve3", "pve4")
+FIVE = ("pve1", "pve2", "pve3", "pve4", "pve5")
+ALL = FIVE[:4]
 THREE = ALL[:3]
 
 
@@ -54,6 +55,7 @@ BEGINNINGS = {
     "three": (THREE, THREE),
     "three and one": (ALL, THREE),
     "four": (ALL, ALL),
+    "five": (FIVE, FIVE),
     "two links": (THREE, THREE),
     "fresh three": (THREE, ()),
     "fresh two": (ALL[:2], ()),
