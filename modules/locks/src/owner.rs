@@ -213,6 +213,16 @@ impl fmt::Display for Owner {
 }
 
 /// The name of an owner's directory beside its lock: it says whose the lock is that was made at that second.
+///
+/// Two takes of one process within a second have the same name, so whoever clears names away leaves the youngest
+/// ([`crate::Lock::take`]). A count of takes in the name would tell them apart, and there is no place for one as long as a node of the
+/// cluster may have an older version of this: it takes a name with one more word for no name, and removes it as soon as it sees no lock;
+/// one more digit in any word that there is makes another process or another time of it. What is left is a name that is removed by a
+/// node whose clock is ahead by two seconds, or which slept for so long. Its owner then finds its lock to be [`crate::Lost::Gone`] and writes
+/// nothing; nobody else gets the lock before it expires.
+///
+/// A process that is killed between the two directories leaves a lock without a name, which nobody can tell from one of PVE's: it
+/// is waited for until it expires. The name cannot come first, because names without a lock are those of the past, and are removed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Name {
     pub(crate) owner: Owner,

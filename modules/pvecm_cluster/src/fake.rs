@@ -205,7 +205,7 @@ pub(crate) fn standalone() -> FakeHost {
         .query_prefix("systemctl show", services("inactive"))
         .query("systemctl is-system-running", "running\n")
         .query(
-            &crate::repair::look("10.77.0.11").line(),
+            &crate::repair::look("10.77.0.11", None).line(),
             Answer::exit(255, "", "Host key verification failed.\n"),
         )
         .query("rsync --version", "rsync  version 3.4.1\n")

@@ -157,7 +157,7 @@ pub(crate) fn command(target: &str, errand: Errand, me: &Owner, over: &str) -> C
 }
 
 fn login(target: &str) -> Login<'_> {
-    Login { target, key_only: false, connect: CONNECT, patience: PATIENCE }
+    Login { target, pinned: None, key_only: false, connect: CONNECT, patience: PATIENCE }
 }
 
 fn script() -> String {

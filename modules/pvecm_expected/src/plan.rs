@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use cluster_state::pmxcfs::Mount;
 use corosync_document::Node;
+use knock::Sign as Answers;
 
 use crate::args::Args;
-use crate::observe::{Answering, Running, Seen};
+use crate::observe::{Running, Seen};
 
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,7 +94,7 @@ pub(crate) fn addresses(args: &Args, seen: &Seen) -> BTreeMap<String, String> {
 }
 
 /// Decides. `answering` is what answers at those of [`addresses`].
-pub(crate) fn plan(args: &Args, seen: &Seen, answering: &[Answering]) -> Result<Plan, Vec<String>> {
+pub(crate) fn plan(args: &Args, seen: &Seen, answering: &[Answers]) -> Result<Plan, Vec<String>> {
     let (nodes, running) = member(args, seen)?;
     let missing = missing(&nodes, running);
     let names: BTreeSet<&str> = missing.iter().map(|node| node.name.as_str()).collect();
@@ -147,7 +148,7 @@ pub(crate) fn plan(args: &Args, seen: &Seen, answering: &[Answering]) -> Result<
 }
 
 /// What speaks against this node being off, by whoever saw it.
-fn signs(args: &Args, seen: &Seen, node: &Node, running: &Running, answering: &[Answering]) -> Vec<Sign> {
+fn signs(args: &Args, seen: &Seen, node: &Node, running: &Running, answering: &[Answers]) -> Vec<Sign> {
     let here = |how: String, itself: bool| Sign { by: format!("'{}'", seen.node), how, itself };
     let whose = addresses(args, seen);
     let others = args.reached.iter().filter(|reached| reached.node == node.name);

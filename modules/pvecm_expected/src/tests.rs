@@ -124,6 +124,20 @@ fn all_addresses_of_the_missing_nodes_are_knocked_at() {
     assert_eq!(knock.line(), "sh -s -- 10.77.0.12 10.77.0.13 10.77.1.12 10.77.1.13");
 }
 
+/// A program would take it for an option, and its failure would look like silence.
+#[test]
+fn an_address_that_no_program_can_be_given_leaves_it_unknown() {
+    let host = alone();
+    let conf = host.text("/etc/pve/corosync.conf").replace("10.77.1.13", "-c");
+    let host = host.file("/etc/pve/corosync.conf", conf);
+    assert_eq!(
+        answer(&host, &with("known_off", json!(["pve2", "pve3"])))["msg"],
+        "cannot make what is left of cluster 'prod' quorate: it is not known whether '-c', '10.77.0.12', '10.77.0.13', '10.77.1.12' answer: \
+         '-c' is not an address"
+    );
+    assert_eq!(host.effects(), Vec::<String>::new());
+}
+
 /// What a person is told in a refusal beside who reached the node.
 const NOT_OFF: &str = "repair what keeps corosync from it, or cut its power first; two sides of a cluster that both write lose data";
 const WAY_OUT: &str =
@@ -131,11 +145,16 @@ const WAY_OUT: &str =
 
 #[test]
 fn what_answers_at_an_address_refuses_unless_its_node_is_known_to_be_off() {
-    let host = || node(&[1], "10.77.0.12 ping\n10.77.0.12 accepts 8006\n10.77.1.13 refuses 22\n");
+    let host = || {
+        node(
+            &[1],
+            "10.77.0.12 answers a ping\n10.77.0.12 accepts connections to TCP port 8006\n10.77.1.13 refuses connections to TCP port 22\n",
+        )
+    };
     let reached = [
         format!(
-            "node 'pve2' is not off, it was reached by 'pve1' ('10.77.0.12' answers a ping, '10.77.0.12' accepts connections to TCP \
-             port 8006): {NOT_OFF}{WAY_OUT}"
+            "node 'pve2' is not off, it was reached by 'pve1' ('10.77.0.12' accepts connections to TCP port 8006, \
+             '10.77.0.12' answers a ping): {NOT_OFF}{WAY_OUT}"
         ),
         format!(
             "node 'pve3' is not off, it was reached by 'pve1' ('10.77.1.13' refuses connections to TCP port 22): {NOT_OFF}{WAY_OUT}"
@@ -203,7 +222,7 @@ fn when_nobody_can_be_asked_nothing_is_done() {
     assert_eq!(
         answer["msg"],
         "cannot make what is left of cluster 'prod' quorate: it is not known whether '10.77.0.12', '10.77.0.13', '10.77.1.12', \
-         '10.77.1.13' answer: the program that asks them ended with 3 (there is no 'ping')"
+         '10.77.1.13' answer: the program that knocks there ended with 3 (there is no 'ping')"
     );
     assert_eq!(host.effects(), Vec::<String>::new());
 }

@@ -47,7 +47,7 @@ fn knock(address: IpAddr) -> Command {
 
 /// With the key that pvecm gives to ssh-copy-id.
 fn login(address: &str) -> ssh_login::Login<'_> {
-    ssh_login::Login { target: address, key_only: true, connect: CONNECT, patience: PATIENCE }
+    ssh_login::Login { target: address, pinned: None, key_only: true, connect: CONNECT, patience: PATIENCE }
 }
 
 /// Why the port did not open; none when it did.

@@ -5,6 +5,6 @@ mod login;
 mod parts;
 mod refused;
 
-pub use login::{KEY, Login};
+pub use login::{KEY, Login, pinned};
 pub use parts::part;
 pub use refused::NoLogin;

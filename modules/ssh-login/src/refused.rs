@@ -93,8 +93,13 @@ mod tests {
 
     use super::*;
 
-    const LOGIN: Login<'_> =
-        Login { target: "10.77.0.11", key_only: true, connect: 10, patience: Duration::from_secs(20) };
+    const LOGIN: Login<'_> = Login {
+        target: "10.77.0.11",
+        pinned: None,
+        key_only: true,
+        connect: 10,
+        patience: Duration::from_secs(20),
+    };
 
     fn refused(stderr: &str) -> NoLogin {
         NoLogin::of(

@@ -89,8 +89,8 @@ pub(crate) fn removable() -> FakeHost {
 fn with_pve3() -> FakeHost {
     let off = "ssh: connect to host 10.77.0.13 port 22: No route to host\n";
     standalone()
-        .query(&super::reach::command("10.77.0.13").line(), Answer::exit(255, "", off))
-        .query(&super::reach::knocks(&["10.77.0.13".to_owned(), "10.77.1.13".to_owned()]).line(), "")
+        .query(&super::reach::command("10.77.0.13", None).line(), Answer::exit(255, "", off))
+        .query(&knock::command(&["10.77.0.13".to_owned(), "10.77.1.13".to_owned()]).line(), "")
         .query("corosync-cmapctl -m stats", NO_LINKS)
         .dir("/var/backups")
         .dir("/etc/pve/nodes/pve1")

@@ -181,7 +181,7 @@ fn what_names_a_node_that_is_gone_is_told_too() {
 fn a_node_that_is_only_cut_off_is_not_removed() {
     let answers = |words: &str, code: i32, stderr: &str| {
         let host = removable();
-        let line = super::reach::command("10.77.0.13").line();
+        let line = super::reach::command("10.77.0.13", None).line();
         let answer = Answer::exit(code, words, stderr);
         host.change(|machine| machine.query(&line, answer));
         host
@@ -207,11 +207,42 @@ fn a_node_that_is_only_cut_off_is_not_removed() {
     );
 }
 
+/// A cluster that was made by hand knows a node's host keys only under its name, where the node itself has pinned them.
+#[test]
+fn a_node_is_asked_by_the_host_keys_that_the_cluster_has_pinned() {
+    let host = removable().file("/etc/pve/nodes/pve3/ssh_known_hosts", "pve3 ssh-ed25519 AAAA\n");
+    host.change(|machine| {
+        let unknown = Answer::exit(255, "", "Host key verification failed.\n");
+        machine.query(&super::reach::command("10.77.0.13", None).line(), unknown);
+        let pinned = super::reach::command("10.77.0.13", Some("pve3")).line();
+        assert!(pinned.contains(" -o HostKeyAlias=pve3 "), "{pinned}");
+        machine.query(&pinned, "pve3\nstandalone\n");
+    });
+    let mut given = remove();
+    given["separated"] = true.into();
+    let said = answer(&host, &given);
+    assert_eq!((&said["changed"], said.get("failed")), (&true.into(), None), "{said}");
+}
+
+#[test]
+fn an_address_that_no_program_can_be_given_is_no_proof_that_a_node_is_off() {
+    let host = removable();
+    host.change(|machine| {
+        let conf = machine.text("/etc/pve/corosync.conf").unwrap().replace("10.77.1.13", "-c");
+        machine.write("/etc/pve/corosync.conf", conf);
+    });
+    assert_eq!(
+        refused(&host, "pve3"),
+        "it is not known whether node 'pve3' runs: '-c' is not an address. If this machine has no power, and something else has its \
+         address, name it in 'known_off'"
+    );
+}
+
 /// What ssh, a ping, a port, the local network and corosync say of pve3; the reason that follows, and the warning where it is known
 /// to be off.
 #[test]
 fn any_sign_of_life_keeps_a_node_unless_its_machine_is_known_to_be_off() {
-    let knocks = super::reach::knocks(&["10.77.0.13".to_owned(), "10.77.1.13".to_owned()]).line();
+    let knocks = knock::command(&["10.77.0.13".to_owned(), "10.77.1.13".to_owned()]).line();
     let denied = "root@10.77.0.13: Permission denied (publickey,password).\n";
     let off = "ssh: connect to host 10.77.0.13 port 22: Connection timed out\n";
     let link = "stats.knet.node3.link0.connected (u8) = 1\n";
@@ -238,7 +269,7 @@ fn any_sign_of_life_keeps_a_node_unless_its_machine_is_known_to_be_off() {
         let host = || {
             let host = removable();
             host.change(|machine| {
-                machine.query(&super::reach::command("10.77.0.13").line(), Answer::exit(255, "", ssh));
+                machine.query(&super::reach::command("10.77.0.13", None).line(), Answer::exit(255, "", ssh));
                 machine.query(&knocks, knock);
                 machine.query("corosync-cmapctl -m stats", stats);
             });
@@ -267,7 +298,7 @@ fn any_sign_of_life_keeps_a_node_unless_its_machine_is_known_to_be_off() {
 
 #[test]
 fn what_is_not_known_is_no_proof_that_a_node_is_off() {
-    let knocks = super::reach::knocks(&["10.77.0.13".to_owned(), "10.77.1.13".to_owned()]).line();
+    let knocks = knock::command(&["10.77.0.13".to_owned(), "10.77.1.13".to_owned()]).line();
     let host = removable();
     host.change(|machine| machine.query(&knocks, Answer::exit(3, "", "there is no 'ping'\n")));
     let words = "it is not known whether node 'pve3' runs: the program that knocks there ended with 3 (there is no 'ping'). If this \
@@ -278,7 +309,7 @@ fn what_is_not_known_is_no_proof_that_a_node_is_off() {
     assert_eq!(answer(&host, &given)["warnings"], serde_json::json!([words]));
     // one that answers as this cluster's node is not off, whatever is said of it
     let host = removable();
-    host.change(|machine| machine.query(&super::reach::command("10.77.0.13").line(), "pve3\nmember\n"));
+    host.change(|machine| machine.query(&super::reach::command("10.77.0.13", None).line(), "pve3\nmember\n"));
     assert_eq!(answer(&host, &given)["failed"], true);
     given["known_off"] = serde_json::json!(["pve3", "pve9"]);
     assert_eq!(

@@ -25,15 +25,15 @@ pub(crate) enum There {
     Unclear { said: String },
 }
 
-/// The login of this cluster's nodes to each other.
-pub(crate) fn command(address: &str) -> Command {
-    let login = Login { target: address, key_only: false, connect: CONNECT, patience: PATIENCE };
+/// The login of this cluster's nodes to each other, by the host keys of the node that is `pinned`.
+pub(crate) fn command(address: &str, pinned: Option<&str>) -> Command {
+    let login = Login { target: address, pinned, key_only: false, connect: CONNECT, patience: PATIENCE };
     login.shell(["removal-look"], LOOK)
 }
 
 /// Asks the node at this address. It may be off: then it costs some seconds.
 pub(crate) fn ask(host: &dyn Host, node: &str, address: &str) -> There {
-    match host.run(&command(address)) {
+    match host.run(&command(address, ssh_login::pinned(host, node))) {
         Ok(output) => read(node, &output),
         Err(error) => There::Unclear { said: error.to_string() },
     }
@@ -66,37 +66,6 @@ fn read(node: &str, output: &Output) -> There {
     There::Unclear { said: last_line(&output.stderr).unwrap_or("no answer").to_owned() }
 }
 
-/// What all the knocking may take: it is done at all addresses at once.
-const KNOCKING: Duration = Duration::from_secs(15);
-
-/// Prints each address with what shows that something is on there: a ping, the port of sshd or of pveproxy, be it that it is closed
-/// (only a machine that runs can refuse). The kernel's table of neighbours is not asked: it calls a node reachable for a minute after
-/// that lost its power.
-const KNOCK: &str = r#"for program in ping timeout bash; do
-    command -v "$program" >/dev/null || { echo "there is no '$program'" >&2; exit 3; }
-done
-LC_ALL=C
-export LC_ALL
-for address in "$@"; do
-    { if ping -c 2 -W 2 -q -- "$address" >/dev/null 2>&1; then echo "$address answers a ping"; fi } &
-    for port in 22 8006; do
-        {
-            said=$(timeout 4 bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$address" "$port" 2>&1)
-            case $?:$said in
-                0:*) echo "$address accepts connections to TCP port $port" ;;
-                *"Connection refused"*) echo "$address refuses connections to TCP port $port" ;;
-            esac
-        } &
-    done
-done
-wait
-"#;
-
-/// The command that knocks at these addresses.
-pub(crate) fn knocks(addresses: &[String]) -> Command {
-    Command::new("sh").args(["-s", "--"]).args(addresses.iter().cloned()).stdin(KNOCK).timeout(KNOCKING)
-}
-
 /// What answers at these addresses, such as `10.77.0.13 answers a ping`.
 ///
 /// # Errors
@@ -105,16 +74,8 @@ pub(crate) fn signs(host: &dyn Host, addresses: &[String]) -> Result<Vec<String>
     if addresses.is_empty() {
         return Err("no address of it is known".to_owned());
     }
-    let output = host.run(&knocks(addresses)).map_err(|error| error.to_string())?;
-    if !output.exited_zero() {
-        let said = last_line(&output.stderr).unwrap_or("it said nothing");
-        return Err(format!("the program that knocks there ended with {} ({said})", output.rc()));
-    }
-    let mut signs: Vec<String> = Vec::new();
-    signs.extend(output.stdout.lines().map(str::to_owned));
-    signs.sort();
-    signs.dedup();
-    Ok(signs)
+    let signs = knock::signs(host, addresses)?;
+    Ok(signs.into_iter().map(|sign| format!("{} {}", sign.address, sign.does)).collect())
 }
 
 #[cfg(test)]
@@ -147,36 +108,8 @@ mod tests {
         }
     }
 
-    /// The script itself, on this machine.
     #[test]
-    fn the_script_tells_what_answers() {
-        let (real, folder) = (host::RealHost::new(), tempfile::tempdir().unwrap());
-        let program = |name: &str, lines: &str| {
-            let text = format!("#!/bin/sh\n{lines}\n");
-            real.create(&folder.path().join(name), text.as_bytes(), 0o755).unwrap();
-        };
-        program("ping", "for last; do :; done; [ \"$last\" = 127.0.0.3 ]");
-        let path = format!("PATH={}:/usr/bin:/bin", folder.path().display());
-        let listener = std::net::TcpListener::bind("127.0.0.3:8006").unwrap();
-        let command =
-            Command::new("env").args([&path, "sh", "-s", "--", "127.0.0.3", "127.0.0.4"]).stdin(KNOCK);
-        let output = real.run(&command).unwrap();
-        drop(listener);
-        let mut found: Vec<&str> = output.stdout.lines().filter(|line| !line.ends_with(" 22")).collect();
-        found.sort_unstable();
-        assert_eq!(
-            found,
-            [
-                "127.0.0.3 accepts connections to TCP port 8006",
-                "127.0.0.3 answers a ping",
-                "127.0.0.4 refuses connections to TCP port 8006",
-            ],
-            "{output:?}"
-        );
-        assert_eq!(output.stdout.lines().count(), 5, "something is said of port 22 of each: {output:?}");
-        assert_eq!(signs(&real, &[]).unwrap_err(), "no address of it is known");
-        let bare = Command::new("env").args(["PATH=/nonexistent", "/bin/sh", "-s", "--", "127.0.0.4"]);
-        let output = real.run(&bare.stdin(KNOCK)).unwrap();
-        assert_eq!((output.rc(), output.stderr.as_str()), (3, "there is no 'ping'\n"));
+    fn without_an_address_nothing_is_known() {
+        assert_eq!(signs(&testkit::FakeHost::new(), &[]).unwrap_err(), "no address of it is known");
     }
 }

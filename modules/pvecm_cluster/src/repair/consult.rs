@@ -32,8 +32,8 @@ const KEY: &str = "exec od -An -v -tx1 /etc/corosync/authkey\n";
 /// A member, as it answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Member {
-    /// How this node reached it.
-    pub(crate) target: String,
+    /// Where this node reached it.
+    pub(crate) place: Place,
     pub(crate) node: String,
     /// The votes that it lacks for quorum; 0 when it is quorate.
     pub(crate) lacks: u32,
@@ -45,18 +45,33 @@ pub(crate) struct Member {
     pub(crate) conf: Conf,
 }
 
-fn ssh(target: &str, word: &str, script: &str) -> Command {
-    Login { target, key_only: false, connect: CONNECT, patience: PATIENCE }.shell([word], script)
+fn ssh(target: &str, pinned: Option<&str>, word: &str, script: &str) -> Command {
+    Login { target, pinned, key_only: false, connect: CONNECT, patience: PATIENCE }.shell([word], script)
+}
+
+/// Where a member may answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// Its name or one of its addresses.
+    pub(crate) target: String,
+    /// The node that is there, where that is known.
+    pub(crate) node: Option<String>,
+}
+
+impl Place {
+    fn pinned(&self, host: &dyn Host) -> Option<&str> {
+        self.node.as_deref().and_then(|node| ssh_login::pinned(host, node))
+    }
 }
 
 /// The command that asks a member.
-pub(crate) fn look(target: &str) -> Command {
-    ssh(target, "repair-look", LOOK)
+pub(crate) fn look(target: &str, pinned: Option<&str>) -> Command {
+    ssh(target, pinned, "repair-look", LOOK)
 }
 
 /// The command that fetches corosync's key.
-pub(crate) fn fetch(target: &str) -> Command {
-    ssh(target, "repair-key", KEY)
+pub(crate) fn fetch(target: &str, pinned: Option<&str>) -> Command {
+    ssh(target, pinned, "repair-key", KEY)
 }
 
 impl Member {
@@ -71,11 +86,10 @@ impl Member {
 }
 
 /// The first of these hosts that answers as a quorate member of this cluster, or else as a member whose corosync runs.
-pub(crate) fn first(host: &dyn Host, targets: &[String], cluster_name: &str) -> Option<Member> {
+pub(crate) fn first(host: &dyn Host, places: &[Place], cluster_name: &str) -> Option<Member> {
     let mut short = None;
-    for target in targets {
-        let Some(output) = host.run(&look(target)).ok().filter(host::Output::exited_zero) else { continue };
-        match read(target, &output.stdout).filter(|member| member.conf.cluster_name == cluster_name) {
+    for place in places {
+        match ask(host, place).filter(|member| member.conf.cluster_name == cluster_name) {
             Some(member) if member.is_quorate() => return Some(member),
             member => short = short.or(member),
         }
@@ -92,24 +106,29 @@ pub(crate) fn unseen(host: &dyn Host, member: &Member, own: &str, addresses: &[I
     });
     let mut answered = Vec::new();
     for (_, node) in unseen {
-        let places = std::iter::once(&node.name).chain(node.addresses.values());
-        let found = places.filter(|place| crate::wanted::is_host(place)).find_map(|place| {
-            let output = host.run(&look(place)).ok().filter(host::Output::exited_zero)?;
-            read(place, &output.stdout).filter(|found| found.conf.cluster_name == member.conf.cluster_name)
+        let targets = std::iter::once(&node.name).chain(node.addresses.values());
+        let found = targets.filter(|target| crate::wanted::is_host(target)).find_map(|target| {
+            let place = Place { target: target.clone(), node: Some(node.name.clone()) };
+            ask(host, &place).filter(|found| found.conf.cluster_name == member.conf.cluster_name)
         });
         answered.extend(found);
     }
     answered
 }
 
-fn read(target: &str, text: &str) -> Option<Member> {
+fn ask(host: &dyn Host, place: &Place) -> Option<Member> {
+    let output = host.run(&look(&place.target, place.pinned(host))).ok().filter(host::Output::exited_zero)?;
+    read(place, &output.stdout)
+}
+
+fn read(place: &Place, text: &str) -> Option<Member> {
     part(text, "end")?;
     let digest = part(text, "authkey")?.split_whitespace().next();
     // The shell's own line break before the next part is not the file's.
     let conf = part(text, "corosync.conf")?;
     let quorum = quorumtool::parse(part(text, "quorum")?).ok()?;
     Some(Member {
-        target: target.to_owned(),
+        place: place.clone(),
         node: part(text, "node")?.trim().split('.').next()?.to_owned(),
         sees: quorum.nodeids().into_iter().collect(),
         lacks: if quorum.quorate { 0 } else { quorum.quorum.saturating_sub(quorum.total_votes).max(1) },
@@ -126,9 +145,9 @@ const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b785
 ///
 /// # Errors
 /// In words, which never hold anything of it.
-pub(crate) fn authkey(host: &dyn Host, target: &str) -> Result<Vec<u8>, String> {
-    let failed = || format!("cannot fetch '/etc/corosync/authkey' of '{target}' over ssh");
-    let output = host.run(&fetch(target)).map_err(|_| failed())?;
+pub(crate) fn authkey(host: &dyn Host, place: &Place) -> Result<Vec<u8>, String> {
+    let failed = || format!("cannot fetch '/etc/corosync/authkey' of '{}' over ssh", place.target);
+    let output = host.run(&fetch(&place.target, place.pinned(host))).map_err(|_| failed())?;
     let digits: Option<Vec<u8>> =
         output.stdout.split_whitespace().map(|word| u8::from_str_radix(word, 16).ok()).collect();
     match digits {

@@ -160,7 +160,7 @@ fn copies(host: &dyn Host, name: &str) -> Result<PathBuf, (String, Option<String
 fn take_files(host: &dyn Host, seen: &Seen, member: &Member) -> Result<(), String> {
     let words = |error: HostError| error.to_string();
     if seen.authkey != member.authkey && member.authkey.is_some() {
-        let key = consult::authkey(host, &member.target)?;
+        let key = consult::authkey(host, &member.place)?;
         let attributes = Attributes::Exactly { mode: 0o400, uid: 0, gid: 0 };
         replace_file(host, Path::new(AUTHKEY), &key, attributes).map_err(words)?;
         if consult::own_digest(host)? != member.authkey {

@@ -16,6 +16,7 @@ use cluster_state::pmxcfs::{DATABASE, Mount};
 use cluster_state::{corosync_conf, vmlist};
 use host::{Host, Waited, if_there, is_there, wait_until};
 
+use self::consult::Place;
 #[cfg(test)]
 pub(crate) use self::consult::look;
 pub(crate) use self::fault::Fault;
@@ -192,9 +193,9 @@ fn look_at(host: &dyn Host, args: &Args, here: Here, asks: Asks) -> Result<Seen,
         && here.view.corosync.as_ref().is_some_and(|running| running.quorate);
     let authkey = Path::new(cluster_state::leftovers::AUTHKEY);
     let member = if here.view.is_mounted() && !well && (asks == Asks::All || local.is_some()) {
-        let mut targets = targets(args, &here, local.as_deref());
-        targets.truncate(if asks == Asks::All { targets.len() } else { 1 });
-        consult::first(host, &targets, &args.cluster_name)
+        let mut places = places(args, &here, local.as_deref());
+        places.truncate(if asks == Asks::All { places.len() } else { 1 });
+        consult::first(host, &places, &args.cluster_name)
     } else {
         None
     };
@@ -239,8 +240,11 @@ fn look_at(host: &dyn Host, args: &Args, here: Here, asks: Asks) -> Result<Seen,
 }
 
 /// Where members may answer: the one that the task names, then those that this node's own files list.
-fn targets(args: &Args, here: &Here, local: Option<&str>) -> Vec<String> {
-    let mut targets: Vec<String> = args.cluster_node.iter().cloned().collect();
+fn places(args: &Args, here: &Here, local: Option<&str>) -> Vec<Place> {
+    let mut places = Vec::new();
+    if let Some(target) = &args.cluster_node {
+        places.push(Place { target: target.clone(), node: None });
+    }
     let parsed = local.and_then(|text| Conf::of(&Document::parse(text.as_bytes())).ok());
     let listed = match &here.view.conf {
         ConfFile::Read(conf) => Some(&**conf),
@@ -252,14 +256,14 @@ fn targets(args: &Args, here: &Here, local: Option<&str>) -> Vec<String> {
         }
         let managed = here.view.members.as_ref().and_then(|members| members.nodelist.get(&node.name));
         let managed = managed.and_then(|node| node.ip.clone());
-        let places = managed.into_iter().chain([node.name.clone()]).chain(node.addresses.values().cloned());
-        for place in places {
-            if !targets.contains(&place) && crate::wanted::is_host(&place) {
-                targets.push(place);
+        let targets = managed.into_iter().chain([node.name.clone()]).chain(node.addresses.values().cloned());
+        for target in targets {
+            if !places.iter().any(|place| place.target == target) && crate::wanted::is_host(&target) {
+                places.push(Place { target, node: Some(node.name.clone()) });
             }
         }
     }
-    targets
+    places
 }
 
 fn failure(args: &Args, why: &str) -> Failure {

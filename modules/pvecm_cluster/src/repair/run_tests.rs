@@ -44,7 +44,7 @@ fn mendable(host: FakeHost, version: u64, nodes: &[(u32, &str)], digest: &str) -
     absence::fake::with_services(host)
         .dir("/var/backups")
         .file("/var/lib/pve-cluster/config.db", "database")
-        .query(&consult::look("10.77.0.11").line(), told(version, nodes, digest))
+        .query(&consult::look("10.77.0.11", None).line(), told(version, nodes, digest))
         .query("sha256sum /etc/corosync/authkey", format!("{OURS}  /etc/corosync/authkey\n"))
         .query(JOURNAL, "")
         .action("systemctl reset-failed corosync", "")
@@ -114,10 +114,10 @@ fn two_quorate_sides_are_a_refusal_that_names_both() {
     let nodes: &[(u32, &str)] = &[(1, "pve1"), (2, "pve2"), (3, "pve3"), (4, "pve4")];
     let build = |sees: &[u32], place: &str| {
         stranded()
-            .query(&consult::look("10.77.0.11").line(), told(3, nodes, OURS))
-            .query(&consult::look("pve4").line(), Answer::exit(255, "", "Connection timed out\n"))
-            .query(&consult::look("10.77.1.14").line(), Answer::exit(255, "", "Connection timed out\n"))
-            .query(&consult::look(place).line(), other_side(sees))
+            .query(&consult::look("10.77.0.11", None).line(), told(3, nodes, OURS))
+            .query(&consult::look("pve4", None).line(), Answer::exit(255, "", "Connection timed out\n"))
+            .query(&consult::look("10.77.1.14", None).line(), Answer::exit(255, "", "Connection timed out\n"))
+            .query(&consult::look(place, None).line(), other_side(sees))
     };
     for place in ["pve4", "10.77.1.14"] {
         let host = build(&[4], place);
@@ -189,9 +189,9 @@ fn check_mode_names_the_fault_and_changes_nothing() {
 #[test]
 fn a_wrong_key_is_replaced_and_never_shown() {
     let build = || {
-        let key = consult::fetch("10.77.0.11").line();
+        let key = consult::fetch("10.77.0.11", None).line();
         stranded()
-            .query(&consult::look("10.77.0.11").line(), told(3, THREE, THEIRS))
+            .query(&consult::look("10.77.0.11", None).line(), told(3, THREE, THEIRS))
             .query(&key, " 6b 65 79\n 32\n")
             .queries(
                 "sha256sum /etc/corosync/authkey",
@@ -368,10 +368,13 @@ fn waiting(digest: &str) -> String {
 /// A pve2 whose join ended after pve1 had taken it in: before corosync's files came, or after.
 fn half_joined(files: bool) -> FakeHost {
     mendable(standalone(), 2, PAIR, OURS)
-        .query(&consult::look("10.77.0.11").line(), waiting(OURS))
-        .query(&consult::look("pve1").line(), Answer::exit(255, "", "Host key verification failed.\n"))
-        .query(&consult::look("10.77.1.11").line(), Answer::exit(255, "", "Host key verification failed.\n"))
-        .query(&consult::fetch("10.77.0.11").line(), " 6b 65 79\n 32\n")
+        .query(&consult::look("10.77.0.11", None).line(), waiting(OURS))
+        .query(&consult::look("pve1", None).line(), Answer::exit(255, "", "Host key verification failed.\n"))
+        .query(
+            &consult::look("10.77.1.11", None).line(),
+            Answer::exit(255, "", "Host key verification failed.\n"),
+        )
+        .query(&consult::fetch("10.77.0.11", None).line(), " 6b 65 79\n 32\n")
         .with(move |machine| {
             if files {
                 machine.write("/etc/corosync/authkey", "key");
@@ -411,7 +414,7 @@ fn a_join_that_stopped_half_way_is_taken_to_its_end() {
                 machine.query("corosync-cmapctl", fake::cmap(2, &[(1, 2), (2, 2)]));
                 machine.query("corosync-quorumtool -siH", quorum(2, &[1, 2], 2));
                 let both = told(2, PAIR, OURS).replace(&quorum(1, &[1, 3], 3), &quorum(1, &[1, 2], 2));
-                machine.query(&consult::look("10.77.0.11").line(), both);
+                machine.query(&consult::look("10.77.0.11", None).line(), both);
             });
         }
         let said = answer(&host, &join(true));
@@ -506,8 +509,8 @@ fn a_forgotten_node_with_guests_is_not_touched() {
     assert_eq!(host.effects(), Vec::<String>::new());
     let create = json!({"cluster_name": "prod", "links": [{"address": "10.77.1.12"}], "repair": true});
     let host = forgotten()
-        .query(&consult::look("10.77.0.11").line(), "")
-        .query(&consult::look("pve1").line(), told(3, &[(1, "pve1"), (3, "pve3")], THEIRS));
+        .query(&consult::look("10.77.0.11", None).line(), "")
+        .query(&consult::look("pve1", None).line(), told(3, &[(1, "pve1"), (3, "pve3")], THEIRS));
     host.change(|machine| machine.write("/etc/pve/.members", fake::members("pve2", 2, PAIR, false)));
     let said = answer(&host, &create);
     assert!(msg(&said).contains("let it join with 'state: joined'"), "{said}");

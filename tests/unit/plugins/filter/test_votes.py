@@ -8,15 +8,19 @@ import importlib.machinery
 import importlib.util
 import json
 import socket
+import subprocess
+import tempfile
 import unittest
 from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
 from unittest import mock
 
-from ansible_collections.pve.cluster.plugins.plugin_utils.votes import votes_reached, votes_unseen
+from ansible_collections.pve.cluster.plugins.plugin_utils.votes import PORTS, votes_reached, votes_unseen
 
-KNOCK = Path(__file__).resolve().parents[4] / "roles/expected_votes/files/knock"
+TOP = Path(__file__).resolve().parents[4]
+KNOCK = TOP / "roles/expected_votes/files/knock"
+SHELL = TOP / "modules/knock/src/knock.sh"
 FACTS = {
     "members": [{"name": "pve1"}],
     "nodelist": [
@@ -111,7 +115,27 @@ class Knock(unittest.TestCase):
 
     def test_silence(self):
         with mock.patch("socket.create_connection", side_effect=TimeoutError), mock.patch.object(self.program, "ping", return_value=None):
-            self.assertEqual(self.said({"127.0.0.1": [22], "-c": [22]}), [])
+            self.assertEqual(self.said({"127.0.0.1": [22]}), [])
+
+    def test_what_a_program_would_take_for_an_option_is_never_silent(self):
+        with mock.patch("subprocess.run") as run, self.assertRaises(SystemExit) as ended:
+            self.said({"-c": [22]})
+        self.assertEqual((ended.exception.code, run.call_count), ("'-c' is not an address", 0))
+
+    def test_the_modules_ask_the_same(self):
+        """What knocks for a member's module finds what this program finds, with a ping and a port of the test's own."""
+        addresses = ["127.0.0.3", "127.0.0.4"]
+        with tempfile.TemporaryDirectory() as folder, socket.create_server(("127.0.0.3", 8006)):
+            ping = Path(folder, "ping")
+            ping.write_text('#!/bin/sh\nfor last; do :; done\n[ "$last" = 127.0.0.4 ]\n')
+            ping.chmod(0o755)
+            with mock.patch.dict("os.environ", {"PATH": f"{folder}:/usr/bin:/bin"}):
+                found = {f"{one['address']} {one['does']}" for one in self.said({address: list(PORTS) for address in addresses})}
+                shell = subprocess.run(["sh", str(SHELL), *addresses], capture_output=True, text=True, check=True, timeout=30)
+        self.assertEqual(set(shell.stdout.splitlines()), found)
+        self.assertIn("127.0.0.3 accepts connections to TCP port 8006", found)
+        self.assertIn("127.0.0.4 answers a ping", found)
+        self.assertIn("127.0.0.4 refuses connections to TCP port 8006", found)
 
     def test_a_ping(self):
         done = mock.Mock(returncode=0)
