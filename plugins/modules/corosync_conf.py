@@ -177,6 +177,9 @@ options:
         run is not there any more to do so; 0 for never, otherwise from 10 to 604800.
       - That is the M(pve.cluster.corosync_rescue) of this node alone, which can bring back this node and no other. The role
         P(pve.cluster.corosync#role) arms it on every node. One that is armed already for the file as it is stays as it is.
+      - Right before each step is written, the rescue of this node must still be armed for this change, and where it was armed before this
+        run, the rescue of every node that is not off. Otherwise the step is refused, and earlier ones are undone. So is one where a rescue of
+        another change is armed on such a node.
     type: int
     default: 300
   validate_only:

@@ -27,7 +27,7 @@ description:
   - It expires a day after its time. One that is left over then does nothing but remove itself.
   - High availability that the run had disarmed, as C(/etc/pve/priv/pve-cluster-ha.json) says, is armed again before the rescue is removed.
   - While one is armed, which every node finds in C(/etc/pve/nodes/NAME/pve-cluster-rescue), the other modules of this collection do not
-    change the cluster.
+    change the cluster. M(pve.cluster.corosync_conf) writes only what the rescue of every node is armed for.
   - The timer survives a restart of the node. What it did is in the journal of C(pve-cluster-rescue.service).
   - The role P(pve.cluster.corosync#role) arms all nodes before a change and calls all off after it.
 options:

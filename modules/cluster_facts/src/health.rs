@@ -136,7 +136,7 @@ struct RescueFacts {
 
 impl RescueFacts {
     fn of(rescue: Rescue) -> Self {
-        let Rescue { node, owner, until, expired } = rescue;
+        let Rescue { node, owner, until, expired, .. } = rescue;
         Self { node, owner, until: i64::try_from(until).ok(), expired }
     }
 }

@@ -14,10 +14,16 @@ use crate::plan::Change;
 /// How long a reload may take: it is a message to every node.
 const RELOAD: Duration = Duration::from_secs(15);
 
-/// Puts the changed file in the place of the one that was read; refuses when that one has changed since.
+/// Puts the changed file in the place of the one that was read; refuses when that one has changed since. `against` says, at the last moment,
+/// what else is against it.
 ///
 /// An error means that the cluster's file is as it was.
-pub(crate) fn write(host: &dyn Host, change: &Change, lock: &Lock) -> Result<(), String> {
+pub(crate) fn write(
+    host: &dyn Host,
+    change: &Change,
+    lock: &Lock,
+    against: &dyn Fn() -> Option<String>,
+) -> Result<(), String> {
     let now = current(host)?;
     if now != change.before.to_bytes() {
         return Err(format!("'{CLUSTER}' was changed by someone else in the meantime; run the task again"));
@@ -30,12 +36,13 @@ pub(crate) fn write(host: &dyn Host, change: &Change, lock: &Lock) -> Result<(),
         host.remove_file(Path::new(NEW)).map_err(|error| error.to_string())?;
     }
     host.create(Path::new(NEW), &after, 0o640).map_err(|error| error.to_string())?;
-    if let Err(lost) = lock.check(host) {
+    let lost = |lost| {
+        let lock = locks::path(locks::COROSYNC_CONF);
+        format!("the lock '{}' is no longer certain: {lost}; run the task again", lock.display())
+    };
+    if let Some(reason) = against().or_else(|| lock.check(host).err().map(lost)) {
         let left = discard(host).err().map(|left| format!("; and {left}")).unwrap_or_default();
-        return Err(format!(
-            "the lock '{}' is no longer certain: {lost}; run the task again{left}",
-            locks::path(locks::COROSYNC_CONF).display()
-        ));
+        return Err(format!("{reason}{left}"));
     }
     let Err(error) = host.rename(Path::new(NEW), Path::new(CLUSTER)) else { return Ok(()) };
     // pmxcfs answers a rename only when its copies are made; an error need not mean that nothing happened

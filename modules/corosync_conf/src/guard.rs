@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! What stands by while the file is changed: this node's rescue, and high availability that fences nobody.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use host::Host;
-use rescue::{NotArmed, Purpose, ha};
+use rescue::{NotArmed, Purpose, Rescue, ha};
 
-use crate::plan::Work;
+use crate::plan::{Change, Member, Work};
 use crate::settings::Wanted;
 
 /// How long a rescue that is at work at this very moment is waited for.
@@ -17,6 +18,8 @@ const AT_WORK: Duration = Duration::from_secs(180);
 pub(crate) struct Guard {
     /// Seconds after which the rescue looks that was armed on this node by this run.
     rescue: Option<u64>,
+    /// The nodes whose rescue must stand by at each write.
+    armed: BTreeSet<String>,
     /// What stands by less than it could.
     pub(crate) warnings: Vec<String>,
 }
@@ -34,6 +37,10 @@ impl Guard {
     ) -> Result<Self, String> {
         let mut guard = Self::default();
         guard.arm(host, wanted, work)?;
+        if let Some(reason) = work.steps.iter().find_map(|step| guard.against_write(host, step)) {
+            let left = guard.lower(host, true, tick);
+            return Err([vec![reason], left].concat().join("; "));
+        }
         let deadline = host.elapsed() + ha::PATIENCE;
         let made = if work.disarm {
             ha::disarm(host, deadline, tick)
@@ -56,6 +63,7 @@ impl Guard {
         let armed = rescue::armed(host).map_err(|error| error.to_string())?;
         if let Some(armed) = armed.filter(|armed| Some(armed.version) == before) {
             // whoever armed it on every node calls it off
+            self.armed.extend(work.members.iter().map(|member| member.name.clone()));
             return if work.steps.iter().all(|step| armed.guards(&step.after)) {
                 Ok(())
             } else {
@@ -76,7 +84,10 @@ impl Guard {
             intended: work.intended().into_iter().collect(),
         };
         match rescue::arm(host, &purpose, true) {
-            Ok(armed) => self.rescue = Some(armed.seconds),
+            Ok(armed) => {
+                self.rescue = Some(armed.seconds);
+                self.armed.insert(armed.node);
+            }
             Err(NotArmed::Unwell(reasons)) => self.warnings.push(format!(
                 "this node would not come back by itself if the change cost the quorum: {}",
                 reasons.join("; ")
@@ -89,6 +100,17 @@ impl Guard {
             Err(NotArmed::Failed(reason)) => return Err(format!("the rescue could not be armed: {reason}")),
         }
         Ok(())
+    }
+
+    /// Why this step must not be written now: a rescue that should undo it does not stand by any more, or another run has armed one. None
+    /// where all is as it should be. Only for a step forward: one back is wanted whoever guards it.
+    pub(crate) fn against_write(&self, host: &dyn Host, step: &Change) -> Option<String> {
+        match rescue::rescues(host) {
+            Ok(rescues) => unguarded(&self.armed, &rescues, step),
+            Err(error) => {
+                Some(format!("whether the rescues of corosync.conf stand by is not known: {error}"))
+            }
+        }
     }
 
     /// Arms high availability again and calls the rescue off. Where the cluster is not as it was or as it should be (`well`
@@ -125,6 +147,28 @@ impl Guard {
         }
         left
     }
+}
+
+/// Which rescues of the members do not guard a step as they should. A node that is off has no say: when it is back, its rescue leaves
+/// what it was not armed for.
+fn unguarded(armed: &BTreeSet<String>, rescues: &[Rescue], step: &Change) -> Option<String> {
+    let against = |Member { name, .. }: &Member| {
+        match rescues.iter().find(|rescue| rescue.node == *name) {
+        Some(rescue) if rescue.guards(&step.after) => None,
+        Some(rescue) if !rescue.expired => Some(format!(
+            "the rescue of corosync.conf on '{name}' is armed by {} for another change: wait until that one has ended, or call the rescue off",
+            rescue.owner
+        )),
+        _ => armed.contains(name).then(|| {
+            format!(
+                "the rescue of corosync.conf on '{name}' is not armed, so that node would not undo this change by itself: 'journalctl -u \
+                 pve-cluster-rescue.service' there says whether it has put its file back; run the task again"
+            )
+        }),
+    }
+    };
+    let reasons: Vec<String> = step.members.iter().filter_map(against).collect();
+    (!reasons.is_empty()).then(|| reasons.join("; "))
 }
 
 fn waited_for(node: &str) -> String {

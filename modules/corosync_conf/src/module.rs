@@ -24,7 +24,6 @@ const SETTLE: Duration = Duration::from_secs(10);
 const LEFT: Duration = Duration::from_secs(270);
 /// The pause between two looks at such a cluster.
 const PAUSE: Duration = Duration::from_millis(250);
-/// PVE's own name for the lock of this file.
 /// How long the lock may be held by someone else; PVE's own programs wait as long.
 const LOCKED: Duration = Duration::from_secs(10);
 
@@ -143,7 +142,7 @@ fn guarded(
     // the lock outlives every wait, so that nobody else can get it before it is given up
     let tick = || lock.renew(host);
     let mut guard = Guard::raise(host, wanted, work, &tick).map_err(|reason| refused(vec![reason]))?;
-    let done = under_lock(host, wanted, work, copy, lock);
+    let done = under_lock(host, wanted, work, copy, lock, &guard);
     let well = match &done {
         Ok(()) => true,
         Err(failure) => !failure.changed || failure.data.get("rolled_back") == Some(&Value::Bool(true)),
@@ -181,13 +180,20 @@ fn no_lock(why: NoLock) -> String {
     }
 }
 
-fn under_lock(host: &dyn Host, wanted: &Wanted, work: &Work, copy: &str, lock: &Lock) -> Result<(), Failure> {
+fn under_lock(
+    host: &dyn Host,
+    wanted: &Wanted,
+    work: &Work,
+    copy: &str,
+    lock: &Lock,
+    guard: &Guard,
+) -> Result<(), Failure> {
     backup::write(host, copy, &work.before.to_bytes())
         .map_err(|error| refused(vec![format!("no backup could be made: {error}")]))?;
     let record = RestartRecord::make(host, work)
         .map_err(|error| refused(vec![format!("what waits for a restart could not be noted: {error}")]))?;
     for (done, step) in work.steps.iter().enumerate() {
-        let (written, missing) = match apply::write(host, step, lock) {
+        let (written, missing) = match apply::write(host, step, lock, &|| guard.against_write(host, step)) {
             Ok(()) => match bring_into_use(host, wanted, step, lock) {
                 Ok(()) => continue,
                 Err(missing) => (done + 1, missing),
@@ -282,7 +288,7 @@ fn take_back(host: &dyn Host, wanted: &Wanted, steps: &[Change], lock: &Lock) ->
         let back = plan::reversed(step, &now)
             .ok_or_else(|| Stuck { left: "its config_version cannot be raised".to_owned(), version })?;
         version = back.version;
-        apply::write(host, &back, lock).map_err(|left| Stuck { left, version })?;
+        apply::write(host, &back, lock, &|| None).map_err(|left| Stuck { left, version })?;
         bring_into_use(host, wanted, &back, lock).map_err(|missing| Stuck {
             left: format!("the old text is back in place, but {}", missing.join("; ")),
             version,

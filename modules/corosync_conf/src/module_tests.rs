@@ -320,10 +320,13 @@ fn what_cannot_be_disarmed_is_not_changed_and_does_not_stay_disarmed() {
     assert!(host.exists(rescue::ha::MARKER) && !host.exists(LOCK));
 }
 
-/// What this node's rescue needs of a machine.
 fn with_rescue(trouble: Trouble) -> FakeHost {
-    in_trouble(trouble)
-        .dir("/etc/systemd/system")
+    rescuable(in_trouble(trouble))
+}
+
+/// What this node's rescue needs of a machine.
+fn rescuable(host: FakeHost) -> FakeHost {
+    host.dir("/etc/systemd/system")
         .file("/proc/self/exe", "the program")
         .query("/var/lib/pve-cluster-collection/rescue/corosync_rescue ready", "ready\n")
         .query("systemctl is-active pve-cluster-rescue.service", Answer::exit(3, "inactive\n", ""))
@@ -399,14 +402,8 @@ fn what_a_dead_run_disarmed_is_armed_by_the_next() {
 #[test]
 fn a_rescue_that_guards_something_else_is_a_refusal() {
     let host = with_rescue(Trouble::default());
-    let check = checked(&host, json!({"totem": {"token": 5000}, "timeout": 5}));
-    let intended: Vec<String> = serde_json::from_value(check["intended"].clone()).unwrap();
+    let intended = intended(&host, json!({"totem": {"token": 5000}}));
     assert_eq!(intended.len(), 2);
-    let purpose = |intended: &[String]| rescue::Purpose {
-        seconds: 300,
-        owner: "a test".to_owned(),
-        intended: intended.iter().cloned().collect(),
-    };
     rescue::arm(&host, &purpose(&[]), true).unwrap();
     let answer = token(&host);
     assert_eq!(
@@ -415,9 +412,125 @@ fn a_rescue_that_guards_something_else_is_a_refusal() {
          the option 'intended' that this module returns in check mode, or call it off"
     );
     assert_eq!(host.text(CLUSTER), conf(6));
-    rescue::arm(&host, &purpose(&intended), true).unwrap();
+    arm_everywhere(&host, &intended);
     assert_eq!(token(&host)["changed"], true);
     assert!(rescue::armed(&host).unwrap().is_some(), "whoever armed it calls it off");
+    // one of an earlier version of the file is over, and in nobody's way
+    let host = with_rescue(Trouble::default());
+    rescue::arm(&host, &purpose(&[]), true).unwrap();
+    host.change(|machine| {
+        let record = machine.text("/var/lib/pve-cluster-collection/rescue/record").unwrap();
+        machine
+            .write("/var/lib/pve-cluster-collection/rescue/record", record.replace("version 6", "version 5"));
+    });
+    assert_eq!(with_rescue_after(&host, 300)["changed"], true);
+}
+
+/// What a change may bring, as the module says in check mode.
+fn intended(host: &FakeHost, mut args: Value) -> Vec<String> {
+    args["timeout"] = 5.into();
+    serde_json::from_value(checked(host, args)["intended"].clone()).unwrap()
+}
+
+fn purpose(intended: &[String]) -> rescue::Purpose {
+    let intended = intended.iter().cloned().collect();
+    rescue::Purpose { seconds: 300, owner: "a test".to_owned(), intended }
+}
+
+fn note_of(node: &str) -> String {
+    format!("/etc/pve/nodes/{node}/pve-cluster-rescue")
+}
+
+/// Arms the rescue here, and has the other nodes say that theirs is.
+fn arm_everywhere(host: &FakeHost, intended: &[String]) {
+    rescue::arm(host, &purpose(intended), true).unwrap();
+    host.change(|machine| {
+        let note = machine.text(&note_of("pve1")).unwrap();
+        for node in ["pve2", "pve3"] {
+            machine.write(note_of(node), &note);
+        }
+    });
+}
+
+const NOT_ARMED: &str = "the rescue of corosync.conf on 'pve2' is not armed, so that node would not undo this change by itself: \
+                         'journalctl -u pve-cluster-rescue.service' there says whether it has put its file back; run the task again";
+
+#[test]
+fn the_rescue_of_every_member_must_guard_the_change() {
+    let others = "the rescue of corosync.conf on 'pve2' is armed by another run for another change: wait until that one has ended, or call \
+                  the rescue off";
+    for (note, expected) in [
+        ("", NOT_ARMED),
+        ("until 1\nowner another run\nend\n", NOT_ARMED),
+        ("until 2767225600\nowner another run\nend\n", others),
+        ("until 2767225600\nowner", &others.replace("another run for", "an unknown run for")),
+    ] {
+        let host = with_rescue(Trouble::default());
+        arm_everywhere(&host, &intended(&host, json!({"totem": {"token": 5000}})));
+        host.change(|machine| match note {
+            "" => machine.remove(note_of("pve2")),
+            note => machine.write(note_of("pve2"), note),
+        });
+        let answer = token(&host);
+        assert_eq!(answer["msg"], format!("cannot change '/etc/pve/corosync.conf': {expected}"), "{note}");
+        assert_eq!((host.text(CLUSTER), host.exists(NEW), host.exists(LOCK)), (conf(6), false, false));
+        // a node that is off has no say: when it is back, its rescue leaves what it was not armed for
+        let host = with_rescue(Trouble { offline: vec![2], ..Trouble::default() });
+        let wish = json!({"totem": {"token": 5000}, "allow_offline": ["pve2"], "timeout": 5});
+        arm_everywhere(&host, &intended(&host, wish.clone()));
+        host.change(|machine| machine.write(note_of("pve2"), note));
+        assert_eq!(run(&host, wish)["changed"], true, "{note}");
+    }
+    // where this run arms its own node, the others need none; one that is there must be for this change
+    let host = with_rescue(Trouble::default());
+    host.change(|machine| machine.write(note_of("pve2"), "until 2767225600\nowner another run\nend\n"));
+    let answer = with_rescue_after(&host, 300);
+    assert_eq!(answer["msg"], format!("cannot change '/etc/pve/corosync.conf': {others}"));
+    assert!(rescue::armed(&host).unwrap().is_none(), "it is called off again");
+    assert_eq!(host.text(CLUSTER), conf(6));
+    // what cannot be read is not known
+    let host = with_rescue(Trouble::default()).dir(&note_of("pve2"));
+    let answer = token(&host);
+    assert!(
+        answer["msg"].as_str().unwrap().starts_with(
+            "cannot change '/etc/pve/corosync.conf': whether the rescues of corosync.conf stand by is not known: "
+        ),
+        "{answer}"
+    );
+}
+
+/// Between the arming and the write lies a wait for high availability, and between two writes the whole of a step.
+#[test]
+fn a_rescue_that_is_called_off_meanwhile_is_seen_right_before_the_write() {
+    for node in ["pve1", "pve2"] {
+        let host = rescuable(with_ha(Trouble::default()));
+        arm_everywhere(&host, &intended(&host, json!({"totem": {"token": 5000}})));
+        host.change(|machine| {
+            machine.after(Duration::from_secs(3), move |machine| {
+                machine.remove(note_of(node));
+                if node == "pve1" {
+                    machine.remove("/etc/systemd/system/pve-cluster-rescue.timer");
+                }
+            });
+        });
+        let answer = token(&host);
+        let expected = NOT_ARMED.replace("'pve2'", &format!("'{node}'"));
+        assert_eq!(answer["msg"], format!("cannot change '/etc/pve/corosync.conf': {expected}"));
+        assert_eq!((&answer["changed"], host.text(CLUSTER)), (&json!(false), conf(6)));
+        assert_eq!(host.text(MANAGER), r#"{"timestamp": 9}"#, "high availability is armed again");
+        assert!(!host.exists(NEW) && !host.exists(LOCK));
+    }
+    // after the first of two steps: that one is undone, whoever guards it
+    let host = rescuable(node(&crate::fake::two_links(6), Trouble::default()));
+    let addresses = json!({"pve1": "10.77.5.11", "pve2": "10.77.5.12", "pve3": "10.77.5.13"});
+    let wish = json!({"links": [{"number": 1, "addresses": addresses}], "timeout": 15});
+    arm_everywhere(&host, &intended(&host, wish.clone()));
+    host.change(|machine| {
+        machine.after(Duration::from_millis(500), |machine| machine.remove(note_of("pve2")));
+    });
+    let answer = run(&host, wish);
+    assert_eq!((&answer["rolled_back"], &answer["reasons"]), (&json!(true), &json!([NOT_ARMED])), "{answer}");
+    assert_eq!(host.text(CLUSTER), crate::fake::two_links(8));
 }
 
 #[test]

@@ -24,6 +24,8 @@ pub const READY: &str = "ready";
 /// An armed rescue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Armed {
+    /// The name of the node in its cluster.
+    pub node: String,
     /// The version of the copy.
     pub version: u64,
     /// The version under which the copy would go back.
@@ -84,6 +86,7 @@ pub(crate) fn local(host: &dyn Host) -> Result<Option<Record>, HostError> {
 
 fn told(record: &Record) -> Armed {
     Armed {
+        node: record.name().unwrap_or_default().to_owned(),
         version: record.version,
         restored_version: record.restored_version(),
         seconds: record.seconds,
@@ -312,7 +315,6 @@ pub(crate) fn run(host: &dyn Host, command: Command) -> Result<String, NotArmed>
 /// Under which name this node has noted its rescue for the others.
 fn noted_as(host: &dyn Host) -> Option<String> {
     let record = local(host).ok().flatten();
-    let named =
-        record.and_then(|record| record.nodes.into_iter().find(|(nodeid, _)| *nodeid == record.nodeid));
-    named.map(|(_, name)| name).or_else(|| crate::pending::own_name(host).ok())
+    let named = record.as_ref().and_then(Record::name).map(str::to_owned);
+    named.or_else(|| crate::pending::own_name(host).ok())
 }

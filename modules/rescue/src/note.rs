@@ -3,13 +3,15 @@
 //!
 //! While one is armed nobody else should change the cluster: create, join, leave, remove, a QDevice and the expected votes refuse, and name it.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use cluster_state::pmxcfs;
+use corosync_document::Document;
 use host::{Host, HostError, if_there, is_there};
 
 use crate::arm::local;
-use crate::record::Record;
+use crate::record::{Record, digest, is_digest};
 
 const NAME: &str = "pve-cluster-rescue";
 
@@ -24,22 +26,29 @@ pub struct Rescue {
     pub until: u64,
     /// Whether it may not act any more.
     pub expired: bool,
+    /// The digests of the texts that it would undo, because the change that it guards brings them.
+    pub intended: BTreeSet<String>,
+}
+
+impl Rescue {
+    /// Whether it would undo this text.
+    #[must_use]
+    pub fn guards(&self, text: &Document) -> bool {
+        !self.expired && self.intended.contains(&digest(text))
+    }
 }
 
 fn path(node: &str) -> PathBuf {
     Path::new("/etc/pve/nodes").join(node).join(NAME)
 }
 
-/// This node's name in the cluster.
-fn own(record: &Record) -> Option<&str> {
-    record.nodes.iter().find(|(nodeid, _)| *nodeid == record.nodeid).map(|(_, name)| name.as_str())
-}
-
 /// Writes this node's note.
 pub(crate) fn write(host: &dyn Host, record: &Record) -> Result<(), HostError> {
-    let Some(node) = own(record) else { return Ok(()) };
+    let Some(node) = record.name() else { return Ok(()) };
     let (path, new) = (path(node), path(node).with_extension("new"));
-    let text = format!("until {}\nowner {}\nend\n", record.until(), record.owner.replace(['\n', '\r'], " "));
+    let intended: String = record.intended.iter().map(|digest| format!("intended {digest}\n")).collect();
+    let owner = record.owner.replace(['\n', '\r'], " ");
+    let text = format!("until {}\nowner {owner}\n{intended}end\n", record.until());
     if_there(host.remove_file(&new))?;
     host.create(&new, text.as_bytes(), 0o640)?;
     host.rename(&new, &path)
@@ -54,11 +63,25 @@ pub(crate) fn remove(host: &dyn Host, node: &str) -> Result<bool, HostError> {
     Ok(if_there(host.remove_file(&path))?.is_some())
 }
 
-fn parse(text: &str) -> Option<(u64, String)> {
+/// What a node's note says at this time. One that is not whole is one that is being written: it counts, and guards nothing.
+fn parse(node: String, text: &str, now: u64) -> Rescue {
+    let (until, owner, intended) =
+        whole(text).unwrap_or((u64::MAX, "an unknown run".to_owned(), BTreeSet::new()));
+    Rescue { node, owner, until, expired: now >= until, intended }
+}
+
+fn whole(text: &str) -> Option<(u64, String, BTreeSet<String>)> {
     let mut lines = text.lines();
     let until = lines.next()?.strip_prefix("until ")?.parse().ok()?;
     let owner = lines.next()?.strip_prefix("owner ")?.to_owned();
-    (lines.next() == Some("end")).then_some((until, owner))
+    let mut intended = BTreeSet::new();
+    for line in lines {
+        match line.strip_prefix("intended ") {
+            Some(digest) if is_digest(digest) => intended.insert(digest.to_owned()),
+            _ => return (line == "end").then_some((until, owner, intended)),
+        };
+    }
+    None
 }
 
 /// Every rescue of this cluster that is armed or left over, as far as this node knows: its own, and those of which /etc/pve has a note.
@@ -69,12 +92,12 @@ pub fn rescues(host: &dyn Host) -> Result<Vec<Rescue>, HostError> {
     let now = host.unix_time();
     let mut found = Vec::new();
     if let Some(record) = local(host)? {
-        let node = match own(&record) {
+        let node = match record.name() {
             Some(node) => node.to_owned(),
             None => crate::pending::own_name(host)?,
         };
         let (until, expired) = (record.until(), record.has_expired(now));
-        found.push(Rescue { node, owner: record.owner, until, expired });
+        found.push(Rescue { node, owner: record.owner, until, expired, intended: record.intended });
     }
     let mounted = pmxcfs::query(host).is_ok_and(|found| found.is_mounted());
     let nodes = if mounted {
@@ -87,10 +110,7 @@ pub fn rescues(host: &dyn Host) -> Result<Vec<Rescue>, HostError> {
             continue;
         }
         let Some(text) = if_there(host.read(&path(&node)))? else { continue };
-        // one that is not whole is one that is being written
-        let (until, owner) =
-            parse(&String::from_utf8_lossy(&text)).unwrap_or((u64::MAX, "an unknown run".to_owned()));
-        found.push(Rescue { node, owner, until, expired: now >= until });
+        found.push(parse(node, &String::from_utf8_lossy(&text), now));
     }
     Ok(found)
 }
@@ -121,11 +141,7 @@ pub fn against_change_there(printed: &str) -> Option<String> {
             (None, None) => {}
         }
     }
-    let of = |(node, text): (String, String)| {
-        let (until, owner) = parse(&text).unwrap_or((u64::MAX, "an unknown run".to_owned()));
-        Rescue { node, owner, until, expired: now >= until }
-    };
-    against(&found.into_iter().map(of).collect::<Vec<_>>())
+    against(&found.into_iter().map(|(node, text)| parse(node, &text, now)).collect::<Vec<_>>())
 }
 
 /// What a node's shell runs for [`against_change_there`].
@@ -150,7 +166,7 @@ fn against(rescues: &[Rescue]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::BTreeSet;
+    use crate::decide_tests::conf;
     use testkit::FakeHost;
 
     fn node() -> FakeHost {
@@ -166,6 +182,7 @@ mod tests {
             armed: host::Host::unix_time(host),
             owner: "a role".to_owned(),
             nodes: BTreeSet::from([(1, "pve1".to_owned()), (2, "pve2".to_owned())]),
+            intended: BTreeSet::from([digest(&conf(7, &["10.77.1"])), digest(&conf(7, &["10.77.2"]))]),
             ..Record::default()
         }
     }
@@ -178,10 +195,11 @@ mod tests {
         let record = record(&host);
         write(&host, &record).unwrap();
         let (owner, until) = ("a role".to_owned(), record.until());
-        assert_eq!(
-            rescues(&host).unwrap(),
-            [Rescue { node: "pve2".to_owned(), owner, until, expired: false }]
-        );
+        let intended = record.intended.clone();
+        let found = rescues(&host).unwrap();
+        assert_eq!(found, [Rescue { node: "pve2".to_owned(), owner, until, expired: false, intended }]);
+        let guards = |text: &Document| found.iter().any(|rescue| rescue.guards(text));
+        assert!(guards(&conf(9, &["10.77.2"])) && !guards(&conf(9, &["10.77.3"])));
         assert_eq!(
             against_change(&host).unwrap(),
             "a change of corosync.conf is under way or was interrupted: its rescue is armed on 'pve2' by a role; wait until it has ended, \
@@ -192,15 +210,25 @@ mod tests {
         assert_eq!(against_change(&host), None);
         let old = Record { armed: record.armed - record.seconds - 86_400, ..record };
         write(&host, &old).unwrap();
-        assert!(rescues(&host).unwrap()[0].expired);
+        let found = rescues(&host).unwrap();
+        assert!(found[0].expired && !found[0].guards(&conf(7, &["10.77.1"])));
         assert_eq!(against_change(&host), None);
     }
 
     #[test]
     fn one_that_is_not_whole_counts() {
-        for text in ["", "until 1\n", "until 1\nowner a\n", "until x\nowner a\nend\n"] {
+        let digest = "0".repeat(64);
+        for text in [
+            "",
+            "until 1\n",
+            "until 1\nowner a\n",
+            "until x\nowner a\nend\n",
+            "until 1\nowner a\nintended 0\nend\n",
+            &format!("until 1\nowner a\nintended {digest}\n"),
+        ] {
             let host = node().file("/etc/pve/nodes/pve2/pve-cluster-rescue", text);
             assert!(against_change(&host).is_some(), "{text}");
+            assert!(rescues(&host).unwrap()[0].intended.is_empty(), "{text}");
         }
     }
 

@@ -64,6 +64,11 @@ pub(crate) fn nodes(text: &Document) -> Option<Nodes> {
 }
 
 impl Record {
+    /// This node's name in the cluster.
+    pub(crate) fn name(&self) -> Option<&str> {
+        self.nodes.iter().find(|(nodeid, _)| *nodeid == self.nodeid).map(|(_, name)| name.as_str())
+    }
+
     /// The version under which the copy goes back, on every node the same.
     pub(crate) fn restored_version(&self) -> u64 {
         self.version.saturating_add(ABOVE)
