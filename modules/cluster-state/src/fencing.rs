@@ -154,34 +154,61 @@ pub fn query(host: &dyn Host, nodes: &[String]) -> Result<Fencing, StateError> {
 }
 
 fn look(host: &dyn Host, nodes: &[String]) -> Result<Fencing, StateError> {
-    let manager: Option<ManagerFile> = json(host, MANAGER)?;
+    let manager = file(host, MANAGER, parse_manager)?;
     let queue = text_if_there(host, Path::new(QUEUE))?.unwrap_or_default();
     let mut lrms = BTreeMap::new();
     for node in nodes {
-        let path = format!("/etc/pve/nodes/{node}/lrm_status");
-        let Some(found) = json::<LrmFile>(host, &path)? else { continue };
-        let state = found.state.ok_or(ParseError::Missing { field: "state" });
-        let state = state.map_err(StateError::unexpected(&path))?;
-        lrms.insert(node.clone(), Lrm { state, timestamp: found.timestamp.unwrap_or(0) });
+        if let Some(lrm) = file(host, &format!("/etc/pve/nodes/{node}/lrm_status"), parse_lrm)? {
+            lrms.insert(node.clone(), lrm);
+        }
     }
-    let manager = manager.map(|file| Manager {
+    Ok(Fencing { manager, queue: parse_queue(&queue), lrms })
+}
+
+/// Reads the manager's record, `/etc/pve/ha/manager_status`. An empty one is one that is being written.
+///
+/// # Errors
+/// When it is no such record.
+pub fn parse_manager(text: &str) -> Result<Manager, ParseError> {
+    let file: ManagerFile = json(text)?;
+    Ok(Manager {
         timestamp: file.timestamp.unwrap_or(0),
         disarm: file.disarm.filter(|disarm| !disarm.is_null()).map(|disarm| {
             let complete = disarm.get("state").and_then(Value::as_str) == Some("disarmed");
             if complete { Disarm::Complete } else { Disarm::Underway }
         }),
         busy: file.service_status.into_values().filter_map(|service| service.node).collect(),
-    });
-    let queue = queue.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect();
-    Ok(Fencing { manager, queue, lrms })
+    })
 }
 
-/// A file of JSON; none when there is no such file. An empty one is one that is being written.
-fn json<T: for<'a> Deserialize<'a>>(host: &dyn Host, path: &str) -> Result<Option<T>, StateError> {
-    let read = |text: String| {
-        serde_json::from_str(&text).map_err(|error| ParseError::Json { reason: error.to_string() })
-    };
-    text_if_there(host, Path::new(path))?.map(read).transpose().map_err(StateError::unexpected(path))
+/// Reads the record of a node's local resource manager, `/etc/pve/nodes/NAME/lrm_status`.
+///
+/// # Errors
+/// When it is no such record, or names no state.
+pub fn parse_lrm(text: &str) -> Result<Lrm, ParseError> {
+    let file: LrmFile = json(text)?;
+    let state = file.state.ok_or(ParseError::Missing { field: "state" })?;
+    Ok(Lrm { state, timestamp: file.timestamp.unwrap_or(0) })
+}
+
+/// Reads the commands that wait, the oldest first.
+#[must_use]
+pub fn parse_queue(text: &str) -> Vec<String> {
+    text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect()
+}
+
+/// What a file holds; none when there is no such file.
+fn file<T>(
+    host: &dyn Host,
+    path: &str,
+    parse: impl Fn(&str) -> Result<T, ParseError>,
+) -> Result<Option<T>, StateError> {
+    let text = text_if_there(host, Path::new(path))?;
+    text.map(|text| parse(&text)).transpose().map_err(StateError::unexpected(path))
+}
+
+fn json<T: for<'a> Deserialize<'a>>(text: &str) -> Result<T, ParseError> {
+    serde_json::from_str(text).map_err(|error| ParseError::Json { reason: error.to_string() })
 }
 
 /// Whether this Proxmox VE can disarm, by the usage that its program prints; asked again until `deadline` when it does not answer.
