@@ -719,6 +719,22 @@ ansible_facts:
               returned: always
               type: list
               elements: str
+            newer_options:
+              description:
+                - Options of corosync.conf that came in after the first release of corosync 3. A node with an older corosync takes one without a
+                  word, and does nothing with it. Null on a host of no cluster.
+              returned: always
+              type: list
+              elements: dict
+              contains:
+                option:
+                  description: The option with its sections, such as C(totem.ip_dscp).
+                  returned: always
+                  type: str
+                since:
+                  description: The release of corosync that it came in with.
+                  returned: always
+                  type: str
             timing:
               description: After what times corosync gives a node up, in milliseconds. Null on a host of no cluster.
               returned: always

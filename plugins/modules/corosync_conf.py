@@ -21,6 +21,12 @@ description:
   - Only options that corosync changes while it runs are changed. Others, such as C(transport), C(link_mode) or C(wait_for_all), are
     refused with the reason, unless the file has the value already. With O(restart) those are written too that take effect when
     corosync is started anew on one node after the other.
+  - An option that came in with a later corosync than the node has is refused, because an older one takes it without a word and does nothing
+    with it. The module looks at its own node, by the installed package; the role P(pve.cluster.corosync#role) has every node judge.
+  - C(ip_dscp) needs corosync 3.1.10 and O(restart). It is a number from 0 to 63 or a name such as C(ef). With knet it also wants a corosync
+    that was built with libknet 1.32 or newer. One that was not goes on as before, and does not say so.
+  - The sections C(pload) and C(logging_daemon) are read, and not changed. No manual page of corosync names them. C(pload) is for corosync's own
+    load test, and what C(logging_daemon) says of corosync itself O(logging) says, too.
   - C(crypto_model), C(keyfile), C(key) and C(knet_compression_model) are refused on purpose. corosync takes them at once, and a node that lacks
     the library, has another key or lacks the plug-in is no longer heard, which nothing tells beforehand. Taking compression away is
     allowed, because every node can do without.

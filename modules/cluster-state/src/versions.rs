@@ -31,14 +31,7 @@ pub struct Versions {
 /// # Errors
 /// When the package database does not answer.
 pub fn query(host: &dyn Host) -> Result<Versions, StateError> {
-    // Exit code 1 says only that some package is not known.
-    let format = "${Package} ${Version} ${db:Status-Status}\\n";
-    let command = program("dpkg-query", &["-W", "-f", format, "pve-manager", "pve-cluster", "corosync"]);
-    let output = host.run(&command)?;
-    if !matches!(output.ending, Ending::Exited(0 | 1)) {
-        return Err(StateError::failed(&command, &output));
-    }
-    let mut versions = parse_packages(&output.stdout);
+    let mut versions = packages(host, &["pve-manager", "pve-cluster", "corosync"])?;
     versions.join_api = text_if_there(host, Path::new(SETUP))?.as_deref().and_then(parse_join_api);
     if versions.pve.is_none() {
         versions.pve = ask(host, "pveversion", &[]).as_deref().and_then(parse_pveversion);
@@ -47,6 +40,25 @@ pub fn query(host: &dyn Host) -> Result<Versions, StateError> {
         versions.join_api = ask(host, "pvecm", &["apiver"]).and_then(|said| said.trim().parse().ok());
     }
     Ok(versions)
+}
+
+/// The version of the package corosync, from the package database; none when it is not installed.
+///
+/// # Errors
+/// When the package database does not answer.
+pub fn corosync(host: &dyn Host) -> Result<Option<String>, StateError> {
+    Ok(packages(host, &["corosync"])?.corosync)
+}
+
+fn packages(host: &dyn Host, names: &[&str]) -> Result<Versions, StateError> {
+    // Exit code 1 says only that some package is not known.
+    let format = "${Package} ${Version} ${db:Status-Status}\\n";
+    let command = program("dpkg-query", &[&["-W", "-f", format], names].concat());
+    let output = host.run(&command)?;
+    if !matches!(output.ending, Ending::Exited(0 | 1)) {
+        return Err(StateError::failed(&command, &output));
+    }
+    Ok(parse_packages(&output.stdout))
 }
 
 /// What a program prints that may not be installed, or may not work now: pvecm does not without pmxcfs.
@@ -120,6 +132,15 @@ mod tests {
             }
         );
         assert_eq!(host.commands().len(), 1);
+    }
+
+    #[test]
+    fn corosync_alone_is_asked_for_alone() {
+        let asked = "dpkg-query -W -f '${Package} ${Version} ${db:Status-Status}\\n' corosync";
+        let ask = |answer: Answer| corosync(&FakeHost::new().query(asked, answer));
+        assert_eq!(ask(Answer::ok("corosync 3.1.9-pve2 installed\n")), Ok(Some("3.1.9-pve2".to_owned())));
+        assert_eq!(ask(Answer::exit(1, "", "dpkg-query: no packages found matching corosync\n")), Ok(None));
+        assert!(ask(Answer::exit(2, "", "dpkg-query: error: unable to open the database\n")).is_err());
     }
 
     #[test]

@@ -59,6 +59,8 @@ fn every_fact_is_documented_and_every_documented_fact_is_there() {
     let host = with_health(nodes::two_links()).file("/etc/pve/.vmlist", vmlist);
     let note = "until 4102444800\nowner a role\nend\n";
     let host = host.file("/etc/pve/nodes/pve2/pve-cluster-rescue", note);
+    let conf = host.text("/etc/pve/corosync.conf").replace("totem {", "totem {\n  ip_dscp: ef");
+    let host = host.file("/etc/pve/corosync.conf", conf);
     let facts = facts(&host, &serde_json::json!({"gather": ["health"]}));
     let mut found = BTreeSet::from(["ansible_facts".to_owned(), "ansible_facts.pve_cluster".to_owned()]);
     answered(&facts, "ansible_facts.pve_cluster", &documented, &mut found);

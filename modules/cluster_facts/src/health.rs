@@ -14,7 +14,7 @@ use cluster_state::tfa;
 use cluster_state::validity::{self, Validity};
 use cluster_state::{StateError, certificates};
 use corosync_document::Document;
-use corosync_document::disagreements;
+use corosync_document::{disagreements, newer_options};
 use host::{Host, HostError, if_there};
 use rescue::Rescue;
 use serde::Serialize;
@@ -92,6 +92,8 @@ pub(crate) struct HealthFacts {
     next_start_problem: Option<String>,
     /// Places of corosync.conf that corosync and PVE do not read alike.
     misread: Option<Vec<String>>,
+    /// Options of corosync.conf that not every release of corosync 3 knows; none without a corosync.conf.
+    newer_options: Option<Vec<NewerOption>>,
     /// The times after which corosync gives a node up; none without a corosync.conf.
     timing: Option<Timing>,
     /// The nodes that pmxcfs has in its own group.
@@ -112,6 +114,14 @@ struct LinkHealth {
     pings: u64,
     pongs: u64,
     send_errors: u64,
+}
+
+/// An option that came in after the first release of corosync 3.
+#[derive(Debug, Serialize)]
+struct NewerOption {
+    option: &'static str,
+    /// The release that it came in with.
+    since: String,
 }
 
 /// Times in milliseconds, as corosync works them out of its file.
@@ -196,6 +206,10 @@ pub(crate) fn facts(
         root_second_factor: observed.second_factor.ok(),
         next_start_problem: observed.next_start.and_then(Result::ok).flatten(),
         misread: evidence.conf().map(|conf| disagreements(conf).iter().map(ToString::to_string).collect()),
+        newer_options: evidence.conf().map(|conf| {
+            let found = newer_options(conf).into_iter();
+            found.map(|(option, since)| NewerOption { option, since: since.to_string() }).collect()
+        }),
         timing: evidence.conf().map(|conf| Timing {
             token: conf.token(),
             token_coefficient: conf.token_coefficient(),

@@ -83,6 +83,19 @@ fn the_qdevice_is_asked_where_the_cluster_has_one() {
     assert_eq!(found["qdevice"]["state"], "Connect failed");
 }
 
+/// A node with an older corosync passes over what came in later, so each option is told with its release.
+#[test]
+fn options_that_came_in_later_are_named() {
+    let host = with_health(nodes::two_links());
+    assert_eq!(health(&host)["newer_options"], json!([]));
+    let conf =
+        host.text("/etc/pve/corosync.conf").replace("totem {", "totem {\n  ip_dscp: ef\n  knet_mtu: 1400");
+    assert_eq!(
+        health(&host.file("/etc/pve/corosync.conf", conf))["newer_options"],
+        json!([{"option": "totem.knet_mtu", "since": "3.1.7"}, {"option": "totem.ip_dscp", "since": "3.1.10"}])
+    );
+}
+
 /// What cannot be read is null, and said.
 #[test]
 fn a_node_that_is_not_well() {

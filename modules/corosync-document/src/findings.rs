@@ -245,8 +245,7 @@ fn in_sections(document: &Document, found: &mut Vec<(usize, Problem)>) {
                 found.push((item.line, Problem::CorosyncRefuses(why)));
             }
             let known = path.and_then(|path| vocabulary::key(path, &item.key));
-            // a corosync that does not know the key takes anything
-            let number = known.is_some_and(|known| known.kind.is_number() && known.since().is_none())
+            let number = known.is_some_and(|known| known.kind.is_number())
                 || path.is_some_and(|path| vocabulary::is_former_number(path, &item.key));
             if number && !is_number(&item.value) {
                 let (key, value) = (item.key.clone(), item.value.clone());

@@ -34,6 +34,8 @@ pub enum ValueKind {
     OneOf(&'static [&'static str]),
     /// One of these words, in capitals or not.
     OneOfAnyCase(&'static [&'static str]),
+    /// A code point of differentiated services: a number from 0 to 63, or its name.
+    CodePoint,
     /// An IP address or a name for one.
     Address,
     /// An absolute path.
@@ -96,23 +98,28 @@ impl Key {
                 (!known).then(|| format!("must be one of: {}", words.join(", ")))
             }
             ValueKind::Path => (!value.starts_with('/')).then(|| "must be an absolute path".to_owned()),
+            ValueKind::CodePoint => code_point(value).is_none().then(|| {
+                "must be a number from 0 to 63, or one of: cs0 to cs7, af11 to af13, af21 to af23, af31 to af33, af41 to af43, ef".to_owned()
+            }),
             ValueKind::Address | ValueKind::Text => None,
         }
     }
-
-    /// The first version of corosync 3 that knows it, where that is not the first of them all.
-    #[must_use]
-    pub fn since(&self) -> Option<(u32, u32, u32)> {
-        SINCE
-            .iter()
-            .find(|(section, name, _)| (*section, *name) == (self.section, self.name))
-            .map(|(.., since)| *since)
-    }
 }
 
-/// Options that a corosync 3.1 need not know, with the first version that does. Older ones take them without a word, and
-/// they do nothing.
-const SINCE: [(&str, &str, (u32, u32, u32)); 1] = [("totem", "ip_dscp", (3, 1, 10))];
+/// The number of a code point of differentiated services, which may be given by its name (RFC 2474, 2597 and 3246).
+#[must_use]
+pub fn code_point(value: &str) -> Option<u8> {
+    let digit = |byte: u8, most: u8| (byte.wrapping_sub(b'0') <= most).then(|| byte.wrapping_sub(b'0'));
+    match value.as_bytes() {
+        b"ef" => Some(46),
+        [b'c', b's', class] => Some(digit(*class, 7)? * 8),
+        [b'a', b'f', class @ b'1'..=b'4', drop @ b'1'..=b'3'] => {
+            Some(digit(*class, 4)? * 8 + digit(*drop, 3)? * 2)
+        }
+        digits if digits.iter().all(u8::is_ascii_digit) => value.parse().ok().filter(|number| *number <= 63),
+        _ => None,
+    }
+}
 
 /// Numbers of corosync 2 that corosync 3 still wants to be numbers, and that do nothing.
 pub(crate) fn is_former_number(section: &str, name: &str) -> bool {
@@ -199,7 +206,7 @@ static KEYS: &[Key] = &[
     entry("totem", "knet_compression_model", ValueKind::OneOf(&["zlib", "lz4", "lz4hc", "lzo2", "lzma", "bzip2", "zstd"]), PLUGIN),
     entry("totem", "knet_compression_threshold", number(0, U32), LIVE),
     entry("totem", "knet_compression_level", number(i32::MIN as i64, i32::MAX as i64), LIVE),
-    entry("totem", "ip_dscp", number(0, 63), UNTRIED),
+    entry("totem", "ip_dscp", ValueKind::CodePoint, LOGGED),
     entry("totem", "block_unlisted_ips", YES_NO, LIVE),
     entry("totem", "cancel_token_hold_on_retransmit", YES_NO, LIVE),
 
@@ -467,6 +474,42 @@ mod tests {
         );
         assert_eq!(objection("logging", "debug", "maybe"), Some("must be one of: on, off, trace".into()));
         assert_eq!(objection("logging", "logfile", "log"), Some("must be an absolute path".into()));
+    }
+
+    #[test]
+    fn a_code_point_is_a_number_or_a_name() {
+        for (value, expected) in [
+            ("0", Some(0)),
+            ("63", Some(63)),
+            ("64", None),
+            ("256", None),
+            ("", None),
+            ("-1", None),
+            ("+1", None),
+            ("cs0", Some(0)),
+            ("cs7", Some(56)),
+            ("cs8", None),
+            ("cs/", None),
+            ("af11", Some(10)),
+            ("af43", Some(38)),
+            ("af44", None),
+            ("af10", None),
+            ("af53", None),
+            ("af01", None),
+            ("ef", Some(46)),
+            ("EF", None),
+            ("x", None),
+        ] {
+            assert_eq!(code_point(value), expected, "{value}");
+        }
+        let objection = |value| key("totem", "ip_dscp").unwrap().objection(value);
+        assert_eq!(objection("ef"), None);
+        assert_eq!(
+            objection("64").as_deref(),
+            Some(
+                "must be a number from 0 to 63, or one of: cs0 to cs7, af11 to af13, af21 to af23, af31 to af33, af41 to af43, ef"
+            )
+        );
     }
 
     #[test]

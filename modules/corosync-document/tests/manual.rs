@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use corosync_document::{Document, Effect, key, known_keys, nearest, unknown_keys};
+use corosync_document::{Document, Effect, key, known_keys, later_options, nearest, unknown_keys};
 
 /// The stored list: the page, the section, the name.
 fn listed() -> Vec<(&'static str, &'static str, &'static str)> {
@@ -81,4 +81,19 @@ fn the_table_in_the_documentation_is_that_of_the_code() {
     let missing: Vec<_> = known.difference(&written).collect();
     let wrong: Vec<_> = written.difference(&known).collect();
     assert_eq!((missing, wrong), (Vec::new(), Vec::new()));
+}
+
+#[test]
+fn the_releases_in_the_documentation_are_those_of_the_code() {
+    let text = include_str!("../../../docs/BEHAVIOUR.md");
+    let (_, table) = text.split_once("| corosync | Options |\n|---|---|\n").unwrap_or_default();
+    let mut written: BTreeSet<(String, String)> = BTreeSet::new();
+    for line in table.lines().take_while(|line| line.starts_with('|')) {
+        let mut cells = line.trim_matches('|').split('|').map(str::trim);
+        let (release, options) = (cells.next().unwrap_or_default(), cells.next().unwrap_or_default());
+        written.extend(options.split(", ").map(|option| (option.replace('`', ""), release.to_owned())));
+    }
+    let known: BTreeSet<_> =
+        later_options().map(|(option, release)| (option.to_owned(), release.to_string())).collect();
+    assert_eq!(written, known);
 }

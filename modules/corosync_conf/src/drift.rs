@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use corosync_document::{Document, Effect, Place, Problem, disagreements, effect_of};
+use corosync_document::{Document, Effect, Place, Problem, code_point, disagreements, effect_of};
 
 use crate::links::{self, links, same_address};
 use crate::observe::Seen;
@@ -99,7 +99,7 @@ pub(crate) fn find(wanted: &Wanted, seen: &Seen, file: &Document, version: u64, 
             Some(pending) => pending.runs.as_deref(),
             None => running.text(&running_key(&key)),
         };
-        if same(runs, value.as_deref()) {
+        if same(&key, runs, value.as_deref()) {
             continue;
         }
         if waits {
@@ -198,9 +198,12 @@ fn moved(seen: &Seen, file: &Document, members: &[Member], drift: &mut Drift) {
     }));
 }
 
-/// Whether corosync runs this value; it tells numbers without leading zeros.
-fn same(runs: Option<&str>, value: Option<&str>) -> bool {
-    let number = |text: &str| text.parse::<i64>().ok();
+/// Whether corosync runs this value; it tells numbers without leading zeros, and may tell the number of a name.
+fn same(key: &str, runs: Option<&str>, value: Option<&str>) -> bool {
+    let number = |text: &str| match key {
+        "totem.ip_dscp" => code_point(text).map(i64::from),
+        _ => text.parse::<i64>().ok(),
+    };
     runs == value
         || runs
             .zip(value)

@@ -240,3 +240,27 @@ fn a_node_that_is_ahead_of_the_file_is_for_a_person_to_judge() {
         "{answer}"
     );
 }
+
+/// corosync may tell the number of a code point that the file has by its name, and the other way round.
+#[test]
+fn the_name_of_a_code_point_is_its_number() {
+    let with = |value: &str| {
+        conf(6).replace("  token_coefficient", &format!("  ip_dscp: {value}\n  token_coefficient"))
+    };
+    for (runs, file, expected) in
+        [("46", "ef", json!([])), ("cs1", "8", json!([])), ("46", "af11", json!(["totem.ip_dscp"]))]
+    {
+        let answer = run(&drifted(&with(runs), &with(file), &with(file)), &json!({}));
+        assert_eq!(
+            (&answer["changed"], &answer["restart_needed"]),
+            (&json!(false), &expected),
+            "{runs} {file}: {answer}"
+        );
+    }
+    // only there
+    let named = |value: &str| {
+        conf(6).replace("  token_coefficient", &format!("  crypto_model: {value}\n  token_coefficient"))
+    };
+    let answer = run(&drifted(&named("46"), &named("ef"), &named("ef")), &json!({}));
+    assert_ne!(answer["unconfirmed"], json!([]), "{answer}");
+}

@@ -33,6 +33,7 @@ mod plan;
 mod plan_tests;
 #[cfg(test)]
 mod property_tests;
+mod releases;
 mod restart_record;
 mod returned;
 #[cfg(test)]

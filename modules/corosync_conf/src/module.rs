@@ -16,7 +16,7 @@ use crate::guard::Guard;
 use crate::plan::{self, Change, Member, Plan, Work};
 use crate::restart_record::RestartRecord;
 use crate::settings::Wanted;
-use crate::{apply, backup, export, observe, returned, verify};
+use crate::{apply, backup, export, observe, releases, returned, verify};
 
 /// How long a change by someone else may take to reach every node before that is a reason against ours.
 const SETTLE: Duration = Duration::from_secs(10);
@@ -51,10 +51,15 @@ pub(crate) fn run(args: Args, context: &Context, host: &dyn Host) -> Result<Outc
         }
         Plan::Change(work) => work,
     };
+    let mut reasons = releases::refusals(host, &work.changes, &work.own);
     for step in &work.steps {
         if let Some(reason) = corosync_check::refusal(host, &step.after.to_bytes())? {
-            return Err(refused(vec![format!("corosync would not start from the changed file: {reason}")]));
+            reasons.push(format!("corosync would not start from the changed file: {reason}"));
+            break;
         }
+    }
+    if !reasons.is_empty() {
+        return Err(refused(reasons));
     }
     if wanted.validate_only {
         let outcome = Outcome::unchanged().diff(diff(&work)).with("changes", &work.changes);

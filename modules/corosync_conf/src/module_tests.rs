@@ -1027,3 +1027,48 @@ fn what_cannot_be_noted_is_not_changed() {
         assert!(due || !changed, "effect {number}: {answer}");
     });
 }
+
+/// The package database with this version of corosync.
+fn with_corosync(host: FakeHost, version: &str) -> FakeHost {
+    let asked = "dpkg-query -W -f '${Package} ${Version} ${db:Status-Status}\\n' corosync";
+    host.query(asked, Answer::ok(format!("corosync {version} installed\n")))
+}
+
+#[test]
+fn an_option_that_this_corosync_does_not_know_is_refused() {
+    let wish = || json!({"totem": {"ip_dscp": "ef"}, "restart": true, "timeout": 5});
+    let host = with_corosync(healthy(), "3.1.9-pve2");
+    let answer = run(&host, wish());
+    let reason = "'totem.ip_dscp' came in with corosync 3.1.10, and node 'pve1' has 3.1.9-pve2, which takes it and does nothing: upgrade \
+                  corosync there first";
+    assert_eq!(answer["reasons"], json!([reason]), "{answer}");
+    assert_eq!(answer["msg"], format!("cannot change '/etc/pve/corosync.conf': {reason}"));
+    assert_eq!(host.text(CLUSTER), conf(6));
+    // with what corosync itself has against the file
+    let both = json!({"totem": {"ip_dscp": 46, "max_messages": 4_000_000_000_u32}, "restart": true, "validate_only": true, "timeout": 5});
+    let answer = run(&with_corosync(healthy(), "3.1.9-pve2"), both);
+    let refused = "corosync would not start from the changed file: parse error in config: The max_messages is too high.";
+    assert_eq!(answer["reasons"], json!([reason, refused]), "{answer}");
+    // a newer one takes it with its next start
+    let host = with_corosync(healthy(), "3.1.10-pve2");
+    let answer = run(&host, wish());
+    assert_eq!((&answer["failed"], &answer["changed"]), (&Value::Null, &json!(true)), "{answer}");
+    assert_eq!(answer["restart_needed"], json!(["totem.ip_dscp"]));
+    assert!(host.text(CLUSTER).contains("  ip_dscp: ef\n"));
+}
+
+#[test]
+fn a_package_database_that_does_not_answer_is_told() {
+    let asked = "dpkg-query -W -f '${Package} ${Version} ${db:Status-Status}\\n' corosync";
+    let host =
+        healthy().query(asked, Answer::exit(2, "", "dpkg-query: error: unable to open the database\n"));
+    let answer = run(&host, json!({"totem": {"knet_mtu": 1400}, "timeout": 5}));
+    let reason = answer["reasons"][0].as_str().unwrap();
+    assert!(
+        reason.starts_with(
+            "'totem.knet_mtu' came in with corosync 3.1.7, and it is not known which one node 'pve1' has: "
+        ),
+        "{answer}"
+    );
+    assert_eq!(host.text(CLUSTER), conf(6));
+}

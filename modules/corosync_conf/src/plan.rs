@@ -27,6 +27,8 @@ pub(crate) enum Plan {
 pub(crate) struct Work {
     pub(crate) before: Document,
     pub(crate) after: Document,
+    /// This node, for messages.
+    pub(crate) own: String,
     /// The version of the file in the end.
     pub(crate) version: u64,
     pub(crate) changes: Vec<Changed>,
@@ -193,6 +195,7 @@ pub(crate) fn plan(wanted: &Wanted, seen: &Seen) -> Result<Plan, Refusal> {
     let mut work = Work {
         before: before.clone(),
         after: target,
+        own: own(seen, &members(before)),
         version,
         changes,
         members: present,
@@ -398,6 +401,12 @@ pub(crate) fn retimes_links(change: &Change) -> bool {
 pub(crate) fn name(members: &[Member], nodeid: u32) -> String {
     let member = members.iter().find(|member| member.nodeid == nodeid);
     member.map_or_else(|| format!("the node with nodeid {nodeid}"), |member| format!("'{}'", member.name))
+}
+
+/// This node's name, for messages.
+fn own(seen: &Seen, members: &[Member]) -> String {
+    let member = members.iter().find(|member| Some(member.nodeid) == seen.nodeid);
+    member.map_or_else(|| "this node".to_owned(), |member| format!("node '{}'", member.name))
 }
 
 /// The cluster's file, where there is one that can be changed.

@@ -299,6 +299,9 @@ fn reserved(path: &str) -> Option<String> {
         "quorum.device" => {
             "a QDevice is set up by 'pvecm qdevice setup' and removed by 'pvecm qdevice remove'"
         }
+        "logging.logging_daemon" => {
+            "no manual page of corosync names such a section, and for corosync itself the section 'logging' says the same"
+        }
         "logging.logger_subsys" => {
             "PVE's programs stop at more than one such section, so this module writes none"
         }
@@ -395,7 +398,7 @@ mod tests {
         let found = check(
             json!({"tokn": 1, "token": 20, "to_syslog": "yes", "knet_link_priority": 1, "config_version": 9, "hold": "x", "join": 1.5}),
             json!({"provider": [1], "device": {"model": "net"}}),
-            json!({"debug": "maybe", "nonsense_of_mine": 1, "syslog_priority": true}),
+            json!({"debug": "maybe", "logging_daemon": {"name": "corosync"}, "nonsense_of_mine": 1, "syslog_priority": true}),
         );
         assert_eq!(
             found.unwrap_err(),
@@ -410,6 +413,8 @@ mod tests {
                 "'quorum.provider' must be a single value",
                 "'quorum.device' cannot be set: a QDevice is set up by 'pvecm qdevice setup' and removed by 'pvecm qdevice remove'",
                 "'logging.debug' is 'maybe' and must be one of: on, off, trace",
+                "'logging.logging_daemon' cannot be set: no manual page of corosync names such a section, and for corosync itself the section \
+                 'logging' says the same",
                 "'nonsense_of_mine' is no option of 'logging'",
                 "'logging.syslog_priority' is true and must be one of: alert, crit, debug, emerg, err, error, info, notice, warning",
             ]
