@@ -19,7 +19,7 @@ sys.path.insert(0, str(ROOT / "tests/lab"))
 
 # pylint: disable=wrong-import-position
 from pvelab import access, lifecycle, machine, network  # noqa: E402
-from pvelab.process import alive  # noqa: E402
+from pvelab.process import LabError, alive  # noqa: E402
 from pvelab.settings import NETWORKS, PASSWORD, Lab, node  # noqa: E402
 
 AGENT = Path(__file__).with_name("agent.py").read_text(encoding="utf-8")
@@ -268,7 +268,8 @@ class World:
         agent = self.agents.pop(name, None)
         try:
             os.kill(self.leader(name), signal.SIGKILL)
-        except ProcessLookupError:
+        except (ProcessLookupError, LabError):
+            # it is between two boots: what would boot it again is ended below
             pass
         machine.cut_power(self.lab, node(name))
         if agent:

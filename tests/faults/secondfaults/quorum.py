@@ -64,7 +64,7 @@ def _(scene):
     outcome = expected(scene)
     if outcome.ok:
         # from the other side there is nothing to do
-        scene.must("nothing to do" in outcome.output and votes(scene) == before, f"it said done; the votes of pve1 are {votes(scene)!r}")
+        scene.must("nothing to do" in outcome.said() and votes(scene) == before, f"it said done; the votes of pve1 are {votes(scene)!r}")
         scene.note("the quorate side says that there is nothing to do")
     else:
         never(scene, outcome, before, "pve2|pve3")
@@ -322,8 +322,7 @@ def _(scene):
     scene.holds("pve2", "nft list tables | grep -q pve_cluster_failover", 240)
     scene.off("pve1")
     outcome = scene.end(task, 600)
-    scene.failed(outcome)
-    scene.must("pve1" in outcome.words() + outcome.output, "pve1 is not named")
+    scene.failed(outcome, "pve1")
     scene.start("pve1")
     uncut(scene)
     back(scene)

@@ -19,6 +19,8 @@ from harness import HEALTH_LIMITS, Inventory
 
 PLAYBOOKS = ROOT / "playbooks"
 SKEWED_CLOCK = ROOT / "tests/integration/skewed_clock.c"
+# What failed cases printed, beside the results.
+KEPT = ROOT / "target/faults/second-failed"
 # A playbook, with all that it waits for in it.
 SECONDS = 420
 WIRES = {net.name: net for net in NETWORKS}
@@ -50,7 +52,16 @@ class Outcome:
         """Why it failed, in short."""
         said = [str(result.get("msg", "")) for _host, result in self.failures if not result.get("unreachable")]
         said += [f"'{host}' is unreachable" for host, result in self.failures if result.get("unreachable")]
-        return re.sub(r"\s+", " ", "; ".join(dict.fromkeys(said))) or self.output[-400:]
+        return _flat("; ".join(dict.fromkeys(said))) or self.output[-400:]
+
+    def said(self):
+        """All that it told: why it failed, what it warned of and what it printed on purpose; no names of tasks, and no recap of hosts."""
+        told = [str(result.get(key, "")) for _host, result in [*self.failures, *self.answers] for key in ("msg", "warnings")]
+        return self.words() + " " + _flat(" ".join(told))
+
+
+def _flat(text):
+    return re.sub(r"\s+", " ", text)
 
 
 class Scene:
@@ -288,18 +299,18 @@ class Scene:
 
     def refused(self, outcome, *patterns):
         """It failed, and said these things; the first is what goes into the document."""
-        said = outcome.words() + " " + re.sub(r"\s+", " ", outcome.output)
+        said = outcome.said()
         self.must(not outcome.ok, f"it said done: {outcome.output[-800:]}")
         for pattern in patterns:
-            self.must(re.search(pattern, said), f"it did not say '{pattern}', but: {outcome.words()[:1200]}")
+            self.must(re.search(pattern, said), f"it did not say '{pattern}', but: {said[:1200]}")
         self.note(f"refused: \u201c{outcome.words()[:220]}\u201d")
 
     def failed(self, outcome, *patterns):
         """The same for what was under way: it failed, and said why."""
-        said = outcome.words() + " " + re.sub(r"\s+", " ", outcome.output)
+        said = outcome.said()
         self.must(not outcome.ok, f"it said done: {outcome.output[-800:]}")
         for pattern in patterns:
-            self.must(re.search(pattern, said), f"it did not say '{pattern}', but: {outcome.words()[:1200]}")
+            self.must(re.search(pattern, said), f"it did not say '{pattern}', but: {said[:1200]}")
         self.note(f"failed: \u201c{outcome.words()[:220]}\u201d")
 
     def done(self, outcome, text="done"):
@@ -343,9 +354,16 @@ class Scene:
         self.must(not wrong, "; ".join(wrong))
         self.note(f"well in the end: {', '.join([*members, *standalone])}")
 
-    def close(self):
-        for task in self.tasks:
+    def close(self, failed=False):
+        """End what is left of it. What the runs of a failed case printed is kept for whoever looks for the cause."""
+        KEPT.mkdir(parents=True, exist_ok=True)
+        kept = KEPT / f"{self.case.name.replace('/', '-')}.log"
+        kept.unlink(missing_ok=True)
+        for number, task in enumerate(self.tasks, 1):
             task.interrupt()
+            if failed:
+                with open(kept, "a", encoding="utf-8") as file:
+                    file.write(f"== run {number}\n{task.output()}\n")
             task.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
