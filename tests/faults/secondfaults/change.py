@@ -464,8 +464,10 @@ def _(scene):
     scene.ha("pve2")
     master = json.loads(scene.on("pve1", "cat /etc/pve/ha/manager_status"))["master_node"]
     if master == "pve1":
-        scene.on("pve1", "systemctl restart pve-ha-crm")
-        scene.holds("pve1", "! grep -q '\"master_node\":\"pve1\"' /etc/pve/ha/manager_status", 60)
+        # pve1 makes the change, so that it has to stay
+        scene.on("pve1", "systemctl stop pve-ha-crm", check=True)
+        scene.holds("pve1", "! grep -q '\"master_node\":\"pve1\"' /etc/pve/ha/manager_status", 180)
+        scene.on("pve1", "systemctl start pve-ha-crm", check=True)
         master = json.loads(scene.on("pve1", "cat /etc/pve/ha/manager_status"))["master_node"]
     task = change(scene, rescue_after=FIRES)
     scene.at(task, "pve1", "holds('/etc/pve/ha/crm_commands', 'disarm-ha') or holds('/etc/pve/ha/manager_status', 'disarm')")
