@@ -207,7 +207,8 @@ class Scene:
             number = 100 + int(name[-1])
             self.on(name, f"mkdir -p /etc/pve/nodes/{name}/qemu-server; test -e /etc/pve/nodes/{name}/qemu-server/{number}.conf ||"
                           f" printf 'cores: 1\\n' > /etc/pve/nodes/{name}/qemu-server/{number}.conf", check=True)
-            self.on(name, f"ha-manager add vm:{number} --state started", check=True)
+            # pmxcfs may hear of the quorum later than corosync
+            self.holds(name, f"ha-manager add vm:{number} --state started || grep -q 'vm: {number}' /etc/pve/ha/resources.cfg", 60)
         for name in names:
             self.holds(name, f"""grep -q '"state":"active"' /etc/pve/nodes/{name}/lrm_status""", 60)
         self.note(f"high availability active on {', '.join(names)}")
