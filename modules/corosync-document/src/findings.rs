@@ -443,6 +443,62 @@ mod tests {
         }
     }
 
+    /// What follows from a line that is refused is not told again; what has a cause of its own is.
+    #[test]
+    fn all_are_told_in_the_order_of_the_lines() {
+        for (text, expected) in [
+            (
+                "}\ntotem {\n  cluster_name: cloud # inline\n",
+                &[
+                    "line 1: corosync refuses it: it closes no section",
+                    "line 2: corosync refuses it: the section is not closed",
+                    "line 3: the comment behind the value of 'cluster_name' is part of the value for corosync",
+                ][..],
+            ),
+            (
+                "totem {\n  version\n",
+                &["line 2: corosync refuses it: it is neither a section nor a key with a value"],
+            ),
+        ] {
+            assert_eq!(findings(text), expected, "{text}");
+        }
+    }
+
+    /// From 3 to 254 bytes, with the names of the sections.
+    #[test]
+    fn the_length_of_a_name_has_bounds() {
+        let key = "the key with the names of its sections is not 3 to 254 bytes long";
+        let names = "the names of the sections are too long together";
+        let [longest, longer, long] = [253, 254, 300].map(|length| "s".repeat(length));
+        for (text, line, why) in [
+            ("abc: 1\n".to_owned(), 0, ""),
+            ("a {\n  b: 1\n}\n".to_owned(), 0, ""),
+            ("ab {\n  cd {\n    e: 1\n  }\n}\n".to_owned(), 0, ""),
+            (format!("{longest} {{\n}}\n"), 0, ""),
+            (format!("{longer} {{\n}}\n"), 1, names),
+            (format!("{long} {{\n}}\n"), 1, names),
+            (format!("a {{\n  {} {{\n  }}\n}}\n", &longest[..251]), 0, ""),
+            (format!("a {{\n  {} {{\n  }}\n}}\n", &longest[..252]), 2, names),
+            (format!("a {{\n  {}: 1\n}}\n", &longest[..252]), 0, ""),
+            (format!("a {{\n  {longest}: 1\n}}\n"), 2, key),
+            (format!("a {{\n  a {{\n    {}: 1\n  }}\n}}\n", &longest[..251]), 3, key),
+        ] {
+            let expected: Vec<String> =
+                (line > 0).then(|| format!("line {line}: corosync refuses it: {why}")).into_iter().collect();
+            assert_eq!(findings(&text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_version_elsewhere_may_stand_before_any_blank() {
+        for blank in [&b" "[..], b"\t", b"\x0B", b"\xA0", b" \xA0\t"] {
+            let bytes = [b"# config_version", blank, b": 9\n"].concat();
+            let found = disagreements(&Document::parse(&bytes));
+            assert_eq!(found, [Finding { line: 1, problem: Problem::VersionElsewhere }], "{blank:?}");
+        }
+        assert_eq!(findings("# config_version is 9: or so\n"), [""; 0]);
+    }
+
     #[test]
     fn a_file_of_pve_has_none() {
         assert_eq!(

@@ -638,11 +638,19 @@ mod tests {
             ("secauth: on", "token_retransmits_before_loss_const: 200\n  token_retransmit: 50"),
             ("secauth: on", "ip_version: ipv4"),
             ("linknumber: 0", "linknumber: 0\n    ttl: 1"),
+            // a key of a node that only looks like a link's
+            ("nodeid: 2", "nodeid: 2\n    ring_of: pve\n    other_addr: x"),
+            ("secauth: on", "crypto_cipher: aes256\n  crypto_hash: sha256"),
+            ("secauth: on", "transport: udpu\n  secauth: off\n  crypto_cipher: none\n  crypto_hash: none"),
+            ("secauth: on", "knet_mtu: 576"),
+            ("secauth: on", "token: 400"),
         ] {
             let text = three.replacen(from, to, 1);
             assert_ne!(text, three);
             assert_eq!(broken(&text), [""; 0], "{text}");
         }
+        let of_ipv6 = GOOD.replace("10.0.0.", "fd00::").replace("secauth: on", "ip_version: ipv6");
+        assert_eq!(broken(&of_ipv6), [""; 0]);
         assert_eq!(broken(&three.replace("secauth: on", "join: 4381")).len(), 1);
         assert_eq!(
             broken(&three.replace("secauth: on", "token_retransmits_before_loss_const: 122")).len(),
@@ -656,6 +664,38 @@ mod tests {
             .replace("secauth: on", "transport: udp")
             .replace("linknumber: 0", "linknumber: 0\n    ttl: 2");
         assert_eq!(broken(&udp), [""; 0]);
+    }
+
+    #[test]
+    fn a_file_without_a_node_lacks_only_that() {
+        let (_, rest) = GOOD.split_once("quorum {").unwrap();
+        let text = format!("quorum {{{}", rest.replace("  interface {\n    linknumber: 0\n  }\n", ""));
+        assert_eq!(broken(&text), ["there is no node in the nodelist"]);
+    }
+
+    #[test]
+    fn a_number_beyond_its_range_is_also_none() {
+        let second = "linknumber: 0\n  }\n  interface {\n    linknumber: 8";
+        for (from, to, expected) in [
+            (
+                "nodeid: 2",
+                "nodeid: 0",
+                [
+                    "'nodelist.node.nodeid' is '0' and must be a number from 1 to 4294967295",
+                    "node 'pve2' has no valid nodeid",
+                ],
+            ),
+            (
+                "linknumber: 0",
+                second,
+                [
+                    "'totem.interface.linknumber' is '8' and must be a number from 0 to 7",
+                    "'8' is no link number: links are 0 to 7",
+                ],
+            ),
+        ] {
+            assert_eq!(broken(&GOOD.replace(from, to)), expected, "{to}");
+        }
     }
 
     #[test]
