@@ -57,6 +57,9 @@ second-faults: build ## Meet every action with two faults, and write docs/SECOND
 faults: build ## Break every action at every step, and write docs/FAULTS.md (hours; PVE_LABS=a,b,c side by side)
 	tests/faults/run
 
+cluster-host-keys: build ## Show the nodes' host keys, ask, and pin them on this machine
+	.venv/bin/ansible-playbook -i $(INVENTORY) playbooks/cluster-host-keys.yml
+
 cluster-init: build ## Form the cluster of INVENTORY, or add the nodes it lacks
 	.venv/bin/ansible-playbook -i $(INVENTORY) playbooks/cluster-init.yml
 

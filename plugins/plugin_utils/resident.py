@@ -19,11 +19,11 @@ import os
 import re
 import shlex
 
-from ansible.errors import AnsibleActionFail
+from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure, AnsibleError
 from ansible.module_utils.common.text.converters import to_text
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
-from ansible_collections.pve.cluster.plugins.plugin_utils import elf, resident_command
+from ansible_collections.pve.cluster.plugins.plugin_utils import elf, resident_command, way_in
 from ansible_collections.pve.cluster.plugins.plugin_utils.answer import answer
 
 # Methods of ActionBase that it does not promise, and what each is called with here. The first runs a module in Ansible's own way, which
@@ -77,10 +77,20 @@ class ResidentActionModule(ActionBase):
             raise AnsibleActionFail(
                 f"cannot run module '{self._name()}': '{binary}' on the controller: {problem}: install the collection again, or run 'make build' in a clone"
             )
-        answered = None
-        if self._may_stay(task_vars):
-            answered = self._resident(binary, f"{os.path.basename(binary)}-{digest}", task_vars)
-        result.update(self._as_usual(task_vars) if answered is None else answered)
+        try:
+            answered = None
+            if self._may_stay(task_vars):
+                answered = self._resident(binary, f"{os.path.basename(binary)}-{digest}", task_vars)
+            result.update(self._as_usual(task_vars) if answered is None else answered)
+        except AnsibleConnectionFailure as error:
+            # The first task that meets a node is one of these: Ansible's own words have no way out.
+            raise AnsibleConnectionFailure(way_in.with_remedy(to_text(error))) from None
+        except AnsibleActionFail:
+            raise
+        except AnsibleError as error:
+            if way_in.remedy(to_text(error)):
+                raise AnsibleActionFail(way_in.with_remedy(to_text(error))) from None
+            raise
         return self._explained(result, machine)
 
     def _name(self):

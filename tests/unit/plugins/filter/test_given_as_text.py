@@ -64,6 +64,8 @@ def measured(name, last):
     return {**host(name, last, local=local), "measured": {"peers": [{"name": "pve9", "links": [link], "tcp": []}], "problems": []}}
 
 
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIINmRpsUc34p7ptABqI2R5zTWUWFZNO5TiO0k2u2s8t7"
+OTHER_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINHKewULwu+QuqVJfBGjGWjsVJeYgMIcsNfSoOTraF+7"
 LIMITS = {"latency_warning_ms": 3, "latency_error_ms": 12.5, "certificate_days": 700, "events_hours": 1}
 CHECKS = {"latency_warning_ms": 2.5, "latency_error_ms": 3, "clock_warning_ms": 100, "clock_error_ms": 5000.0, "free_mib": 512, "loss_error_percent": 5}
 TWO = [
@@ -110,6 +112,10 @@ CASES = {
     "inventory_nodes": [((), {"hosts": list(given), "variables": given}) for given in (GOOD, WRONG)],
     "votes_unseen": [((FACTS, {"b": {"name": "pve2", "address": "10.77.0.2"}}), {"ports": {"b": port}}) for port in (2222, None)],
     "probe_nodes": [((), {"nodes": TWO, "ssh_ports": {"pve1": [2222], "pve2": [22]}})],
+    "host_keys_judged": [
+        (({"a": {"names": ["a"], "file": "f", "shown": [KEY], "known": {"a": [OTHER_KEY]}}},), {"expected": [], "accepted": ["a"], "replace": replace})
+        for replace in (True, False)
+    ],
     "ssh_ports": [((), {"hosts": [{"names": ["pve1"], "ports": [2222]}]})],
 }
 
