@@ -56,6 +56,12 @@ impl Effect {
         self == Self::Live
     }
 
+    /// Whether the change takes effect when its link is removed and added again.
+    #[must_use]
+    pub fn is_anew(self) -> bool {
+        matches!(self, Self::Anew(_))
+    }
+
     /// Why it does not take effect with the reload; none when it does.
     #[must_use]
     pub fn reason(self) -> Option<&'static str> {

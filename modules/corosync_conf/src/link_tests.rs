@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Links added, moved, removed: whole tasks on a fake cluster.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ansible_module::answer;
+use corosync_document::known_keys;
 use host::Host;
 use serde_json::{Value, json};
 use testkit::{FakeHost, at_every_effect};
 
 use crate::fake::{CLUSTER, LOCAL, LOCK, Trouble, conf, node, process, two_links};
+use crate::links::{Link, SECTION, is_settable};
 use crate::{args, module};
 
 fn run(host: &FakeHost, mut args: Value) -> Value {
@@ -351,4 +354,23 @@ fn a_number_that_corosync_does_not_know_is_in_the_way_until_it_is_written() {
     assert_eq!(host.text(CLUSTER), expected);
     let again = run(&host, asked);
     assert_eq!((&again["failed"], &again["changed"]), (&Value::Null, &json!(false)), "{again}");
+}
+
+/// corosync's vocabulary alone says which options are fixed on a link that is up: a new one needs no second list.
+#[test]
+fn the_vocabulary_says_which_links_are_made_anew() {
+    let with = |name: &str, value: &str| Link {
+        options: Some(BTreeMap::from([(name.to_owned(), value.to_owned())])),
+        ..Link::default()
+    };
+    let options: Vec<_> =
+        known_keys().filter(|key| key.section == SECTION && is_settable(key.name)).collect();
+    assert!(options.iter().any(|key| key.effect.is_anew()) && options.iter().any(|key| key.effect.is_live()));
+    for key in options {
+        let (one, other, none) = (with(key.name, "1"), with(key.name, "2"), Link::default());
+        for (was, will) in [(&one, &other), (&none, &one), (&one, &none)] {
+            assert_eq!(was.must_be_made_anew(will), key.effect.is_anew(), "{}", key.name);
+        }
+        assert!(!one.must_be_made_anew(&one));
+    }
 }

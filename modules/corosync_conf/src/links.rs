@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use corosync_document::{Document, EditError, Effect, Place, key, nearest};
+use corosync_document::{Document, EditError, Place, key, nearest};
 use serde_json::{Map, Value};
 
 use crate::args::LinkArgs;
@@ -13,8 +13,6 @@ use crate::settings::{Wrong, is_same, text};
 pub(crate) const SECTION: &str = "totem.interface";
 /// The option that `priority` sets.
 pub(crate) const PRIORITY: &str = "knet_link_priority";
-/// corosync does not change these on a link that is up, just as it does not change addresses.
-const FIXED: [&str; 2] = ["knet_transport", "mcastport"];
 
 /// One link as it is wanted.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -150,12 +148,16 @@ impl WantedLink {
 impl Link {
     /// Whether corosync takes the change from this to that only when the link is removed in between.
     pub(crate) fn must_be_made_anew(&self, other: &Self) -> bool {
-        let option =
-            |link: &Self, name: &str| link.options.as_ref().and_then(|options| options.get(name).cloned());
+        // corosync's vocabulary says which options are fixed on a link that is up, just as addresses are
+        let fixed = |link: &Self| -> BTreeMap<String, String> {
+            let mut options = link.options.clone().unwrap_or_default();
+            options.retain(|name, _| key(SECTION, name).is_some_and(|key| key.effect.is_anew()));
+            options
+        };
         let moved = |(node, address): (&String, &String)| {
             other.addresses.get(node).is_some_and(|new| !same_address(address, new))
         };
-        self.addresses.iter().any(moved) || FIXED.iter().any(|name| option(self, name) != option(other, name))
+        self.addresses.iter().any(moved) || fixed(self) != fixed(other)
     }
 
     /// Gives a link in a text these addresses and options and no others.
@@ -218,7 +220,7 @@ fn interface(document: &mut Document, number: u8) -> Result<(), EditError> {
 /// Whether an option of a link can be set among its `options`.
 pub(crate) fn is_settable(name: &str) -> bool {
     let known = key(SECTION, name).filter(|_| !["linknumber", PRIORITY].contains(&name));
-    known.is_some_and(|key| key.effect.is_live() || matches!(key.effect, Effect::Anew(_)))
+    known.is_some_and(|key| key.effect.is_live() || key.effect.is_anew())
 }
 
 /// The value of an option of a link as the file has it; none to remove it.
@@ -235,7 +237,7 @@ pub(crate) fn option_text(name: &str, value: &Value) -> Result<Option<String>, S
             None => format!("'{name}' is no option of a link"),
         });
     };
-    if let (Some(why), false) = (known.effect.reason(), matches!(known.effect, Effect::Anew(_))) {
+    if let (Some(why), false) = (known.effect.reason(), known.effect.is_anew()) {
         return Err(format!("'{name}' does not change while corosync runs: {why}"));
     }
     let value = text(known, value).map_err(|reason| format!("'{name}' {reason}"))?;
