@@ -23,8 +23,8 @@ mod tests;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub use lock::{Holder, Lock, Lost, NoLock, holder, release_own};
-pub use owner::{Deed, Owner, Process};
+pub use lock::{Lock, Lost, NoLock, holder, release_own};
+pub use owner::{Deed, Holder, Owner, Process};
 pub use shell::{SCRIPT, holder_of};
 
 /// Where the locks are.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use host::{Host, HostError, Waited, if_there, wait_until};
 
-use crate::owner::{Deed, Name, Owner};
+use crate::owner::{Deed, Holder, Name, Owner};
 use crate::{DIRECTORY, HOLD, LIFE, PAUSE, RENEW, REQUESTS, keeper, path};
 
 const EEXIST: i32 = 17;
@@ -54,17 +54,6 @@ impl fmt::Display for Lost {
             Self::Host(error) => error.fmt(f),
         }
     }
-}
-
-/// Who has a lock now.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Holder {
-    /// It is free.
-    Nobody,
-    /// One that has no name: a program of PVE's, or somebody who is just taking it.
-    Unnamed,
-    /// This one.
-    Named(Owner),
 }
 
 /// A lock that is held.

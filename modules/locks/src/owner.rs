@@ -212,6 +212,17 @@ impl fmt::Display for Owner {
     }
 }
 
+/// Who has a lock now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Holder {
+    /// It is free.
+    Nobody,
+    /// One that has no name: a program of PVE's, or somebody who is just taking it.
+    Unnamed,
+    /// This one.
+    Named(Owner),
+}
+
 /// The name of an owner's directory beside its lock: it says whose the lock is that was made at that second.
 ///
 /// Two takes of one process within a second have the same name, so whoever clears names away leaves the youngest

@@ -2,8 +2,7 @@
 //! The same locks for a shell: a node that joins has no /etc/pve of the cluster yet, so a member does it for the node, over the
 //! ssh login that the join needs anyway.
 
-use crate::lock::Holder;
-use crate::owner::Name;
+use crate::owner::{Holder, Name};
 
 /// Renews a lock as long as its process lives, when it has one on this node. `$0` is the lock, `$1` its owner's name, `$2` the
 /// process and `$3` when that began. Has no single quotes.

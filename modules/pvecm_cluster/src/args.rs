@@ -4,8 +4,9 @@
 use ansible_module::{Kind, Opt, Secret, Spec};
 use serde::Deserialize;
 
-use crate::way::{self, Method, Way};
-use crate::{absence, removal, reservation};
+use crate::member::way::{self, Method, Way};
+use crate::member::{self, State};
+use crate::{leave, remove, reserve};
 
 /// The state that the task names; this alone chooses what the module does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -24,7 +25,7 @@ enum Goal {
 pub(crate) struct Given {
     state: Goal,
     cluster_name: String,
-    links: Option<Vec<Link>>,
+    links: Option<Vec<member::GivenLink>>,
     nodeid: Option<i64>,
     votes: Option<i64>,
     token_coefficient: Option<i64>,
@@ -45,13 +46,13 @@ pub(crate) struct Given {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Task {
     /// This node is to be a member.
-    Member(Args),
+    Member(member::Args),
     /// Another node is to be none.
-    Removal(removal::Args),
+    Removal(remove::Args),
     /// Another node is to join by password, or has.
-    Reservation(reservation::Args),
+    Reservation(reserve::Args),
     /// This node is to be none.
-    Absence(absence::Args),
+    Absence(leave::Args),
 }
 
 impl Given {
@@ -72,15 +73,15 @@ impl Given {
             Goal::Joined => State::Joined,
             Goal::Removed => return self.removal(),
             Goal::Absent => return self.absence(),
-            Goal::Reserved => return self.reservation(reservation::Deed::Reserve),
-            Goal::Released => return self.reservation(reservation::Deed::Release),
+            Goal::Reserved => return self.reservation(reserve::Deed::Reserve),
+            Goal::Released => return self.reservation(reserve::Deed::Release),
         };
         let mut misplaced = Vec::new();
         if self.node.is_some() {
             misplaced.push("'node' is for states 'removed', 'reserved' and 'released'".to_owned());
         }
         misplaced.extend(self.of_removal());
-        let args = Args {
+        let args = member::Args {
             state,
             cluster_name: self.cluster_name,
             links: self.links.unwrap_or_default(),
@@ -113,8 +114,7 @@ impl Given {
             misplaced.push("'node' is for states 'removed', 'reserved' and 'released'".to_owned());
         }
         misplaced.extend(self.of_removal());
-        let args =
-            absence::Args { cluster_name: self.cluster_name, force: self.force, timeout: self.timeout };
+        let args = leave::Args { cluster_name: self.cluster_name, force: self.force, timeout: self.timeout };
         (Task::Absence(args), misplaced)
     }
 
@@ -141,10 +141,10 @@ impl Given {
         misplaced
     }
 
-    fn reservation(self, deed: reservation::Deed) -> (Task, Vec<String>) {
+    fn reservation(self, deed: reserve::Deed) -> (Task, Vec<String>) {
         let mut misplaced = self.of_members(self.state);
         misplaced.extend(self.of_removal());
-        let args = reservation::Args {
+        let args = reserve::Args {
             deed,
             cluster_name: self.cluster_name,
             node: self.node.unwrap_or_default(),
@@ -155,7 +155,7 @@ impl Given {
 
     fn removal(self) -> (Task, Vec<String>) {
         let misplaced = self.of_members(Goal::Removed);
-        let args = removal::Args {
+        let args = remove::Args {
             cluster_name: self.cluster_name,
             node: self.node.unwrap_or_default(),
             separated: self.separated,
@@ -164,39 +164,6 @@ impl Given {
         };
         (Task::Removal(args), misplaced)
     }
-}
-
-/// What this node is to be afterwards.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum State {
-    /// A member of the cluster, which is created on this node if there is none.
-    Present,
-    /// A member of the cluster that the cluster node belongs to.
-    Joined,
-}
-
-/// One corosync link of this node.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub(crate) struct Link {
-    pub(crate) number: Option<i64>,
-    pub(crate) address: String,
-    pub(crate) priority: Option<i64>,
-}
-
-/// The options of a task by which this node is to be a member.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Args {
-    pub(crate) state: State,
-    pub(crate) cluster_name: String,
-    pub(crate) links: Vec<Link>,
-    pub(crate) nodeid: Option<i64>,
-    pub(crate) votes: Option<i64>,
-    pub(crate) token_coefficient: Option<i64>,
-    pub(crate) cluster_node: Option<String>,
-    pub(crate) way: way::Given,
-    pub(crate) repair: bool,
-    pub(crate) force: bool,
-    pub(crate) timeout: i64,
 }
 
 const STATES: &[&str] = &["present", "joined", "removed", "absent", "reserved", "released"];

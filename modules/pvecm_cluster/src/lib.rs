@@ -1,34 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Creates a Proxmox VE cluster, joins one, leaves it, or removes a node from it, and says so only when the cluster does.
 
-mod absence;
-mod aftermath;
 mod args;
-mod authority;
-mod database_copy;
-mod explain;
-#[cfg(test)]
-mod explain_recorded;
-#[cfg(test)]
-mod fake;
-mod module;
-#[cfg(test)]
-mod module_tests;
-mod net;
-mod observe;
-mod plan;
-#[cfg(test)]
-mod plan_tests;
-mod pmxcfs_service;
-mod probe;
-mod reason;
-mod removal;
+mod dispatch;
+mod leave;
+mod member;
+mod remove;
 mod repair;
-mod reservation;
-mod seen;
-mod verify;
-mod wanted;
-mod way;
+mod reserve;
 
 use std::process::ExitCode;
 
@@ -37,11 +16,11 @@ use std::process::ExitCode;
 pub mod fuzzed {
     /// Reads what the cluster node has told of itself, as a reservation has it.
     pub fn reservation(text: &str) {
-        drop(crate::probe::peer(text, &|_| true));
+        drop(membership::probe::peer(text, &|_| true));
     }
 }
 
 /// The module as a process: see [`ansible_module::main`].
 pub fn main() -> ExitCode {
-    ansible_module::main(&args::spec(), module::run)
+    ansible_module::main(&args::spec(), dispatch::run)
 }

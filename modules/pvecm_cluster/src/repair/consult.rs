@@ -8,9 +8,8 @@ use std::time::Duration;
 use cluster_state::quorumtool;
 use corosync_document::Document;
 use host::{Command, Host};
+use membership::seen::{Conf, same_address};
 use ssh_login::{Login, part};
-
-use crate::seen::Conf;
 
 const CONNECT: u64 = 5;
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -100,20 +99,29 @@ pub(crate) fn first(host: &dyn Host, places: &[Place], cluster_name: &str) -> Op
 /// The nodes of the cluster that a quorate member does not see, as they answer themselves: one of them may be quorate apart from it. This node,
 /// which may be listed under another name, is not asked.
 pub(crate) fn unseen(host: &dyn Host, member: &Member, own: &str, addresses: &[IpAddr]) -> Vec<Member> {
-    let listed = super::fault::listed_as(&member.conf, own, addresses);
+    let listed = listed_as(&member.conf, own, addresses);
     let unseen = member.conf.nodes.iter().filter(|(nodeid, node)| {
         !member.sees.contains(nodeid) && node.name != own && Some(node.name.as_str()) != listed
     });
     let mut answered = Vec::new();
     for (_, node) in unseen {
         let targets = std::iter::once(&node.name).chain(node.addresses.values());
-        let found = targets.filter(|target| crate::wanted::is_host(target)).find_map(|target| {
+        let found = targets.filter(|target| membership::check::is_host(target)).find_map(|target| {
             let place = Place { target: target.clone(), node: Some(node.name.clone()) };
             ask(host, &place).filter(|found| found.conf.cluster_name == member.conf.cluster_name)
         });
         answered.extend(found);
     }
     answered
+}
+
+/// The name under which a cluster lists a node that was renamed: one that it does not have by its name, and has by its addresses.
+pub(crate) fn listed_as<'a>(conf: &'a Conf, own: &str, addresses: &[IpAddr]) -> Option<&'a str> {
+    if conf.node(own).is_some() {
+        return None;
+    }
+    let is_here = |address: &String| addresses.iter().any(|local| same_address(&local.to_string(), address));
+    conf.nodes.values().find(|node| node.addresses.values().any(is_here)).map(|node| node.name.as_str())
 }
 
 fn ask(host: &dyn Host, place: &Place) -> Option<Member> {
@@ -167,7 +175,7 @@ pub(crate) fn own_digest(host: &dyn Host) -> Result<Option<String>, String> {
     }
     let command = Command::new("sha256sum").arg(path);
     let output = host.run(&command).map_err(|error| error.to_string())?;
-    crate::pmxcfs_service::exits_zero(&command, &output)?;
+    membership::pmxcfs_service::exits_zero(&command, &output)?;
     Ok(output.stdout.split_whitespace().next().map(str::to_owned))
 }
 

@@ -6,9 +6,9 @@ use std::net::IpAddr;
 use cluster_state::journal::LastWords;
 use cluster_state::pmxcfs::Mount;
 use corosync_document::Document;
+use membership::seen::{Conf, ConfFile, Here, quoted, same_address};
 
-use super::consult::Member;
-use crate::seen::{Conf, ConfFile, Here, quoted, same_address};
+use super::consult::{Member, listed_as};
 
 /// What was looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -166,15 +166,6 @@ fn half_joined(seen: &Seen) -> Result<Option<Fault>, String> {
         ids.join(", "),
         seen.here.view.node
     ))
-}
-
-/// The name under which a cluster lists a node that was renamed: one that it does not have by its name, and has by its addresses.
-pub(crate) fn listed_as<'a>(conf: &'a Conf, own: &str, addresses: &[IpAddr]) -> Option<&'a str> {
-    if conf.node(own).is_some() {
-        return None;
-    }
-    let is_here = |address: &String| addresses.iter().any(|local| same_address(&local.to_string(), address));
-    conf.nodes.values().find(|node| node.addresses.values().any(is_here)).map(|node| node.name.as_str())
 }
 
 /// It may be quorate, and run guests under either name, so that nothing is cleaned.

@@ -4,23 +4,26 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use ansible_module::Context;
+use ansible_module::{Failure, Outcome};
 use cluster_state::corosync_conf;
 use cluster_state::leftovers::AUTHKEY;
 use cluster_state::pmxcfs::{DATABASE, Mount};
 use host::{Attributes, Host, HostError, Waited, if_there, replace_file, wait_until};
+use membership::database_copy;
+use membership::pmxcfs_service as service;
 
+use super::args::Args;
 use super::consult::{self, Member};
 use super::fault::{Fault, Seen};
-use crate::args::Args;
-use crate::pmxcfs_service as service;
-use crate::{absence, database_copy};
+
+/// How the node leaves the cluster of the task by force, which state `absent` does.
+pub(crate) type Leave<'a> = dyn Fn() -> Result<Outcome, Failure> + 'a;
 
 /// Mends it. Returns where the copies are, if any were made; why it could not be mended, and the same.
 pub(crate) fn mend(
     host: &dyn Host,
     args: &Args,
-    context: &Context,
+    leave: &Leave<'_>,
     seen: &Seen,
     fault: &Fault,
     deadline: Duration,
@@ -30,7 +33,7 @@ pub(crate) fn mend(
         Fault::PmxcfsStopped { strays } => start(host, seen, !strays.is_empty(), deadline),
         // Joining with force is what is done about it.
         Fault::Listed { .. } => Ok(None),
-        Fault::Leftovers | Fault::Forgotten { .. } => leave(host, args, context),
+        Fault::Leftovers | Fault::Forgotten { .. } => clear(leave),
         Fault::Stranded { .. } | Fault::HalfJoined { .. } => match &seen.member {
             Some(member) if matches!(fault, Fault::Stranded { .. }) => rescue(host, args, seen, member),
             Some(member) => join_on(host, args, seen, member, deadline),
@@ -70,17 +73,11 @@ fn start(
 }
 
 /// Makes the node standalone, without anything of the cluster; its database is copied.
-fn leave(
-    host: &dyn Host,
-    args: &Args,
-    context: &Context,
-) -> Result<Option<String>, (String, Option<String>)> {
-    let leaving =
-        absence::Args { cluster_name: args.cluster_name.clone(), force: true, timeout: args.timeout };
+fn clear(leave: &Leave<'_>) -> Result<Option<String>, (String, Option<String>)> {
     let backup = |data: &serde_json::Map<String, serde_json::Value>| {
         data.get("backup").and_then(|backup| backup.as_str()).map(str::to_owned)
     };
-    match absence::run(&leaving, Vec::new(), context, host) {
+    match leave() {
         Ok(outcome) => Ok(backup(&outcome.data)),
         Err(failure) => Err((failure.msg, backup(&failure.data))),
     }

@@ -2,6 +2,7 @@
 //! Mends a node that is to be a member, before it is confirmed or joins: one fault after the other, each seen before and
 //! gone afterwards. Whatever replaces something of the node is copied first.
 
+mod args;
 mod consult;
 mod fault;
 mod mend;
@@ -16,15 +17,14 @@ use cluster_state::pmxcfs::{DATABASE, Mount};
 use cluster_state::{corosync_conf, vmlist};
 use host::{Host, Waited, if_there, is_there, wait_until};
 
+pub(crate) use self::args::Args;
 use self::consult::Place;
-#[cfg(test)]
-pub(crate) use self::consult::look;
 pub(crate) use self::fault::Fault;
 use self::fault::Seen;
-use crate::args::{Args, State};
-use crate::pmxcfs_service;
-use crate::seen::{Conf, ConfFile, Here};
+pub(crate) use self::mend::Leave;
 use corosync_document::Document;
+use membership::pmxcfs_service;
+use membership::seen::{Conf, ConfFile, Here};
 
 /// One fault can uncover the next: no pmxcfs, then a stranded corosync, then one that does not run.
 const ROUNDS: usize = 6;
@@ -47,19 +47,20 @@ impl Mended {
     }
 }
 
-/// Lets a node become a member, and mends it before where that is asked for.
+/// Lets a node become a member, and mends it before where that is asked for. `member` is told whether the cluster lists this node, which
+/// is to join by force then.
 pub(crate) fn around(
     args: &Args,
     context: &Context,
     host: &dyn Host,
-    member: impl FnOnce(&Args) -> Result<Outcome, Failure>,
+    leave: &Leave<'_>,
+    member: impl FnOnce(bool) -> Result<Outcome, Failure>,
 ) -> Result<Outcome, Failure> {
     if !args.repair {
-        return member(args).map_err(|failure| hinted(host, args, failure));
+        return member(false).map_err(|failure| hinted(host, args, failure));
     }
-    let mended = if context.check_mode { forecast(args, host)? } else { mend(args, context, host)? };
+    let mended = if context.check_mode { forecast(args, host)? } else { mend(args, leave, host)? };
     let relisted = mended.faults.iter().any(|fault| matches!(fault, Fault::Listed { .. }));
-    let args = Args { force: args.force || relisted, ..args.clone() };
     // In check mode nothing beyond the first fault can be told.
     if context.check_mode && mended.faults.iter().any(|fault| !matches!(fault, Fault::Listed { .. })) {
         let msg = format!("this node would be mended and be a member of cluster '{}'", args.cluster_name);
@@ -74,7 +75,7 @@ pub(crate) fn around(
         }
     };
     let acted = mended.faults.iter().any(|fault| !matches!(fault, Fault::Listed { .. }));
-    match member(&args) {
+    match member(relisted) {
         Ok(mut outcome) => {
             told(&mut outcome.data);
             if acted && !outcome.changed {
@@ -93,9 +94,9 @@ pub(crate) fn around(
 
 /// Adds what `repair` could do about a failure, as far as this node and the member that it knows can tell.
 fn hinted(host: &dyn Host, args: &Args, mut failure: Failure) -> Failure {
-    let found = crate::observe::here(host).map_err(|error| error.to_string()).and_then(|here| {
+    let found = membership::observe::here(host).map_err(|error| error.to_string()).and_then(|here| {
         let seen = look_at(host, args, here, Asks::OneThatItKnows)?;
-        fault::fault(&args.cluster_name, args.state == State::Joined, &seen)
+        fault::fault(&args.cluster_name, args.joins, &seen)
     });
     if let Ok(Some(fault)) = found {
         failure.msg.push_str(&format!(
@@ -109,17 +110,17 @@ fn hinted(host: &dyn Host, args: &Args, mut failure: Failure) -> Failure {
 /// The first fault, without mending it.
 fn forecast(args: &Args, host: &dyn Host) -> Result<Mended, Failure> {
     let found = see(host, args)
-        .and_then(|seen| fault::fault(&args.cluster_name, args.state == State::Joined, &seen))
+        .and_then(|seen| fault::fault(&args.cluster_name, args.joins, &seen))
         .map_err(|why| failure(args, &why))?;
     Ok(Mended { faults: found.into_iter().collect(), backups: Vec::new() })
 }
 
-fn mend(args: &Args, context: &Context, host: &dyn Host) -> Result<Mended, Failure> {
+fn mend(args: &Args, leave: &Leave<'_>, host: &dyn Host) -> Result<Mended, Failure> {
     let deadline = host.elapsed() + Duration::from_secs(u64::try_from(args.timeout).unwrap_or(1)) / 2;
     let mut mended = Mended::default();
     for _ in 0..ROUNDS {
         let found = see(host, args).and_then(|seen| {
-            let fault = fault::fault(&args.cluster_name, args.state == State::Joined, &seen)?;
+            let fault = fault::fault(&args.cluster_name, args.joins, &seen)?;
             Ok(fault.map(|fault| (fault, seen)))
         });
         let told = |why: &str| {
@@ -139,7 +140,7 @@ fn mend(args: &Args, context: &Context, host: &dyn Host) -> Result<Mended, Failu
             return Err(told(&format!("{}, and it was not mended by what was done about it", fault.words())));
         }
         let relisted = matches!(fault, Fault::Listed { .. });
-        let done = mend::mend(host, args, context, &seen, &fault, deadline);
+        let done = mend::mend(host, args, leave, &seen, &fault, deadline);
         match done {
             Ok(backup) => mended.backups.extend(backup),
             Err((why, backup)) => {
@@ -162,7 +163,7 @@ fn mend(args: &Args, context: &Context, host: &dyn Host) -> Result<Mended, Failu
 fn see(host: &dyn Host, args: &Args) -> Result<Seen, String> {
     let until = host.elapsed() + PATIENCE;
     let waited = wait_until(host, until, PAUSE, || {
-        let here = crate::observe::here(host).map_err(|error| error.to_string())?;
+        let here = membership::observe::here(host).map_err(|error| error.to_string())?;
         look_at(host, args, here, Asks::All)
     });
     match waited {
@@ -213,7 +214,8 @@ fn look_at(host: &dyn Host, args: &Args, here: Here, asks: Asks) -> Result<Seen,
     };
     // A node that was renamed has guests under both names.
     let conf = here.view.conf.conf();
-    let listed = conf.and_then(|conf| fault::listed_as(conf, &here.view.node, &addresses)).map(str::to_owned);
+    let listed =
+        conf.and_then(|conf| consult::listed_as(conf, &here.view.node, &addresses)).map(str::to_owned);
     Ok(Seen {
         database: is_there(host, Path::new(DATABASE)).map_err(words)?,
         authkey: match &member {
@@ -258,7 +260,7 @@ fn places(args: &Args, here: &Here, local: Option<&str>) -> Vec<Place> {
         let managed = managed.and_then(|node| node.ip.clone());
         let targets = managed.into_iter().chain([node.name.clone()]).chain(node.addresses.values().cloned());
         for target in targets {
-            if !places.iter().any(|place| place.target == target) && crate::wanted::is_host(&target) {
+            if !places.iter().any(|place| place.target == target) && membership::check::is_host(&target) {
                 places.push(Place { target, node: Some(node.name.clone()) });
             }
         }

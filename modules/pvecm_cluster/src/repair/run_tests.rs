@@ -3,20 +3,19 @@
 
 use std::time::Duration;
 
+use membership::fake::{self, PAIR, become_member, conf, joinable, member, quorum, set_services, standalone};
 use serde_json::{Value, json};
 use testkit::{Answer, FakeHost, Machine, at_every_effect};
 
 use super::consult;
-use crate::absence;
-use crate::fake::{self, PAIR, become_member, conf, joinable, member, quorum, set_services, standalone};
-use crate::{args, module};
+use crate::{args, dispatch};
 
 const OURS: &str = "1111111111111111111111111111111111111111111111111111111111111111";
 const THEIRS: &str = "2222222222222222222222222222222222222222222222222222222222222222";
 const JOURNAL: &str = "journalctl --unit=corosync.service --boot --lines=60 --output=cat --no-pager --quiet";
 
 fn answer(host: &FakeHost, given: &Value) -> Value {
-    ansible_module::answer(&args::spec(), given.to_string().as_bytes(), host, module::run)
+    ansible_module::answer(&args::spec(), given.to_string().as_bytes(), host, dispatch::run)
 }
 
 fn join(repair: bool) -> Value {
@@ -41,7 +40,7 @@ fn told(version: u64, nodes: &[(u32, &str)], digest: &str) -> String {
 
 /// Adds the programs that mend, and a pve1 that answers.
 fn mendable(host: FakeHost, version: u64, nodes: &[(u32, &str)], digest: &str) -> FakeHost {
-    absence::fake::with_services(host)
+    crate::leave::fake::with_services(host)
         .dir("/var/backups")
         .file("/var/lib/pve-cluster/config.db", "database")
         .query(&consult::look("10.77.0.11", None).line(), told(version, nodes, digest))
@@ -167,7 +166,7 @@ fn a_node_that_was_renamed_is_told_and_left_alone() {
 #[test]
 fn without_repair_nothing_is_done_and_the_way_is_told() {
     let peer = fake::peer(3, THREE, &[(1, 3), (3, 3)]);
-    let host = stranded().query(&fake::ssh(crate::probe::Errand::Look), peer);
+    let host = stranded().query(&fake::ssh(membership::probe::Errand::Look), peer);
     let said = answer(&host, &join(false));
     assert_eq!((&said["failed"], host.effects()), (&json!(true), Vec::new()), "{said}");
     let end = "'repair: true' (playbooks/cluster-repair.yml) lets this task mend this: this node was stranded: \
@@ -345,8 +344,8 @@ fn a_node_that_the_cluster_lists_joins_again_under_its_name() {
     let listed = quorate(&listed);
     let forced = format!("{} --force", fake::ADD);
     let host = mendable(joinable(), 2, PAIR, THEIRS)
-        .query(&fake::ssh(crate::probe::Errand::Look), listed.clone())
-        .action(&fake::ssh(crate::probe::Errand::Claim { keep: 0 }), fake::claimed(&listed))
+        .query(&fake::ssh(membership::probe::Errand::Look), listed.clone())
+        .action(&fake::ssh(membership::probe::Errand::Claim { keep: 0 }), fake::claimed(&listed))
         .action(
             &forced,
             Answer::ok(fake::JOINED).doing(|machine| become_member(machine, 3, PAIR, &[(1, 3), (2, 3)])),
@@ -435,7 +434,7 @@ fn a_join_that_stopped_half_way_is_taken_to_its_end() {
 #[test]
 fn a_refused_join_tells_that_it_had_stopped_half_way() {
     let peer = fake::peer(2, PAIR, &[(1, 2)]);
-    let host = half_joined(true).query(&fake::ssh(crate::probe::Errand::Look), peer);
+    let host = half_joined(true).query(&fake::ssh(membership::probe::Errand::Look), peer);
     let said = answer(&host, &join(false));
     let end = "'repair: true' (playbooks/cluster-repair.yml) lets this task mend this: the join of this node to the cluster of \
                'pve1' had stopped half way";
@@ -523,6 +522,6 @@ fn a_node_that_is_well_is_asked_nothing_more() {
     let said = answer(&host, &join(true));
     assert_eq!((&said["changed"], &said["failed"]), (&json!(false), &Value::Null), "{said}");
     assert!(said.get("mended").is_none());
-    let fresh = absence::fake::with_services(standalone());
+    let fresh = crate::leave::fake::with_services(standalone());
     assert!(fresh.effects().is_empty());
 }
