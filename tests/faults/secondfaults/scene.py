@@ -92,13 +92,20 @@ class Scene:
     def holds(self, name, condition, seconds=60):
         self.world.holds(name, condition, seconds)
 
+    def conf(self, name="pve1"):
+        """The cluster's corosync.conf as a node has it. A reader may find none for a moment while another one is renamed over it."""
+        deadline = time.monotonic() + 10
+        while "config_version" not in (text := self.on(name, "cat /etc/pve/corosync.conf")):
+            self.must(time.monotonic() < deadline, f"'{name}' has no corosync.conf with a version")
+            time.sleep(0.2)
+        return text
+
     def version(self, name="pve1"):
-        found = re.search(r"config_version:\s*(\d+)", self.on(name, "cat /etc/pve/corosync.conf"))
-        self.must(found, f"'{name}' has no corosync.conf with a version")
-        return int(found[1])
+        return int(re.search(r"config_version:\s*(\d+)", self.conf(name))[1])
 
     def nodes_listed(self, name="pve1"):
-        return sorted(re.findall(r"^\s*name:\s*(\S+)", self.on(name, "sed -n '/^nodelist/,/^}/p' /etc/pve/corosync.conf"), re.M))
+        nodelist = re.search(r"^nodelist .*?^\}", self.conf(name), re.M | re.S)
+        return sorted(re.findall(r"^\s*name:\s*(\S+)", nodelist[0] if nodelist else "", re.M))
 
     def quorate(self, name):
         return "Quorate:          Yes" in self.on(name, "corosync-quorumtool -siH")
@@ -112,9 +119,8 @@ class Scene:
 
     def edit(self, name, expression):
         """Somebody edits corosync.conf by hand, under the next version."""
-        # a reader may find no file for a moment while another one is renamed over it
-        self.on(name, "for i in $(seq 50); do cat /etc/pve/corosync.conf > /tmp/text; version=$(grep -oP 'config_version: \\K[0-9]+' /tmp/text) && break; sleep 0.1; done;"
-                      f" test -n \"$version\" && sed -e \"s/config_version: .*/config_version: $((version + 1))/\" -e '{expression}' /tmp/text > /tmp/changed &&"
+        version = self.version(name) + 1
+        self.on(name, f"sed -e 's/config_version: .*/config_version: {version}/' -e '{expression}' /etc/pve/corosync.conf > /tmp/changed && grep -q 'config_version: {version}' /tmp/changed &&"
                       " cp /tmp/changed /etc/pve/corosync.conf.new && mv /etc/pve/corosync.conf.new /etc/pve/corosync.conf", check=True)
 
     def unlocked(self, name, lock="file-corosync_conf", seconds=180):
