@@ -29,8 +29,8 @@ options:
     required: true
   limits:
     description:
-      - From when on something is too much. C(latency_warning_ms), C(latency_error_ms), C(loss_warning_percent), C(certificate_days) and
-        C(events_hours).
+      - From when on something is too much. C(latency_warning_ms), C(latency_error_ms), C(loss_warning_percent), C(certificate_days),
+        C(events_hours) and C(many_nodes).
     type: dict
     default: {}
   waive:

@@ -32,7 +32,7 @@ options:
   limits:
     description:
       - From when on something is too much. C(latency_warning_ms), C(latency_error_ms), C(jitter_warning_ms), C(loss_error_percent), C(clock_warning_ms),
-        C(clock_error_ms) and C(free_mib).
+        C(clock_error_ms), C(free_mib) and C(many_nodes).
     type: dict
     default: {}
   bridges:
@@ -99,7 +99,9 @@ _value:
 """
 
 from ansible_collections.pve.cluster.plugins.plugin_utils import given
-from ansible_collections.pve.cluster.plugins.plugin_utils.answer_schema import checked, misfit_findings
+from ansible_collections.pve.cluster.plugins.plugin_utils.answer_schema import (
+    checked, checked_probe, misfit_findings, silence_findings,
+)
 from ansible_collections.pve.cluster.plugins.plugin_utils.findings import ERROR, finding, in_order, split_waived
 from ansible_collections.pve.cluster.plugins.plugin_utils.preflight_cluster import cluster_findings, join_findings, joined_findings, versions
 from ansible_collections.pve.cluster.plugins.plugin_utils.preflight_drops import dropped_findings
@@ -134,6 +136,14 @@ def preflight_findings(hosts, cluster_name, environment="development", limits=No
     nodes = [host["node"] for host in hosts]
     lines = [line for host in hosts for line in (host["facts"].get("ssh") or {}).get("root_public_keys") or []]
     keys = [key for line in lines for key in line.split()[1:2]]
+    for number, host in enumerate(hosts):
+        if not host.get("measured"):
+            continue
+        measured, misfits = checked_probe(host["measured"])
+        hosts[number] = {**host, "measured": measured}
+        wrong = [*misfit_findings({"misfits": misfits}), *silence_findings(host["node"], measured, nodes)]
+        found.extend({**one, "node": host["node"]["name"]} for one in wrong)
+    through = next((host for host in hosts if host["node"] is through["node"]), None) if through else None
     for host in hosts:
         own = list(_of_node(host, cluster_name))
         # of a machine without Proxmox VE nothing else is worth a word
@@ -148,7 +158,7 @@ def preflight_findings(hosts, cluster_name, environment="development", limits=No
         if host is through:
             own += joined_findings(host, joins)
         found.extend({**one, "node": host["node"]["name"]} for one in own)
-    found.extend(cluster_findings(hosts, environment))
+    found.extend(cluster_findings(hosts, environment, limits))
     if part != "all":
         found = [one for one in found if (one["id"] in _AFTER) == (part == "after")]
     counted, _waived = split_waived(found, waive)

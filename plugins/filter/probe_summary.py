@@ -31,11 +31,13 @@ _value:
   elements: str
 """
 
+from ansible_collections.pve.cluster.plugins.plugin_utils.answer_schema import checked_probe
 from ansible_collections.pve.cluster.plugins.plugin_utils.verbatim import displayed
 
 
 def probe_summary(measured):
     """One line a link, one for the TCP ports, and how long it took."""
+    measured, _misfits = checked_probe(measured)
     peers = measured["peers"]
     lines = []
     for number in sorted({link["number"] for peer in peers for link in peer["links"]}):

@@ -32,6 +32,7 @@ _value:
   elements: list
 """
 
+from ansible_collections.pve.cluster.plugins.plugin_utils.answer_schema import checked_probe
 from ansible_collections.pve.cluster.plugins.plugin_utils.verbatim import displayed
 
 # What a node that measures does not hear of another one that does within this time, in seconds, it does not hear: the module gives the
@@ -41,9 +42,10 @@ _ENOUGH = 3.5
 
 def probe_unproven(measured):
     """The pairs of which one did not hear the other, and of which it is not certain that both measured at the same time for long enough."""
+    measured = {name: checked_probe(said)[0] for name, said in measured.items()}
     pairs = set()
     for name, said in measured.items():
-        for peer in said.get("peers") or []:
+        for peer in said["peers"]:
             # one that was heard had its time to answer
             silent = peer["links"] and not peer["heard"] and not any(link["answered"] for link in peer["links"])
             if silent and _together(said, measured.get(peer["name"]) or {}) < _ENOUGH:

@@ -8,9 +8,11 @@ that it is used as, and texts are nothing but text.
 
 from __future__ import annotations
 
+import math
 import re
 
 from ansible_collections.pve.cluster.plugins.plugin_utils.findings import ERROR, finding
+from ansible_collections.pve.cluster.plugins.plugin_utils.given import link_number
 from ansible_collections.pve.cluster.plugins.plugin_utils.verbatim import plain, shown
 
 _SHOWN = 60
@@ -31,8 +33,13 @@ def _is_number(value):
     return isinstance(value, int) and not isinstance(value, bool) and -_FAR < value < _FAR
 
 
+def _is_measured(value):
+    return (_is_number(value) or isinstance(value, float)) and math.isfinite(value) and abs(value) < _FAR
+
+
 TEXT = _Kind("a text", lambda value: isinstance(value, str))
 NUMBER = _Kind("a number", _is_number)
+MEASURED = _Kind("a measured number", _is_measured)
 COUNT = _Kind("a number", lambda value: _is_number(value) and value >= 0, 0)
 FLAG = _Kind("true or false", lambda value: isinstance(value, bool))
 # The id of a finding is made of it.
@@ -115,6 +122,7 @@ SCHEMA = {
             "root_second_factor": FLAG,
             "next_start_problem": TEXT,
             "misread": [TEXT],
+            "newer_options": [{"option!": TEXT, "since!": TEXT}],
             "timing": _Maybe({"token!": COUNT, "token_coefficient!": COUNT, "consensus!": COUNT}),
             "pmxcfs_online": [TEXT],
             "unix_time": NUMBER,
@@ -122,6 +130,34 @@ SCHEMA = {
         }
     ),
 }
+
+
+# What cluster_probe answers, with what the controller noted of it.
+PROBE_SCHEMA = {
+    "peers": [
+        {
+            "name!": TEXT, "heard": FLAG,
+            "links": [
+                {
+                    "number!": NUMBER, "address": TEXT, "answered!": FLAG, "silent_ports": [NUMBER], "sent": COUNT, "received": COUNT,
+                    "latency": _Maybe({"median!": MEASURED, "jitter!": MEASURED, "min": MEASURED, "average": MEASURED, "max": MEASURED}),
+                    "loss_percent": MEASURED, "largest": NUMBER, "own_mtu": NUMBER, "known_mtu": NUMBER, "clock_offset": MEASURED,
+                }
+            ],
+            "tcp": [{"port!": NUMBER, "problem": TEXT}],
+        }
+    ],
+    "seconds": MEASURED,
+    "controller": _Maybe({"begun!": MEASURED, "ended!": MEASURED}),
+    "problems": [TEXT],
+}
+
+
+def checked_probe(measured):
+    """What fits of an answer of cluster_probe, and what does not, in the form of `checked`."""
+    misfits = []
+    fitted = _fit(measured, PROBE_SCHEMA, "", misfits)
+    return fitted, [(f"measurement.{field}" if field else "measurement", came, wanted) for field, came, wanted in misfits]
 
 
 def checked(host):
@@ -147,6 +183,22 @@ def misfit_findings(host):
         yield finding("answer", ERROR, f"{where} is {came}, and not {wanted}", remedy, measured=came, limit=wanted)
     if len(misfits) > _NAMED:
         yield finding("answer", ERROR, f"{len(misfits) - _NAMED} more parts of its answer are not what the module gives", remedy)
+
+
+def silence_findings(node, measured, nodes):
+    """What a node should have measured, and says nothing of: silence would pass for a link that is well."""
+    told = {peer["name"]: {link["number"] for link in peer["links"]} for peer in measured["peers"]}
+    own = {link_number(link, position) for position, link in enumerate(node["links"])}
+    for other in nodes:
+        if other["name"] == node["name"]:
+            continue
+        theirs = {link_number(link, position) for position, link in enumerate(other["links"])}
+        missing = sorted((own & theirs) - told.get(other["name"], set()))
+        if missing:
+            yield finding(
+                "answer", ERROR, f"its measurement says nothing of link {', '.join(str(number) for number in missing)} to {other['name']}",
+                "build the modules again and run this again; if it stays so, look at what this node runs", peer=other["name"], measured=missing,
+            )
 
 
 def _came(value):

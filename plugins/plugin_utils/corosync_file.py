@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import re
+
 from ansible_collections.pve.cluster.plugins.plugin_utils.findings import WARNING, finding
 
 # The watchdog of a node without quorum resets it after this many milliseconds.
@@ -34,6 +36,53 @@ def misread_findings(places, severity=WARNING):
         yield finding(
             "misread", severity, f"corosync and Proxmox VE do not read corosync.conf alike: {place}",
             "write it so that both read the same, under the next higher config_version",
+        )
+
+
+def many_findings(nodes, timing, limits):
+    """Of a cluster of so many nodes, whatever its times are."""
+    if nodes < limits["many_nodes"]:
+        return
+    slow = limits["latency_warning_ms"]
+    held = ""
+    if timing:
+        token, consensus = timing["token"], timing["consensus"]
+        more = max(0, nodes - 2)
+        base = token - more * timing["token_coefficient"]
+        held = (
+            f"; and one that is lost holds up all others for a token of {_seconds(base)} + {more} x {_seconds(timing['token_coefficient'])} = "
+            f"{_seconds(token)} and a consensus of {_seconds(consensus)}, {_seconds(token + consensus)} in all"
+        )
+    yield finding(
+        "many-nodes", WARNING,
+        f"with {nodes} nodes every write to /etc/pve waits for a token that goes through all of them: {nodes} x {slow / 2:g} ms = "
+        f"{nodes * slow / 2:g} ms a round where a packet takes as long as a link may ({slow:g} ms there and back){held}",
+        "give corosync a network of its own with round trips far below that, or make several clusters of it; "
+        "accept it by its id where the cluster is well with it",
+        measured=nodes, limit=limits["many_nodes"],
+    )
+
+
+def _release(version):
+    """The release in a package's version, as three numbers; none where it is no such version."""
+    found = re.fullmatch(r"(?:\d+:)?(\d{1,9})\.(\d{1,9})\.(\d{1,9})(?:[-+~].*)?", version or "")
+    return found and tuple(int(number) for number in found.groups())
+
+
+def release_findings(node, version, options, severity=WARNING):
+    """Of a node with this version of corosync, and the options of corosync.conf that came in later than the first release."""
+    for one in options or []:
+        since = _release(one["since"])
+        release = _release(version)
+        if since is None or (release is not None and release >= since):
+            continue
+        has = f"corosync {version}, which takes it and does nothing" if release else f"corosync '{version}', which is no release that is known"
+        if version is None:
+            has = "no corosync that its package database tells of"
+        yield finding(
+            "corosync-release", severity,
+            f"corosync.conf has '{one['option']}', which came in with corosync {one['since']}, and {node} has {has}",
+            "upgrade corosync there, or take the option out of corosync.conf", node=node, measured=version, limit=one["since"],
         )
 
 

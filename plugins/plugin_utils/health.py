@@ -5,7 +5,9 @@
 from __future__ import annotations
 
 from ansible_collections.pve.cluster.plugins.plugin_utils.answer_schema import checked, misfit_findings
-from ansible_collections.pve.cluster.plugins.plugin_utils.corosync_file import misread_findings, timing_findings
+from ansible_collections.pve.cluster.plugins.plugin_utils.corosync_file import (
+    many_findings, misread_findings, release_findings, timing_findings,
+)
 from ansible_collections.pve.cluster.plugins.plugin_utils.findings import ERROR, WARNING, finding
 from ansible_collections.pve.cluster.plugins.plugin_utils.given import limits as all_limits
 
@@ -21,6 +23,7 @@ LIMITS = {
     "loss_warning_percent": 1.0,
     "certificate_days": 30,
     "events_hours": 24,
+    "many_nodes": 28,
 }
 
 # Below this many packets the start of corosync, when its peers were not there yet, is too large a part of them.
@@ -44,7 +47,7 @@ def health_findings(hosts, cluster_name, limits=None):
                     "see whether it runs and answers ssh", node=host["name"],
                 )
             )
-    found.extend(_of_cluster([host for host in hosts if host.get("facts")]))
+    found.extend(_of_cluster([host for host in hosts if host.get("facts")], limits))
     return found
 
 
@@ -306,16 +309,21 @@ def _of_events(health, limits):
             yield finding(identity, WARNING, said, remedy, measured=events[counter], limit=0)
 
 
-def _of_file(hosts):
+def _of_file(hosts, limits):
     """What corosync.conf says, which is one file: told of the first node that has read it."""
+    for host in hosts:
+        options = (host["facts"].get("health") or {}).get("newer_options")
+        yield from release_findings(host["name"], (host["facts"].get("versions") or {}).get("corosync"), options)
+    listed = max((len(host["facts"].get("nodelist") or []) for host in hosts), default=0)
     read = [host["facts"] for host in hosts if host["facts"].get("health") and host["facts"]["health"].get("timing")]
+    yield from many_findings(listed, read[0]["health"]["timing"] if read else None, limits)
     for facts in read[:1]:
         yield from misread_findings(facts["health"].get("misread"))
         yield from timing_findings(len(facts["nodelist"] or []), facts["health"]["timing"])
 
 
-def _of_cluster(hosts):
-    yield from _of_file(hosts)
+def _of_cluster(hosts, limits):
+    yield from _of_file(hosts, limits)
     views = {}
     for host in hosts:
         versions = host["facts"]["config_version"]

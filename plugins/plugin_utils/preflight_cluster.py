@@ -6,13 +6,15 @@ from __future__ import annotations
 
 import ipaddress
 
-from ansible_collections.pve.cluster.plugins.plugin_utils.corosync_file import misread_findings, new_timing, timing_findings
+from ansible_collections.pve.cluster.plugins.plugin_utils.corosync_file import (
+    many_findings, misread_findings, new_timing, release_findings, timing_findings,
+)
 from ansible_collections.pve.cluster.plugins.plugin_utils.findings import ERROR, WARNING, finding
 from ansible_collections.pve.cluster.plugins.plugin_utils.given import link_number
 from ansible_collections.pve.cluster.plugins.plugin_utils.preflight_names import spelled
 
 
-def cluster_findings(hosts, environment):
+def cluster_findings(hosts, environment, limits):
     """Of all nodes together."""
     if environment == "production" and len(hosts) + _third_votes(hosts) < 3:
         yield finding(
@@ -22,15 +24,20 @@ def cluster_findings(hosts, environment):
         )
     yield from _of_majors(hosts)
     yield from _of_families(hosts)
-    yield from _of_timing(hosts)
+    yield from _of_timing(hosts, limits)
 
 
-def _of_timing(hosts):
+def _of_timing(hosts, limits):
     """Whether corosync's times fit the nodes that the cluster is to have, and whether its file is read alike."""
     there = [host["facts"]["health"] for host in hosts if host["facts"].get("health") and host["facts"]["health"].get("timing")]
     for health in there[:1]:
         # what PVE's programs stop at stops a join in its middle
         yield from misread_findings(health.get("misread"), ERROR)
+        # a joining node takes the cluster's file as it is
+        options = health.get("newer_options")
+        for host in hosts:
+            if versions(host).get("pve"):
+                yield from release_findings(host["node"]["name"], versions(host).get("corosync"), options, ERROR if host["joins"] else WARNING)
     nodes = len(hosts)
     if there:
         timing = there[0]["timing"]
@@ -47,6 +54,7 @@ def _of_timing(hosts):
         old = any(version and version.split(".")[0].isdigit() and _before_9_1(version) for version in known)
         timing = new_timing(nodes, None if old else 125)
     yield from timing_findings(nodes, timing)
+    yield from many_findings(nodes, timing, limits)
 
 
 def _before_9_1(version):

@@ -14,6 +14,7 @@ LIMITS = {
     "clock_warning_ms": 100.0,
     "clock_error_ms": 5000.0,
     "free_mib": 512,
+    "many_nodes": 28,
 }
 
 

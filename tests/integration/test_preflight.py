@@ -3,6 +3,7 @@
 
 import json
 import re
+from contextlib import contextmanager
 
 from harness import Inventory, fresh, lab, on, play, untouched, wait, wait_members
 from preflight_cases import LAB_LIMITS, THREE, Lab, edited, entry, put, wrong
@@ -267,9 +268,12 @@ class Joining(Lab):
         self.assertIn(("error", "member-offline", "pve1", None, None), found)
         self.assertEqual(self.said("member-offline"), ["members of the cluster are not online (pve2), and would miss the new corosync.conf"])
 
-    def test_73_a_cluster_with_a_qdevice(self):
-        conf = on("pve1", "cat /etc/pve/corosync.conf")
-        version = int(re.search(r"config_version: (\d+)", conf)[1])
+    @staticmethod
+    @contextmanager
+    def corosync_conf(*changes):
+        """The cluster runs another corosync.conf for a while: what a pattern matches is something else in it."""
+        before = on("pve1", "cat /etc/pve/corosync.conf")
+        version = int(re.search(r"config_version: (\d+)", before)[1])
 
         def change(text, number):
             text = text.replace(f"config_version: {version}", f"config_version: {number}")
@@ -277,16 +281,42 @@ class Joining(Lab):
             for node in ("pve1", "pve2"):
                 wait(node, f"corosync-cmapctl -g totem.config_version | grep -q '= {number}$'")
 
-        device = "quorum {\n  device {\n    model: net\n    votes: 1\n    net {\n      algorithm: ffsplit\n      host: 10.77.0.1\n    }\n  }\n"
-        change(re.sub(r"(?m)^quorum \{\n", device, conf), version + 1)
+        after = before
+        for pattern, text in changes:
+            after = re.sub(f"(?m){pattern}", text, after)
+        change(after, version + 1)
         try:
+            yield
+        finally:
+            change(before, version + 2)
+
+    def test_73_a_cluster_with_a_qdevice(self):
+        device = "quorum {\n  device {\n    model: net\n    votes: 1\n    net {\n      algorithm: ffsplit\n      host: 10.77.0.1\n    }\n  }\n"
+        with self.corosync_conf((r"^quorum \{\n", device)):
             found = self.found()
             # a run that may take it out does so when the nodes join
             giving_way = self.found(cluster_qdevice_readd=True)
-        finally:
-            change(conf, version + 2)
         self.assertIn(("error", "qdevice", "pve1", None, None), found)
         self.assertNotIn("qdevice", {identity for _severity, identity, *_ in giving_way})
+
+    def test_74_what_corosync_conf_says(self):
+        totem = r"^totem \{\n"
+        # 3.1.10 would know it
+        with self.corosync_conf((totem, "totem {\n  token: 1000\n  ip_dscp: 0\n  join : 50\n")):
+            self.finds(
+                [
+                    ("error", "misread", None, None, None), ("error", "corosync-release", "pve3", None, None),
+                    ("warning", "corosync-release", "pve1", None, None), ("warning", "corosync-release", "pve2", None, None),
+                    ("warning", "token-short", None, None, None),
+                ],
+                "there is a blank between 'join' and its colon", "corosync.conf has 'totem.ip_dscp', which came in with corosync 3.1.10, and pve3 has",
+                "(token 1 s + 1 x 0.125 s = 1.125 s) is below the 3.125 s that 3 nodes want",
+            )
+        with self.corosync_conf((totem, "totem {\n  token: 20000\n")):
+            self.finds(
+                [("warning", "token-long", None, None, None), ("warning", "many-nodes", None, None, None)],
+                "with 3 nodes it takes 44.275 s", "with 3 nodes every write to /etc/pve waits for a token", preflight_many_nodes=3,
+            )
 
     def test_75_members_of_another_cluster(self):
         # whose name begins alike

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Nodes that are half in their cluster: each situation made on purpose, refused without repair, mended with it."""
 
+import json
+import tempfile
 import unittest
+from pathlib import Path
 
-from harness import Inventory, form, fresh, lab, nodes_agree, on, play, state, wait, writable
+from harness import HEALTH_LIMITS, Inventory, form, fresh, lab, nodes_agree, on, play, state, wait, writable
 from pvecm_module import done, install, kill_when, task
 
 NODES = ["pve1", "pve2", "pve3"]
@@ -237,6 +240,32 @@ class WithPlaybook(unittest.TestCase):
         lab("heal", "pve3")
         for node in NODES:
             wait(node, "corosync-quorumtool -siH | grep -q '^Total votes: *3'")
+        self.assert_well()
+
+    def test_28_a_node_whose_host_name_was_changed(self):
+        # corosync runs on by the addresses, and pmxcfs goes by the new name when it is started again
+        on("pve3", "hostname pve9 && echo pve9 > /etc/hostname && sed -i 's/\\bpve3\\b/pve9 pve3/' /etc/hosts && systemctl restart pve-cluster")
+        wait("pve3", "grep -q '\"nodename\": \"pve9\"' /etc/pve/.members")
+        writable("pve1")
+        wait("pve3", "mkdir -p /etc/pve/nodes/pve9/qemu-server && echo 'cores: 9' > /etc/pve/nodes/pve9/qemu-server/109.conf")
+        before = state("pve3")
+        report = Path(tempfile.mkdtemp(prefix="repair-")) / "report.json"
+        run = play(self.inventory, "cluster-health.yml", "-e", json.dumps({**HEALTH_LIMITS, "cluster_health_output_file": str(report)}))
+        self.assertNotEqual(run.rc, 0, run.output)
+        found = {one["id"]: one["message"] for one in json.loads(report.read_text())["findings"] if one["node"] == "pve3"}
+        self.assertIn("lists this node as 'pve3', and its host name is 'pve9'; as 'pve3' it is quorate, with 3 of 3 votes", found["renamed"])
+        self.assertNotIn("removed", found)
+        run = play(self.inventory, PLAYBOOK)
+        self.assertNotEqual(run.rc, 0, run.output)
+        self.assertIn("the cluster lists the addresses of this node as 'pve3'", run.output)
+        # the guests of both names
+        self.assertIn("It is quorate, and has guests (103, 109) under the two names", run.output)
+        self.assertEqual(set(before) ^ set(state("pve3")), set())
+        on("pve1", "rm -r /etc/pve/nodes/pve9")
+        on("pve3", "hostname pve3 && echo pve3 > /etc/hostname && sed -i 's/pve9 pve3/pve3/' /etc/hosts && systemctl restart pve-cluster")
+        wait("pve3", "grep -q '\"nodename\": \"pve3\"' /etc/pve/.members")
+        for node in NODES:
+            writable(node)
         self.assert_well()
 
     def test_30_a_node_that_its_cluster_has_forgotten(self):

@@ -4,12 +4,15 @@
 
 from __future__ import annotations
 
+import json
 import unittest
 
 from ansible_collections.pve.cluster.plugins.filter.preflight_findings import preflight_findings
 from ansible_collections.pve.cluster.plugins.filter.probe_nodes import probe_nodes
 from ansible_collections.pve.cluster.plugins.filter.probe_summary import probe_summary
+from ansible_collections.pve.cluster.plugins.filter.probe_unproven import probe_unproven
 
+from .test_hostile_answers import WEIRD, places, put, without
 from .test_preflight_findings import host
 
 
@@ -35,7 +38,7 @@ class Measured(unittest.TestCase):
     def found(self, *links, tcp=(), problems=(), **options):
         """`severity id: message` of what these measurements come to."""
         one = host()
-        one["measured"] = {"peers": [{"name": "pve2", "links": links, "tcp": list(tcp)}], "problems": list(problems)}
+        one["measured"] = {"peers": [{"name": "pve2", "links": list(links), "tcp": list(tcp)}], "problems": list(problems)}
         return [f"{f['severity']} {f['id']}: {f['message']}" for f in preflight_findings([one], "lab", **options)]
 
     def test_nothing(self):
@@ -154,6 +157,72 @@ class ProbeSummary(unittest.TestCase):
 
     def test_nobody(self):
         self.assertEqual(probe_summary({"peers": []}), [])
+
+
+def whole():
+    """A measurement of pve2 that nothing is wrong with."""
+    return {
+        "peers": [{"name": "pve2", "heard": True, "links": [link()], "tcp": [{"port": 22, "problem": None}]}],
+        "seconds": 1.5, "controller": {"begun": 10.0, "ended": 12.0}, "problems": [],
+    }
+
+
+class Hostile(unittest.TestCase):
+    """Whatever a node says that it measured: nothing raises, nothing begins a template, and nothing that is wrong passes for well."""
+
+    def judge(self, measured):
+        """The findings of a node that measured so."""
+        one = {**host(), "measured": measured}
+        found = preflight_findings([one], "lab")
+        json.dumps(found, allow_nan=False)
+        probe_unproven({"pve1": measured, "pve2": whole()})
+        lines = probe_summary(measured)
+        for form in (json.dumps(found), "\n".join(lines)):
+            form.encode()
+            self.assertNotRegex(form, r"\{[{%#]")
+            self.assertNotRegex(form, "[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]")
+        return found
+
+    def test_every_field_with_everything(self):
+        self.assertEqual(self.judge(whole()), [])
+        tried = 0
+        for path in places(whole()):
+            if not path:
+                continue
+            for value in WEIRD:
+                with self.subTest(path=path, value=str(value)[:40]):
+                    self.judge(put(whole(), path, value))
+                    tried += 1
+            self.judge(without(whole(), path))
+        self.assertGreater(tried, 500)
+
+    def test_what_does_not_fit_is_an_error_and_named(self):
+        for path, value, said in (
+            (("peers", 0, "links", 0, "answered"), "no", "'measurement.peers[0].links[0].answered' of its answer is 'no', and not true or false"),
+            (("peers", 0, "links", 0, "latency", "median"), "0.1", "'measurement.peers[0].links[0].latency.median' of its answer is '0.1', and not a measured number"),
+            (("peers", 0, "links", 0, "loss_percent"), float("nan"), "'measurement.peers[0].links[0].loss_percent' of its answer is nan, and not a measured number"),
+            (("peers", 0, "links", 0, "loss_percent"), True, "'measurement.peers[0].links[0].loss_percent' of its answer is True, and not a measured number"),
+            (("peers", 0, "links", 0, "largest"), 2**50, f"'measurement.peers[0].links[0].largest' of its answer is {2**50}, and not a number"),
+            (("peers",), {}, "'measurement.peers' of its answer is {}, and not a list"),
+            (("seconds",), 1e300, "'measurement.seconds' of its answer is 1e+300, and not a measured number"),
+        ):
+            with self.subTest(path=path):
+                found = [one for one in self.judge(put(whole(), path, value)) if one["id"] == "answer"]
+                self.assertEqual([(one["severity"], one["node"], one["message"]) for one in found], [("error", "pve1", said)])
+
+    def test_silence_about_a_node_or_a_link_is_no_answer(self):
+        def two(measured):
+            second = host()
+            second["node"] = {**second["node"], "name": "pve2"}
+            second["facts"] = {**second["facts"], "nodename": "pve2"}
+            found = preflight_findings([{**host(), "measured": measured}, second], "lab")
+            return [(one["severity"], one["node"], one["peer"], one["message"]) for one in found if one["id"] == "answer"]
+
+        said = ("error", "pve1", "pve2", "its measurement says nothing of link 0 to pve2")
+        self.assertEqual(two(whole()), [])
+        self.assertEqual(two({**whole(), "peers": []}), [said])
+        self.assertEqual(two(put(whole(), ("peers", 0, "links"), [])), [said])
+        self.assertEqual(two(put(whole(), ("peers", 0, "name"), "pve3")), [said])
 
 
 if __name__ == "__main__":

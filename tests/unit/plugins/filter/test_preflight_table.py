@@ -11,9 +11,14 @@ from pathlib import Path
 
 from .finding_table import ROOT, SameAsCode, rows
 
-CODE = [ROOT / "plugins/filter/preflight_findings.py", *sorted((ROOT / "plugins/plugin_utils").glob("preflight_*.py"))]
+CODE = [
+    ROOT / "plugins/filter/preflight_findings.py", ROOT / "plugins/plugin_utils/corosync_file.py",
+    *sorted((ROOT / "plugins/plugin_utils").glob("preflight_*.py")),
+]
 LAB = sorted((ROOT / "tests/integration").glob("test_preflight*.py"))
-UNIT = sorted(Path(__file__).parent.glob("test_preflight_[fm]*.py"))
+UNIT = [
+    *sorted(Path(__file__).parent.glob("test_preflight_[fm]*.py")), Path(__file__).parent.parent / "plugin_utils/test_corosync_file.py",
+]
 
 
 def in_code():
@@ -27,6 +32,8 @@ def in_code():
             found.setdefault(identity, set()).update(severities if " if follow " not in given else ["ERROR"])
         for identity in re.findall(r'_shared\(\s*"([a-z-]+)"', text):
             found.setdefault(identity, set()).add("WARNING")
+    # what stops a join is an error here
+    found["misread"] = {"ERROR"}
     return found
 
 

@@ -11,7 +11,10 @@ from ansible_collections.pve.cluster.plugins.filter.probe_unproven import probe_
 
 def said(begun, seconds, ended=None, **heard):
     """What a node answered that was asked at a time and measured so long; by peer, whether each link answered."""
-    peers = [{"name": name, "heard": any(links), "links": [{"answered": one} for one in links]} for name, links in heard.items()]
+    peers = [
+        {"name": name, "heard": any(links), "links": [{"number": number, "answered": one} for number, one in enumerate(links)]}
+        for name, links in heard.items()
+    ]
     return {"peers": peers, "seconds": seconds, "controller": {"begun": begun, "ended": ended or begun + seconds + 0.2}}
 
 
