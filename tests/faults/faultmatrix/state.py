@@ -36,9 +36,16 @@ def _version(text):
     return int(found[1]) if found else None
 
 
-def own_locks(seen):
-    """The collection's own locks. One of PVE's that lost its quorum under way expires by itself after 120 s."""
-    return [name for name in seen["locks"].split() if name.startswith("pvecm_cluster")]
+def own_locks(seen, members=None):
+    """The collection's own locks. One of PVE's that lost its quorum under way expires by itself after 120 s.
+
+    What a node that has left still holds among `members` is over: nobody else can take it for a live one, and who wants it next removes it.
+    """
+    found = [name for name in seen["locks"].split() if name.startswith("pvecm_cluster")]
+    leavers = [re.match(r"pvecm_cluster-join-by-leave\.([^.]+)\.", name) for name in found]
+    if members is not None and any(leavers) and all(one[1] not in members for one in leavers if one) and len(found) == sum(map(bool, leavers)) + 1:
+        return []
+    return found
 
 
 def of_member(name, seen, members, listed):
@@ -68,7 +75,7 @@ def of_member(name, seen, members, listed):
         wrong.append(f"certificates on '{name}' are of {seen['certificates'].split()} only")
     if set(seen["certificates"].split()) != set(seen["signed"].split()):
         wrong.append(f"the cluster's authority signed only the certificates of {seen['signed'].split()}")
-    if own_locks(seen):
+    if own_locks(seen, members):
         wrong.append(f"locks are left on '{name}': {seen['locks'].split()}")
     if seen["units"].split() != ["active"] * 5:
         wrong.append(f"pve-cluster, corosync, pvedaemon, pveproxy, ssh on '{name}' are {seen['units'].split()}")

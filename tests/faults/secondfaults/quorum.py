@@ -362,7 +362,7 @@ def _(scene):
     outcome = scene.play("cluster-preflight.yml")
     say(scene, "the pre-flight", outcome)
     scene.must(time.monotonic() - began < 300, "it took more than 300 s")
-    scene.on("pve3", "pkill -f flood.py; true")
+    scene.on("pve3", "pkill -f '[f]lood.py'; true")
     scene.slow(0)
     scene.done(scene.end(scene.begin("cluster-init.yml"), 900), "formed afterwards")
     scene.well(members=THREE)
@@ -373,7 +373,7 @@ FORGER = Path(__file__).with_name("forger.py")
 
 def forge(scene, *tokens):
     """pve3 sends packets to pve1 in the name of pve2, which is the second in the list, under these tokens."""
-    scene.on("pve3", "pkill -f forger.py; true")
+    scene.on("pve3", "pkill -f '[f]orger.py'; true")
     scene.on("pve3", f"cat > /root/forger.py <<'END'\n{FORGER.read_text(encoding='utf-8')}END\n"
                      f"(setsid python3 /root/forger.py 10.77.1.12 1 10.77.1.11 900 {' '.join(tokens)} > /dev/null 2>&1 < /dev/null &)")
 
@@ -404,5 +404,5 @@ def _(scene):
     scene.refused(outcome, "pve2")
     scene.mend("pve2")
     scene.done(scene.end(scene.begin("cluster-init.yml"), 900), "with the link mended the cluster is formed, whatever is sent")
-    scene.on("pve3", "pkill -f forger.py; true")
+    scene.on("pve3", "pkill -f '[f]orger.py'; true")
     scene.well(members=THREE)
