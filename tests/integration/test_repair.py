@@ -312,7 +312,7 @@ class SecondNode(WithPlaybook):
         on("pve1", "echo 'user:maria@pve:1:0::::::' >> /etc/pve/user.cfg")
 
     test_10_a_cluster_that_is_well = test_20_everything_is_stopped_on_one_node = None
-    test_25_two_sides_that_are_both_quorate = test_30_a_node_that_its_cluster_has_forgotten = None
+    test_25_two_sides_that_are_both_quorate = test_28_a_node_whose_host_name_was_changed = test_30_a_node_that_its_cluster_has_forgotten = None
 
     def refused(self, *words):
         """The task alone and the formation are refused, and both say what mends it."""
