@@ -2,6 +2,7 @@
 //! Arming the rescue on this node, and calling it off.
 
 use std::collections::BTreeSet;
+use std::fmt::{self, Display, Formatter};
 use std::path::Path;
 use std::time::Duration;
 
@@ -59,6 +60,17 @@ pub enum NotArmed {
     AtWork,
     /// A step failed.
     Failed(String),
+}
+
+impl Display for NotArmed {
+    /// The reasons alone, as a part of a sentence.
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unwell(reasons) => formatter.write_str(&reasons.join("; ")),
+            Self::AtWork => formatter.write_str("it is at work on this node at this moment"),
+            Self::Failed(reason) => formatter.write_str(reason),
+        }
+    }
 }
 
 impl From<HostError> for NotArmed {

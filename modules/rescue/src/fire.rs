@@ -75,7 +75,7 @@ pub fn fire(host: &dyn Host, tell: &dyn Fn(&str)) -> Result<Came, String> {
         )));
     }
     if !matches!(came, Came::Waiting(_)) {
-        remove(host, false).map_err(|error| format!("the rescue could not be removed: {error:?}"))?;
+        remove(host, false).map_err(|error| format!("the rescue could not be removed: {error}"))?;
     }
     Ok(came)
 }
@@ -218,7 +218,7 @@ pub(crate) fn restart(host: &dyn Host) -> Result<(), String> {
     // one that failed too often is not started any more
     let _ = host.run(&Command::new("systemctl").args(["reset-failed", "corosync.service"]));
     run(host, Command::new("systemctl").args(["restart", "corosync.service"]))
-        .map_err(|error| format!("{error:?}"))?;
+        .map_err(|error| error.to_string())?;
     Ok(())
 }
 

@@ -329,6 +329,25 @@ fn a_corosync_that_does_not_come_back_is_told() {
     assert_eq!((begun, told), (true, vec!["this node is not quorate".to_owned()]));
 }
 
+#[test]
+fn a_restart_that_fails_is_told_in_words() {
+    let (host, _) = node();
+    let host = host.action(
+        "systemctl restart corosync.service",
+        Answer::exit(1, "", "Job for corosync.service failed.\nSee \"systemctl status corosync.service\".\n"),
+    );
+    let said = "'systemctl restart corosync.service' ended with 1: Job for corosync.service failed.";
+    assert_eq!(restart(&host, PATIENCE, Wish::Disarm), Err((true, vec![said.to_owned()])));
+}
+
+#[test]
+fn why_it_could_not_be_armed_is_told_in_words() {
+    let unwell = NotArmed::Unwell(vec!["this node is not quorate".to_owned(), "x".to_owned()]);
+    assert_eq!(unwell.to_string(), "this node is not quorate; x");
+    assert_eq!(NotArmed::AtWork.to_string(), "it is at work on this node at this moment");
+    assert_eq!(NotArmed::Failed("no".to_owned()).to_string(), "no");
+}
+
 /// The marker says that high availability was disarmed by us: no record is removed before it is armed.
 #[test]
 fn what_a_dead_run_left_disarmed_is_armed_before_the_rescue_goes() {
