@@ -602,15 +602,19 @@ _sign_of_life("refuses-connections", "sshd and pveproxy are stopped, so that its
 _sign_of_life("answers-pings-alone", "its firewall drops what comes to ssh and the API; it answers pings", ("tcp dport { 22, 8006 } drop",), "")
 
 
-@case("remove/known-off", "remove pve3 with `known_off: [pve3]`", "it is cut off from corosync's network, and its pmxcfs is dead", "another machine answers at its address",
-      "done, with a warning that says who answers")
+@case("remove/known-off", "remove pve3 with `known_off: [pve3]`", "it has no power", "another machine answers at its address",
+      "refused without the option, for something answers; with it done, with a warning that says who answers")
 def _(scene):
-    scene.cut("pve3")
-    scene.on("pve3", "systemctl stop pve-cluster corosync")
+    scene.off("pve3")
     scene.sees("pve1", 2)
+    scene.on("pve2", "ip address add 10.77.0.13/24 dev eth0", check=True)
+    scene.refused(scene.end(removal(scene, "pve1")), "signs of life")
     outcome = scene.end(removal(scene, "pve1", known_off=["pve3"]))
     scene.done(outcome)
-    scene.must("warnings" in str(outcome.answers) and "pve3" in str([result.get("warnings") for _host, result in outcome.answers]), "there is no warning of it")
+    warnings = str([result.get("warnings") for _host, result in outcome.answers])
+    scene.must("10.77.0.13" in warnings and "pve3" in warnings, f"the warnings are {warnings}")
+    scene.note("it warns that something answers at 10.77.0.13")
+    scene.on("pve2", "ip address delete 10.77.0.13/24 dev eth0", check=True)
     without(scene)
 
 
@@ -636,7 +640,7 @@ def _(scene):
 @case("remove/rule-fails-afterwards", "remove pve3, which is off", "`ha-manager rules set` fails, though it was fine before", "a replication job leads to the node as well",
       "what can be done is done, what is left is named; the next run ends well")
 def _(scene):
-    scene.on("pve1", f"mkdir -p /etc/pve/ha; printf 'vm: 100\\n\\tstate ignored\\n\\n' > /etc/pve/ha/resources.cfg; printf 'node-affinity: r\\n\\tnodes pve1,pve3\\n\\tresources vm:100\\n\\n' > {RULES};"
+    scene.on("pve1", f"mkdir -p /etc/pve/ha; printf 'vm: 100\\n\\tstate ignored\\n\\n' > /etc/pve/ha/resources.cfg; printf 'node-affinity: both\\n\\tnodes pve1,pve3\\n\\tresources vm:100\\n\\n' > {RULES};"
              " printf 'local: 100-0\\n\\ttarget pve3\\n\\n' > /etc/pve/replication.cfg", check=True)
     scene.off("pve3")
     scene.sees("pve1", 2)
