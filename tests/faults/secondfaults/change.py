@@ -665,10 +665,17 @@ _while_armed("destroy", "cluster-destroy", lambda scene: scene.play("cluster-des
       "health names the armed rescue; nothing is touched")
 def _(scene):
     die_armed(scene, after=240)
-    outcome = scene.play("cluster-health.yml")
-    said = outcome.said()
-    scene.must("rescue" in said, f"health does not name it: {said[-800:]}")
+    scene.off("pve1")
+    scene.sees("pve2", 2)
+    before = {name: scene.on(name, "cat /var/lib/pve-cluster-collection/rescue/record") for name in ("pve2", "pve3")}
+    said = scene.play("cluster-health.yml").said()
+    scene.must("a rescue of corosync.conf is armed on it by the role pve.cluster.corosync" in said, f"health does not name it: {said[-800:]}")
     scene.note("health names the armed rescue")
+    for name, record in before.items():
+        scene.must(scene.on(name, "cat /var/lib/pve-cluster-collection/rescue/record") == record, f"the rescue of '{name}' was touched")
+    scene.start("pve1")
     scene.rescued()
+    for name in THREE:
+        scene.sees(name, 3, 120)
     scene.one_version(*THREE)
     scene.well()
