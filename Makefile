@@ -84,6 +84,9 @@ cluster-health: build ## Say all that is not well, and what to do (O=json)
 cluster-report: build ## Write how it is as a page to look at, into reports/
 	.venv/bin/ansible-playbook -i $(INVENTORY) playbooks/cluster-report.yml
 
+cluster-history: build ## Say what was changed on the nodes, when, and by which run
+	.venv/bin/ansible-playbook -i $(INVENTORY) playbooks/cluster-history.yml
+
 cluster-failover-test: build ## Cut links and nodes for some seconds each, after asking, and see that it survives
 	.venv/bin/ansible-playbook -i $(INVENTORY) playbooks/cluster-failover-test.yml
 

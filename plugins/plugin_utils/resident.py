@@ -23,7 +23,7 @@ from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure, AnsibleE
 from ansible.module_utils.common.text.converters import to_text
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
-from ansible_collections.pve.cluster.plugins.plugin_utils import elf, resident_command, way_in
+from ansible_collections.pve.cluster.plugins.plugin_utils import elf, origin, resident_command, way_in
 from ansible_collections.pve.cluster.plugins.plugin_utils.answer import answer
 
 # Methods of ActionBase that it does not promise, and what each is called with here. The first runs a module in Ansible's own way, which
@@ -115,6 +115,7 @@ class ResidentActionModule(ActionBase):
         """The answer of the module that stays on the node; none where it cannot be used, and then nothing was run."""
         arguments = dict(self._task.args)
         self._update_module_args(self._task.action, arguments, task_vars)
+        arguments["_ansible_pve_cluster_origin"] = origin.origin(self._task.get_name())
         try:
             given = json.dumps(arguments).encode()
         except TypeError:

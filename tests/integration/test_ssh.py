@@ -219,6 +219,27 @@ class Ssh(unittest.TestCase):
     def test_40_a_second_run_changes_nothing(self):
         self.unchanged(play(self.inventory()))
 
+    def test_45_every_change_is_in_the_history(self):
+        file = self.folder / "history.json"
+        run = play(self.inventory(), "cluster-history.yml", "-e", f"cluster_history_output_file={file}")
+        self.unchanged(run)
+        self.tells_no_secret(run)
+        history = json.loads(file.read_text())
+        self.assertEqual(history["unread"], 0)
+        changes = history["changes"]
+        self.assertEqual([row["node"] for row in changes if row["module"] == "pvecm_cluster"], THREE)
+        runs = {row["run"] for row in changes}
+        # phase 1 alone, and then the formation: the check run and the second run changed nothing
+        self.assertEqual(len(runs), 2, run.output)
+        self.assertEqual({row["by"].partition("@")[0] for row in changes}, {os.environ.get("USER", "root")})
+        joined = next(row for row in changes if row["node"] == "pve2" and row["module"] == "pvecm_cluster")
+        self.assertEqual((joined["result"], joined["options"]["state"]), ("changed", "joined"))
+        self.assertIn("pve2: pvecm_cluster: changed: ", run.output)
+        self.assertIn(f"run {joined['run']} by {joined['by']}", run.output)
+        # another user's entry is none
+        on("pve1", "setpriv --reuid 1000 --clear-groups systemd-cat -t pve.cluster echo forged")
+        self.assertNotIn("forged", play(self.inventory(), "cluster-history.yml").output)
+
     def test_50_the_key_lets_in_without_pmxcfs_and_without_quorum(self):
         on("pve2", "systemctl stop pve-cluster")
         try:

@@ -18,6 +18,30 @@ pub struct Context {
     pub module_name: String,
     /// Whether tracebacks of errors are wanted.
     pub tracebacks: bool,
+    /// Who called the module, for the machine's journal.
+    pub origin: Origin,
+}
+
+/// Who called a module, as the collection's action plugin tells it (`_ansible_pve_cluster_origin`). Empty where it did not.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Origin {
+    /// The same for all tasks of one run of a playbook.
+    pub run: String,
+    /// User and host of the controller.
+    pub by: String,
+    /// The task's name.
+    pub task: String,
+}
+
+impl Origin {
+    /// Reads what was told; anything that is not a text counts as nothing.
+    fn read(told: Option<&Value>) -> Self {
+        let text = |key: &str| {
+            let told = told.and_then(|told| told.get(key)).and_then(Value::as_str).unwrap_or_default();
+            told.chars().filter(|sign| !sign.is_control()).take(200).collect()
+        };
+        Self { run: text("run"), by: text("by"), task: text("task") }
+    }
 }
 
 /// What Ansible wants of the answer, besides what the module is told.
@@ -46,6 +70,7 @@ pub(crate) fn take(given: &mut Map<String, Value>, name: &str) -> (Context, Wish
         tracebacks: get("tracebacks_for")
             .and_then(Value::as_array)
             .is_some_and(|wanted| wanted.iter().any(|event| event == "error")),
+        origin: Origin::read(get("pve_cluster_origin")),
     };
     let wishes = Wishes {
         invocation: get("inject_invocation").is_none_or(is_true),
@@ -85,6 +110,7 @@ mod tests {
             "_ansible_module_name": "pve.cluster.x", "_ansible_tmpdir": null, "_ansible_something_new": [1],
             "_ansible_ignore_unknown_opts": false, "_ansible_tracebacks_for": ["error"],
             "_ansible_inject_invocation": false,
+            "_ansible_pve_cluster_origin": {"run": "r1", "by": "anna\n@desk", "task": 7},
         }));
         assert_eq!(Value::Object(options), json!({"mode": "dump"}));
         assert_eq!(
@@ -96,6 +122,7 @@ mod tests {
                 verbosity: 3,
                 module_name: "pve.cluster.x".into(),
                 tracebacks: true,
+                origin: Origin { run: "r1".into(), by: "anna@desk".into(), task: String::new() },
             }
         );
         assert_eq!(wishes, Wishes { invocation: false, ignore_unknown: false });
@@ -105,6 +132,7 @@ mod tests {
     fn an_older_version_always_wants_the_invocation() {
         let (_, context, wishes) =
             taken(json!({"_ansible_no_log": "yes", "_ansible_ignore_unknown_opts": 1}));
+        assert_eq!(context.origin, Origin::default());
         assert!(context.no_log && !context.tracebacks && context.module_name == "own_name");
         assert_eq!(wishes, Wishes { invocation: true, ignore_unknown: true });
         assert!(taken(json!({"_ansible_inject_invocation": true})).2.invocation);

@@ -15,6 +15,7 @@ mod context;
 mod diff;
 mod edge;
 mod input;
+mod journal;
 pub mod reason;
 mod respond;
 mod secret;
@@ -22,7 +23,7 @@ mod secrets;
 mod spec;
 
 pub use answer::{Deprecation, Failure, Outcome};
-pub use context::Context;
+pub use context::{Context, Origin};
 pub use diff::Diff;
 pub use edge::{command_line, main, refuse};
 pub use reason::Reason;

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::arguments::{self, Environment};
 use crate::context::{self, Context, Wishes};
 use crate::secrets::{self, Secrets};
-use crate::{Failure, Outcome, Spec, input};
+use crate::{Failure, Outcome, Spec, input, journal};
 
 /// The answer to an arguments file: [`crate::main`] without the process, for tests on a fake host. Paths are expanded
 /// with the fake host's users, and with `HOME=/root` as the only environment variable.
@@ -48,6 +48,7 @@ pub(crate) fn respond<A: DeserializeOwned>(
         Some(problem) => Err(Failure::new(problem)),
         None => typed(spec, &checked.options).and_then(|args| module(args, &context, host)),
     };
+    let diff = result.as_ref().map(|outcome| outcome.diff.clone()).unwrap_or_default();
     let mut answer = match result {
         Ok(outcome) => success(outcome, &context, checked.warnings),
         Err(failure) => {
@@ -55,6 +56,11 @@ pub(crate) fn respond<A: DeserializeOwned>(
             self::failure(failure, &context, checked.warnings, own.as_ref())
         }
     };
+    if let Some(warning) =
+        journal::note(host, spec.name, &context, &checked.secrets, &checked.options, &diff, &answer)
+    {
+        warn(warning, &mut answer);
+    }
     invocation(&wishes, checked.options, &mut answer);
     Value::Object(checked.secrets.scrub_answer(answer))
 }
@@ -122,6 +128,14 @@ fn own_values(data: Map<String, Value>, answer: &mut Map<String, Value>) {
 fn list(name: &str, value: Value, answer: &mut Map<String, Value>) {
     if value.as_array().is_some_and(|list| !list.is_empty()) {
         answer.insert(name.to_owned(), value);
+    }
+}
+
+/// Adds a warning to those that are there.
+fn warn(warning: String, answer: &mut Map<String, Value>) {
+    let warnings = answer.entry("warnings").or_insert_with(|| json!([]));
+    if let Some(warnings) = warnings.as_array_mut() {
+        warnings.push(warning.into());
     }
 }
 

@@ -7,6 +7,7 @@
 mod command;
 mod error;
 mod files;
+mod journal;
 mod mount;
 mod network;
 mod process;
@@ -162,6 +163,17 @@ pub trait Host {
     /// When this process may not take or give back those rights.
     fn act_as(&self, user: Option<&User>) -> Result<(), HostError> {
         let _ = user;
+        Ok(())
+    }
+
+    /// Puts one entry into the machine's own journal: fields and their values, as `journalctl -o json` shows them.
+    ///
+    /// A machine without a journal, such as a fake one, need not keep it.
+    ///
+    /// # Errors
+    /// When the journal does not take it.
+    fn journal(&self, fields: &[(&str, &str)]) -> Result<(), HostError> {
+        let _ = fields;
         Ok(())
     }
 

@@ -14,7 +14,7 @@ use nix::fcntl::AT_FDCWD;
 use nix::sys::stat::{Mode, UtimensatFlags, utimensat};
 use nix::sys::time::TimeSpec;
 
-use crate::{Command, FileKind, Host, HostError, LocalAddress, Output, Stat, User, process, rights};
+use crate::{Command, FileKind, Host, HostError, LocalAddress, Output, Stat, User, journal, process, rights};
 
 /// The machine this module runs on.
 #[derive(Debug)]
@@ -190,6 +190,10 @@ impl Host for RealHost {
 
     fn act_as(&self, user: Option<&User>) -> Result<(), HostError> {
         rights::take(user).map_err(|errno| system("act as another user", errno))
+    }
+
+    fn journal(&self, fields: &[(&str, &str)]) -> Result<(), HostError> {
+        journal::send(fields)
     }
 
     fn elapsed(&self) -> Duration {

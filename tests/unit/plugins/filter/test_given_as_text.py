@@ -122,7 +122,7 @@ CASES = {
 # What these are given comes from modules, files and programs alone, or is text anyway.
 FROM_ELSEWHERE = {
     "cluster_export", "cluster_export_text", "cluster_findings", "corosync_rows", "failover_away", "failover_result",
-    "health_changes", "health_html", "health_markdown", "known_hosts_current", "known_hosts_pinned", "login_problem", "probe_summary",
+    "health_changes", "health_html", "health_markdown", "history_lines", "history_rows", "known_hosts_current", "known_hosts_pinned", "login_problem", "probe_summary",
     "probe_unproven", "quorate_sides", "root_login", "rotation_problems", "ssh_findings", "ssh_seen", "ssm_values", "votes_reached",
 }
 
