@@ -445,7 +445,7 @@ fn note_of(node: &str) -> String {
 fn arm_everywhere(host: &FakeHost, intended: &[String]) {
     rescue::arm(host, &purpose(intended), true).unwrap();
     host.change(|machine| {
-        let note = machine.text(&note_of("pve1")).unwrap();
+        let note = machine.text(note_of("pve1")).unwrap();
         for node in ["pve2", "pve3"] {
             machine.write(note_of(node), &note);
         }
