@@ -4,8 +4,8 @@
 use ansible_module::{Kind, Opt, Secret, Spec};
 use serde::Deserialize;
 
-use crate::member::way::{self, Method, Way};
-use crate::member::{self, State};
+use crate::declared::way::{self, Method, Way};
+use crate::declared::{self, State};
 use crate::{leave, remove, reserve};
 
 /// The state that the task names; this alone chooses what the module does.
@@ -25,7 +25,7 @@ enum Goal {
 pub(crate) struct Given {
     state: Goal,
     cluster_name: String,
-    links: Option<Vec<member::GivenLink>>,
+    links: Option<Vec<declared::GivenLink>>,
     nodeid: Option<i64>,
     votes: Option<i64>,
     token_coefficient: Option<i64>,
@@ -46,7 +46,7 @@ pub(crate) struct Given {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Task {
     /// This node is to be a member.
-    Member(member::Args),
+    Member(declared::Args),
     /// Another node is to be none.
     Removal(remove::Args),
     /// Another node is to join by password, or has.
@@ -81,7 +81,7 @@ impl Given {
             misplaced.push("'node' is for states 'removed', 'reserved' and 'released'".to_owned());
         }
         misplaced.extend(self.of_removal());
-        let args = member::Args {
+        let args = declared::Args {
             state,
             cluster_name: self.cluster_name,
             links: self.links.unwrap_or_default(),

@@ -5,7 +5,7 @@ use ansible_module::{Context, Failure, Outcome};
 use host::Host;
 
 use crate::args::{Given, Task};
-use crate::member::State;
+use crate::declared::{self, State};
 use crate::{leave, member, remove, repair, reserve};
 
 /// Does what the task asks.
@@ -27,7 +27,7 @@ pub(crate) fn run(mut given: Given, context: &Context, host: &dyn Host) -> Resul
                 timeout: args.timeout,
             };
             repair::around(&asked, context, host, &leaves(&args, context, host), |relisted| {
-                let args = member::Args { force: args.force || relisted, ..args.clone() };
+                let args = declared::Args { force: args.force || relisted, ..args.clone() };
                 member::run(&args, password.as_ref(), Vec::new(), context, host)
             })
         }
@@ -39,7 +39,7 @@ pub(crate) fn run(mut given: Given, context: &Context, host: &dyn Host) -> Resul
 
 /// How a repair lets this node leave the cluster of its task.
 fn leaves<'a>(
-    args: &'a member::Args,
+    args: &'a declared::Args,
     context: &'a Context,
     host: &'a dyn Host,
 ) -> impl Fn() -> Result<Outcome, Failure> + 'a {

@@ -2,7 +2,10 @@
 //! Creates a Proxmox VE cluster, joins one, leaves it, or removes a node from it, and says so only when the cluster does.
 
 mod args;
+mod create;
+mod declared;
 mod dispatch;
+mod join;
 mod leave;
 mod member;
 mod remove;

@@ -7,9 +7,8 @@ use membership::observe::{certificate_key_path, certificate_path};
 use membership::seen::{Conf, ConfFile, Here, Peer, Running, There, View, quoted, spread};
 use membership::{probe, verify};
 
-use super::args::Wanted;
-use super::way::Way;
-use super::words;
+use crate::declared::way::Way;
+use crate::declared::{Wanted, words};
 
 /// The state after a failure, in words.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -259,7 +258,7 @@ fn alone(view: &View, peer: Option<&Peer>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::member::args::tests::join;
+    use crate::declared::tests::join;
     use membership::fake::{self, ALONE, PAIR};
     use membership::observe;
     use testkit::{Answer, FakeHost, Machine};

@@ -10,10 +10,9 @@ use corosync_document::Node;
 use membership::seen::*;
 use ssh_login::NoLogin;
 
-use super::args::tests::{create, join, link};
-use super::args::{Args, GivenLink, State, Wanted};
 use super::decide::*;
-use super::look::Candidate;
+use crate::declared::tests::{create, join, link};
+use crate::declared::{Args, Candidate, Forecast, GivenLink, State, Wanted};
 
 /// A standalone pve2 with nothing in the way.
 fn here() -> Here {

@@ -2,16 +2,12 @@
 //! Makes this node a member of its cluster, which it creates or joins, and says so only when the cluster does.
 
 mod aftermath;
-mod args;
 mod decide;
 #[cfg(test)]
 mod decide_tests;
-mod look;
 mod net;
-mod reserved;
 #[cfg(test)]
 mod run_tests;
-pub(crate) mod way;
 mod words;
 
 use std::time::Duration;
@@ -27,11 +23,10 @@ use membership::verify::{self, Membership, Unconfirmed};
 use membership::{authority, explain, observe};
 
 use self::aftermath::Aftermath;
-use self::args::Wanted;
-pub(crate) use self::args::{Args, GivenLink, State};
-use self::decide::{Deed, Forecast, Plan, Refusal};
-use self::look::Candidate;
-use self::way::Way;
+use self::decide::{Deed, Plan, Refusal};
+use crate::declared::way::Way;
+use crate::declared::{self, Args, Candidate, Forecast, State, Wanted, undeclared};
+use crate::join;
 
 /// All that was seen before anything was done.
 struct Seen {
@@ -99,7 +94,7 @@ pub(crate) fn run(
             (outcome, done)
         }
         Plan::Create(_) => (outcome, carry_out(host, &plan, &wanted, None, &seen, deadline)?),
-        Plan::Join(_) => join(host, &wanted, password, deadline)?,
+        Plan::Join(_) => join_cluster(host, &wanted, password, deadline)?,
     };
     let mut outcome = report(outcome, &done.membership).with("pvecm", &done.pvecm);
     if let Plan::Join(_) = plan {
@@ -156,7 +151,7 @@ fn settle(
 }
 
 /// Locks the cluster for this node, looks once more, and joins.
-fn join(
+fn join_cluster(
     host: &dyn Host,
     wanted: &Wanted,
     password: Option<&Secret>,
@@ -197,7 +192,7 @@ fn release(host: &dyn Host, wanted: &Wanted) {
 fn see(host: &dyn Host, wanted: &Wanted, errand: Errand) -> Result<Seen, Failure> {
     let here = observe::here(host).map_err(|error| Failure::new(error.to_string()))?;
     let candidate = if here.view.is_standalone() {
-        look::look(host, wanted).map_err(|error| Failure::new(error.to_string()))?
+        declared::look(host, wanted).map_err(|error| Failure::new(error.to_string()))?
     } else {
         Candidate::default()
     };
@@ -209,7 +204,7 @@ fn see(host: &dyn Host, wanted: &Wanted, errand: Errand) -> Result<Seen, Failure
             },
             Way::Api { reservation, .. } => {
                 let locks = errand != Errand::Look;
-                reserved::there(reservation.as_deref(), &here.view.node, locks, host.unix_time())
+                join::there(reservation.as_deref(), &here.view.node, locks, host.unix_time())
             }
         },
         _ => There::NotAsked,
@@ -420,7 +415,7 @@ fn carry_out(
 /// other members' certificates are of.
 fn as_declared(host: &dyn Host, wanted: &Wanted, deed: Deed, done: Done) -> Result<Done, Failure> {
     let Membership { conf, nodeid, .. } = &done.membership;
-    let reasons = decide::undeclared(wanted, conf, *nodeid);
+    let reasons = undeclared(wanted, conf, *nodeid);
     let reasons: Vec<&str> = reasons.iter().map(|reason| reason.text.as_str()).collect();
     let why = match lost_authority(host, wanted, &done.membership) {
         _ if !reasons.is_empty() => {
