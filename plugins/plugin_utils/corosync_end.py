@@ -65,19 +65,17 @@ def _against(host, restart):
 
 
 def _end(change):
-    """Whether the cluster is for certain as it was (`kept`), or changed if every node says so (`changed`); else why nobody knows."""
+    """Whether the cluster is changed, if every node says so, or for certain as it was; and why nobody knows, where nobody does."""
     if change is None:
-        return "kept", None
+        return False, None
     if not isinstance(change, Mapping) or change.get("unreachable") or change.get("skipped"):
-        return None, "the node that was to make the change did not answer, so nobody knows how far it came"
+        return False, "the node that was to make the change did not answer, so nobody knows how far it came"
     if not change.get("failed"):
-        done = change.get("members") and isinstance(change.get("changed"), bool)
-        return ("changed", None) if done else (None, "the module did not say what it came to")
-    if change.get("rolled_back") is True:
-        return "kept", None
-    if change.get("reasons") and change.get("changed") is False:
-        return "kept", None
-    return None, f"the change ended in the middle: {_said(change)}"
+        done = bool(change.get("members")) and isinstance(change.get("changed"), bool)
+        return done, None if done else "the module did not say what it came to"
+    if change.get("rolled_back") is True or change.get("reasons") and change.get("changed") is False:
+        return False, None
+    return False, f"the change ended in the middle: {_said(change)}"
 
 
 def corosync_end(hosts, change=None, allow_offline=None, restart=False):
@@ -86,9 +84,9 @@ def corosync_end(hosts, change=None, allow_offline=None, restart=False):
     `hosts` are the variables of every host of the cluster, `change` what the task that changes the file came to, none when it was never begun.
     """
     allow_offline, restart = names(allow_offline), truth(restart, "corosync_restart")
-    end, unknown = _end(change)
+    changed, unknown = _end(change)
     reasons = [unknown] if unknown else []
-    if end == "changed":
+    if changed:
         for host in hosts:
             name = _name(host)
             if name in allow_offline and _answer(host, "corosync_judged") is None:

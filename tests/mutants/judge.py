@@ -59,7 +59,7 @@ def verdict(results, explained, whole):
         out.append(f"| {crate} | {count} | {held} | {len(found.timeout)} | {accepted} | {len(survivors)} |")
         unexplained += survivors
     problems = [f"survives: {name}" for name in unexplained]
-    tried = tuple(f"modules/{crate}/" for crate, _found in results)
+    tried = tuple("plugins/" if crate == "python" else f"modules/{crate}/" for crate, _found in results)
     if whole:
         problems += [
             f"explained, and does not survive any more: {entry['mutant']}"

@@ -16,6 +16,9 @@ SPEC = importlib.util.spec_from_file_location("judge", ROOT / "tests/mutants/jud
 judge = importlib.util.module_from_spec(SPEC)
 sys.modules["judge"] = judge
 SPEC.loader.exec_module(judge)
+SPEC = importlib.util.spec_from_file_location("python_mutants", ROOT / "tests/mutants/python.py")
+python = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(python)
 
 TABLE = tomllib.loads((ROOT / "tests/mutants/mutants.toml").read_text())
 SURVIVOR = "modules/rescue/src/decide.rs: replace < with <= in decide"
@@ -75,6 +78,50 @@ class Verdict(unittest.TestCase):
             judge.read(ROOT / "no such folder")
 
 
+SOURCE = """LIMIT = 2
+def judge(seen, names):
+    \"""What is said.\"""
+    if not seen or seen >= LIMIT:
+        return f"{len(names) + 1} are missing"
+    for name in names:
+        check(name)
+        continue
+    return [name for name in names if name in ("a", "b")]
+"""
+
+
+class Python(unittest.TestCase):
+    """The mutants of Python."""
+
+    def test_every_decision_is_changed(self):
+        names = [one.name.partition(" replace ")[2] for one in python.mutants(SOURCE, "x.py")]
+        self.assertEqual(names[0], "`2` with `3`")
+        for changed in (
+            "`seen >= LIMIT` with `seen > LIMIT`", "`seen >= LIMIT` with `seen < LIMIT`", "`not seen` with `seen`",
+            "`not seen or seen >= LIMIT` with `not seen and seen >= LIMIT`", "`not seen or seen >= LIMIT` with `not seen`",
+            "`not seen or seen >= LIMIT` with `True`", "`check(name)` with `pass`", "`continue` with `break`",
+            "`name in ('a', 'b')` with `name not in ('a', 'b')`", "`'a'` with `'aX'`", "`len(names) + 1` with `len(names) - 1`",
+            "`return [name for name in names if name in ('a', 'b')]` with `return None`",
+        ):  # fmt: skip
+            with self.subTest(changed):
+                self.assertIn(f"{changed} in judge", names)
+        self.assertEqual([name for name in names if "said" in name or "missingX" in name], [])
+        self.assertEqual(len(names), len(set(names)))
+
+    def test_each_is_one_change_and_leaves_the_source_as_it_was(self):
+        for one in python.mutants("def f(a):\n    return a == 1\n", "x.py"):
+            changed, whole = {}, {}
+            exec(one.code("x.py"), changed)  # pylint: disable=exec-used
+            self.assertNotEqual([changed["f"](1), changed["f"](2)], [True, False], one.name)
+            exec(compile(one.tree, "x.py", "exec"), whole)  # pylint: disable=exec-used
+            self.assertEqual([whole["f"](1), whole["f"](2)], [True, False])
+
+    def test_a_mutant_knows_its_lines(self):
+        lines = {one.name: one.lines for one in python.mutants(SOURCE, "x.py")}
+        self.assertEqual({name: at for name, at in lines.items() if "`check(name)`" in name or "x.py:1:" in name},
+                         {"x.py:1:9: replace `2` with `3`": None, "x.py:7:9: replace `check(name)` with `pass` in judge": (7, 7)})  # fmt: skip
+
+
 class Table(unittest.TestCase):
     """tests/mutants/mutants.toml."""
 
@@ -84,6 +131,9 @@ class Table(unittest.TestCase):
                 with self.subTest(crate=crate, pattern=pattern):
                     named = [path for path in (ROOT / "modules" / crate / "src").glob(pattern) if not judge.is_test(path.name)]
                     self.assertNotEqual(named, [])
+        for pattern in TABLE["python"]["files"]:
+            with self.subTest(pattern):
+                self.assertNotEqual(list(ROOT.glob(pattern)), [])
 
     def test_every_explanation_has_a_reason_and_a_file(self):
         for entry in TABLE.get("explained", []):

@@ -97,9 +97,16 @@ class CallOff(unittest.TestCase):
         self.assertTrue(end([host("pve1"), off], GOOD, ["pve3"])["call_off"])
         self.assertFalse(end([host("pve1"), off], GOOD)["call_off"])
         self.assertFalse(end([host("pve1"), host("pve3", None)], GOOD, ["pve3"])["call_off"])
+        self.assertFalse(end([off, host("pve1", None)], GOOD, ["pve3"])["call_off"], "the hosts behind it are looked at")
+
+    def test_without_a_word_of_restarts_none_is_waited_for(self):
+        self.assertTrue(end([host("pve1", {**PROOF, "restart_needed": ["totem.link_mode"]})], GOOD)["call_off"])
 
     def test_a_host_without_a_description_is_named_by_the_inventory(self):
-        self.assertEqual(end([{"inventory_hostname": "a"}], GOOD)["reasons"], ["a: it has not been asked to confirm the change"])
+        for description in ({}, {"cluster_inventory_node": {}}, {"cluster_inventory_node": ""}):
+            with self.subTest(description):
+                hosts = [{"inventory_hostname": "a", **description}]
+                self.assertEqual(end(hosts, GOOD)["reasons"], ["a: it has not been asked to confirm the change"])
 
     def test_where_the_cluster_is_as_it_was_nobody_needs_to_confirm(self):
         for told, change in {
@@ -154,7 +161,11 @@ class Summary(unittest.TestCase):
         judged = [{"corosync_judged": {"nodes": [row(1, True, "updated")]}}]
         self.assertEqual([one["result"] for one in rows(judged, None, "corosync_judged")], ["updated"])
         # of a node of which nobody knows anything else
-        self.assertEqual(rows(hosts[1:], None)[0]["result"], "restart_failed")
+        alone = {"name": "pve2", "nodeid": 0, "links": [], "restart_needed": []}
+        self.assertEqual(
+            rows(hosts[1:], None), [{**alone, "result": "restart_failed", "restart_failed": "cannot restart 'corosync'"}]
+        )
+        self.assertEqual(rows([host("pve1", None, {"changed": True})], None), [], "a restart that went well")
 
 
 class Time(unittest.TestCase):

@@ -24,7 +24,7 @@ class Sides(unittest.TestCase):
         )
 
     def test_a_side_without_quorum_is_none(self):
-        views = {"a": view("pve1", "pve2"), "b": view("pve1", "pve2"), "c": view("pve3", quorate=False), "d": view("pve4", name="test")}
+        views = {"c": view("pve3", quorate=False), "d": view("pve4", name="test"), "a": view("pve1", "pve2"), "b": view("pve1", "pve2")}
         self.assertEqual([side["members"] for side in quorate_sides(views, "prod")], [["pve1", "pve2"]])
         self.assertEqual(quorate_sides({"a": None, "b": {"cluster_name": "prod", "quorum": None}}, "prod"), [])
 
@@ -34,6 +34,7 @@ class Sides(unittest.TestCase):
 
     def test_a_quorate_node_that_tells_no_members_is_a_side(self):
         self.assertEqual(quorate_sides({"a": {**view("pve1"), "members": None}}, "prod"), [{"members": ["pve1"], "seen_by": ["a"]}])
+        self.assertEqual(quorate_sides({"a": {**view("pve1"), "members": [], "nodename": ""}}, "prod"), [{"members": ["a"], "seen_by": ["a"]}])
 
 
 if __name__ == "__main__":

@@ -51,6 +51,10 @@ class Unseen(unittest.TestCase):
         self.assertEqual(votes_unseen({**FACTS, "members": FACTS["nodelist"]}, NODES, {}), {})
         self.assertEqual(votes_unseen({"members": None, "nodelist": None}, NODES, {}), {})
 
+    def test_a_node_without_links_is_knocked_at_where_the_inventory_has_it(self):
+        facts = {"members": [], "nodelist": [{"name": "pve2", "links": None}]}
+        self.assertEqual(votes_unseen(facts, NODES, {}), {"pve2": {"10.0.0.2": [22, 8006]}})
+
 
 class Reached(unittest.TestCase):
     """Signs of life, by whoever saw them."""
