@@ -144,7 +144,7 @@ lab-kill: ## Cut the power of a lab node (NODE=name)
 	$(LAB) kill $(NODE)
 
 mutants: setup ## Change every deciding line and see a test fail (hours; goes on where it was cut short)
-	tools/mutants
+	.venv/bin/python3 tools/mutants
 
 clean: ## Remove what was built
 	rm -rf target libexec dist .ansible
