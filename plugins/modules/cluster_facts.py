@@ -735,6 +735,21 @@ ansible_facts:
                   description: The release of corosync that it came in with.
                   returned: always
                   type: str
+            foreign_packets:
+              description:
+                - The last packet that corosync could not decrypt since the machine booted, from a host with another key or without encryption. Null
+                  where there was none.
+              returned: always
+              type: dict
+              contains:
+                address:
+                  description: The address that it came from. Null where knet could not tell.
+                  returned: always
+                  type: str
+                last:
+                  description: When it came, in seconds since 1970-01-01 UTC.
+                  returned: always
+                  type: int
             timing:
               description: After what times corosync gives a node up, in milliseconds. Null on a host of no cluster.
               returned: always

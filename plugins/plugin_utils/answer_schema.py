@@ -121,6 +121,7 @@ SCHEMA = {
             "ha_left_disarmed_by": TEXT,
             "root_second_factor": FLAG,
             "next_start_problem": TEXT,
+            "foreign_packets": _Maybe({"address": TEXT, "last!": NUMBER}),
             "misread": [TEXT],
             "newer_options": [{"option!": TEXT, "since!": TEXT}],
             "timing": _Maybe({"token!": COUNT, "token_coefficient!": COUNT, "consensus!": COUNT}),

@@ -179,6 +179,7 @@ def _of_health(name, facts, limits):
     yield from _of_knet(health, limits)
     yield from _of_certificates(health, limits)
     yield from _of_events(health, limits)
+    yield from _of_foreign(facts, limits)
     if health.get("next_start_problem"):
         yield finding(
             "next-start", ERROR, f"its corosync would not start again ({health['next_start_problem']})",
@@ -307,6 +308,22 @@ def _of_events(health, limits):
             times = "once" if events[counter] == 1 else f"{events[counter]} times"
             said = message.format(times=times) + f" since it booted, the last trouble being '{events['last_said']}'"
             yield finding(identity, WARNING, said, remedy, measured=events[counter], limit=0)
+
+
+def _of_foreign(facts, limits):
+    """Of packets that corosync could not decrypt."""
+    health = facts["health"]
+    foreign = health.get("foreign_packets")
+    if not foreign or health["unix_time"] is None or health["unix_time"] - foreign["last"] > limits["events_hours"] * 3600:
+        return
+    address = foreign["address"]
+    node = next((node["name"] for node in facts["nodelist"] or [] if address in node["links"].values()), None)
+    if node:
+        who, remedy = f"{node} ({address})", f"compare /etc/corosync/authkey and the file of {node} with the cluster's; playbooks/cluster-repair.yml mends it"
+    else:
+        who = f"{address}, which is no address of the cluster" if address else "a host that knet could not name"
+        remedy = "stop corosync there: a host that was removed, and not cleaned or reinstalled, may run it still with other files"
+    yield finding("foreign-packets", WARNING, f"it gets packets that it cannot decrypt, the last one from {who}", remedy, measured=address)
 
 
 def _of_file(hosts, limits):

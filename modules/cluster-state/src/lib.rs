@@ -23,6 +23,7 @@ pub mod corosync_check;
 pub mod corosync_conf;
 pub mod corosync_events;
 pub mod fencing;
+pub mod foreign;
 pub mod ha;
 pub mod journal;
 pub mod knet;

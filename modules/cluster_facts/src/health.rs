@@ -6,6 +6,7 @@ use std::path::Path;
 use cluster_state::clock::{self, Clock};
 use cluster_state::corosync_check;
 use cluster_state::corosync_events::{self, Events};
+use cluster_state::foreign::{self, ForeignPacket};
 use cluster_state::ha::{self, Ha};
 use cluster_state::knet::{self, Latency, LinkStats, Stats, TotemStats};
 use cluster_state::qdevice::{self, Qdevice};
@@ -28,6 +29,7 @@ pub(crate) struct HealthObserved {
     /// None where corosync does not run.
     stats: Option<Reading<Stats>>,
     events: Reading<Events>,
+    foreign: Reading<Option<ForeignPacket>>,
     clock: Reading<Clock>,
     ha: Reading<Ha>,
     rescues: Result<Vec<Rescue>, HostError>,
@@ -49,6 +51,7 @@ pub(crate) fn observe(host: &dyn Host, evidence: &Evidence) -> HealthObserved {
     HealthObserved {
         stats: own.map(|own| knet::query(host, own)),
         events: corosync_events::query(host),
+        foreign: foreign::query(host),
         clock: clock::query(host),
         ha: ha::query(host),
         rescues: rescue::rescues(host),
@@ -96,6 +99,8 @@ pub(crate) struct HealthFacts {
     newer_options: Option<Vec<NewerOption>>,
     /// The times after which corosync gives a node up; none without a corosync.conf.
     timing: Option<Timing>,
+    /// The last packet that corosync could not decrypt since the machine booted.
+    foreign_packets: Option<ForeignPacket>,
     /// The nodes that pmxcfs has in its own group.
     pmxcfs_online: Option<Vec<String>>,
     unix_time: i64,
@@ -215,6 +220,7 @@ pub(crate) fn facts(
             token_coefficient: conf.token_coefficient(),
             consensus: conf.consensus(),
         }),
+        foreign_packets: observed.foreign.ok().flatten(),
         pmxcfs_online: evidence.members.as_ref().ok().and_then(Option::as_ref).map(online),
         unix_time: observed.now,
         problems,
@@ -223,9 +229,10 @@ pub(crate) fn facts(
 
 fn problems(observed: &HealthObserved) -> Vec<String> {
     let certificates = observed.certificates.iter().filter_map(|(_, valid)| valid.as_ref().err().cloned());
-    let readings: [Option<&StateError>; 7] = [
+    let readings: [Option<&StateError>; 8] = [
         observed.stats.as_ref().and_then(|stats| stats.as_ref().err()),
         observed.events.as_ref().err(),
+        observed.foreign.as_ref().err(),
         observed.clock.as_ref().err(),
         observed.ha.as_ref().err(),
         observed.second_factor.as_ref().err(),

@@ -11,7 +11,8 @@ use crate::situations as nodes;
 /// A node that answers the questions about its health, too.
 pub(crate) fn with_health(host: FakeHost) -> FakeHost {
     let stats = recording!("two_links_3-node_quorate--corosync-cmapctl_-m_stats--pve1");
-    let journal = "1795197726.5 pve1 corosync[9]:   [KNET  ] link: host: 3 link: 0 is down\n";
+    let journal = "1795197720.5 pve1 corosync[9]:   [KNET  ] rx: Unable to decrypt packet from 10.77.1.19:5405 (size 80)!\n\
+                   1795197726.5 pve1 corosync[9]:   [KNET  ] link: host: 3 link: 0 is down\n";
     host.query("corosync-cmapctl -m stats", stats.stdout)
         .query_prefix("journalctl ", journal)
         .query("timedatectl show", "NTP=yes\nNTPSynchronized=yes\n")
@@ -39,6 +40,7 @@ fn a_node_that_is_well() {
     assert_eq!(ends, [("pve2", 0), ("pve2", 1), ("pve3", 0), ("pve3", 1)]);
     assert_eq!((&links[0]["latency"]["average"], &links[0]["mtu"]), (&json!(216), &json!(1397)));
     assert_eq!((&found["events"]["link_down"], &found["events"]["last"]), (&json!(1), &json!(1_795_197_726)));
+    assert_eq!(found["foreign_packets"], json!({"address": "10.77.1.19", "last": 1_795_197_720}));
     assert_eq!(found["clock"], json!({"synchronised": true, "service_enabled": true}));
     assert_eq!(found["ha"], json!({"resources": [], "master": null, "lrm": null}));
     assert_eq!((&found["rescues"], &found["ha_left_disarmed_by"]), (&json!([]), &Value::Null));
@@ -116,6 +118,7 @@ fn a_node_that_is_not_well() {
         "parser error: /etc/corosync/corosync.conf:42: Missing closing brace"
     );
     let problems = found["problems"].as_array().unwrap();
-    assert_eq!(problems.len(), 3, "{problems:?}");
-    assert_eq!(problems[2], "cannot understand '/etc/pve/pve-root-ca.pem': there is no certificate in it");
+    assert_eq!(problems.len(), 4, "{problems:?}");
+    assert_eq!(found["foreign_packets"], Value::Null);
+    assert_eq!(problems[3], "cannot understand '/etc/pve/pve-root-ca.pem': there is no certificate in it");
 }

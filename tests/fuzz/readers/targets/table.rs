@@ -3,7 +3,7 @@
 
 use authorized_keys_document::{Document as Keys, given_keys};
 use cluster_state::{
-    certificates, cfgtool, clock, cmap, corosync_check, corosync_events, fencing, ha, journal, knet, members, qdevice,
+    certificates, cfgtool, clock, cmap, corosync_check, corosync_events, fencing, foreign, ha, journal, knet, members, qdevice,
     quorumtool, services, ssh, tfa, validity, versions, vmlist,
 };
 use corosync_document::{Document, disagreements, unknown_keys, validate};
@@ -54,6 +54,7 @@ pub(crate) const READERS: &[(&str, Reader)] = &[
     }),
     ("corosync-t", |bytes| drop(corosync_check::reason(&text(bytes)))),
     ("corosync-events", |bytes| drop(corosync_events::parse(&text(bytes)))),
+    ("corosync-foreign", |bytes| drop(foreign::parse(&text(bytes)))),
     ("ha-resources", |bytes| drop(ha::parse_resources(&text(bytes)))),
     ("ha-manager-status", |bytes| drop(fencing::parse_manager(&text(bytes)))),
     ("ha-lrm-status", |bytes| drop(fencing::parse_lrm(&text(bytes)))),

@@ -197,6 +197,24 @@ class InTheRoles(unittest.TestCase):
         self.assertEqual([(one["measured"], "in all" in one["message"]) for one in many], [(3, True)])
         self.assertEqual((told().count("misread"), told().count("token-short")), (1, 1))
 
+    def test_packets_of_strangers(self):
+        from ..filter.test_health_report import three
+
+        def told(address, ago=3600, **more):
+            hosts = three()
+            health = hosts[0]["facts"]["health"]
+            health["foreign_packets"] = {"address": address, "last": health["unix_time"] - ago}
+            return [(one["node"], one["message"], one["remedy"]) for one in health_findings(hosts, "labcluster", more) if one["id"] == "foreign-packets"]
+
+        clean = "stop corosync there: a host that was removed, and not cleaned or reinstalled, may run it still with other files"
+        begin = "it gets packets that it cannot decrypt, the last one from "
+        self.assertEqual(told("10.77.1.99"), [("pve1", f"{begin}10.77.1.99, which is no address of the cluster", clean)])
+        self.assertEqual(told(None), [("pve1", f"{begin}a host that knet could not name", clean)])
+        own = three()[0]["facts"]["nodelist"][1]["links"]["0"]
+        remedy = "compare /etc/corosync/authkey and the file of pve2 with the cluster's; playbooks/cluster-repair.yml mends it"
+        self.assertEqual(told(own), [("pve1", f"{begin}pve2 ({own})", remedy)])
+        self.assertEqual((len(told(own, 86400)), len(told(own, 86401)), len(told(own, 7201, events_hours=2))), (1, 0, 0))
+
 
 if __name__ == "__main__":
     unittest.main()
