@@ -126,14 +126,7 @@ options:
         C(link_mode), C(secauth), C(token_coefficient), C(provider), C(debug), C(to_syslog)), a QDevice, and what this module cannot set.
         Those stay, and are refused when the text has another value for them that does not change while corosync runs.
       - Refused in words is whatever one of corosync and Proxmox VE would misread in it, and every option that corosync does not know.
-    type: str
-  current:
-    description:
-      - The text of C(/etc/pve/corosync.conf) as a quorate member has it, for the node on which the module runs, which was off when
-        the file changed, or whose own copy is broken. It is written to C(/etc/corosync/corosync.conf), corosync is started
-        anew, and the module waits until the node is quorate and in step.
-      - Refused for a node that the text does not list, of another cluster, and when the node has a newer file. On a quorate node only a
-        copy that differs is mended, without a restart.
+      - With O(state=returned), the text of C(/etc/pve/corosync.conf) as a quorate member has it, which is written as it is.
     type: str
   state:
     description:
@@ -141,8 +134,13 @@ options:
       - With V(replaced) each of O(totem), O(quorum), O(logging), O(links) and O(nodes) that is given is all there is of it.
         Options that are not listed are removed, so are links and options of links, and nodes that are not listed get one vote.
         Addresses of a listed link may be left out. What the module does not know or cannot set stays.
+      - With V(returned) the cluster's file stays as it is, and the node on which the module runs is brought back, which was off when the
+        file changed, or whose own copy is broken. O(content) is written to C(/etc/corosync/corosync.conf), corosync is restarted, and
+        the module waits until the node is quorate and runs the file. Of the other options only O(timeout) counts.
+        Refused for a node that the text does not list, of another cluster, and when the node has a newer file. On a quorate node
+        only a copy that differs is replaced, without a restart.
     type: str
-    choices: [merged, replaced]
+    choices: [merged, replaced, returned]
     default: merged
   several_links:
     description:
@@ -160,7 +158,7 @@ options:
     description:
       - Names of nodes that may be off while the file changes. Any other node that is off is a reason to refuse.
       - Such a node does not come back by itself. Its corosync still has the old file, and ends as soon as it meets members that run a
-        newer one. Bring it back with O(current).
+        newer one. Bring it back with O(state=returned).
     type: list
     elements: str
   ha:
@@ -295,7 +293,8 @@ EXAMPLES = r"""
 
 - name: Bring the node back that was off
   pve.cluster.corosync_conf:
-    current: "{{ in_use.content | b64decode }}"
+    state: returned
+    content: "{{ in_use.content | b64decode }}"
   when: inventory_hostname == 'pve3'
 
 - name: Show what would change
@@ -444,7 +443,7 @@ offline:
   sample: []
 restarted:
   description: Whether corosync was started anew on this node.
-  returned: with O(current), when something changed or would
+  returned: with O(state=returned), when something changed or would
   type: bool
   sample: true
 config:
@@ -520,8 +519,7 @@ def main():
             ),
             nodes=dict(type="dict"),
             content=dict(type="str"),
-            current=dict(type="str"),
-            state=dict(type="str", choices=["merged", "replaced"], default="merged"),
+            state=dict(type="str", choices=["merged", "replaced", "returned"], default="merged"),
             several_links=dict(type="bool", default=False),
             restart=dict(type="bool", default=False),
             allow_offline=dict(type="list", elements="str"),
@@ -536,13 +534,8 @@ def main():
             ["content", "logging"],
             ["content", "links"],
             ["content", "nodes"],
-            ["current", "content"],
-            ["current", "totem"],
-            ["current", "quorum"],
-            ["current", "logging"],
-            ["current", "links"],
-            ["current", "nodes"],
         ],
+        required_if=[("state", "returned", ["content"])],
         supports_check_mode=True,
     )
     module.fail_json(msg="compiled module missing: run make build")

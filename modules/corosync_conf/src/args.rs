@@ -16,17 +16,40 @@ pub(crate) struct Args {
     pub(crate) links: Option<Vec<LinkArgs>>,
     pub(crate) nodes: Option<Map<String, Value>>,
     pub(crate) content: Option<String>,
-    pub(crate) current: Option<String>,
-    pub(crate) state: String,
+    pub(crate) state: State,
     pub(crate) several_links: bool,
     #[serde(default)]
     pub(crate) restart: bool,
     pub(crate) allow_offline: Option<Vec<String>>,
-    pub(crate) ha: String,
+    pub(crate) ha: Ha,
     #[serde(default)]
     pub(crate) rescue_after: i64,
     pub(crate) validate_only: bool,
     pub(crate) timeout: i64,
+}
+
+/// What the module does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum State {
+    /// Changes the cluster's file; what is not listed stays.
+    Merged,
+    /// Changes the cluster's file; of each part that is given, what is not listed goes.
+    Replaced,
+    /// Brings this node back with the cluster's file.
+    Returned,
+}
+
+/// What to do where high availability is active.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Ha {
+    /// Disarm it for the change.
+    Disarm,
+    /// Change nothing.
+    Refuse,
+    /// Go on.
+    Ignore,
 }
 
 /// One element of `links`.
@@ -56,8 +79,7 @@ pub(crate) fn spec() -> Spec {
             ]),
             Opt::new("nodes", Kind::Dict),
             Opt::new("content", Kind::Str).secrets_in(keys_in),
-            Opt::new("current", Kind::Str).secrets_in(keys_in),
-            Opt::new("state", Kind::Str).choices(&["merged", "replaced"]).default("merged"),
+            Opt::new("state", Kind::Str).choices(&["merged", "replaced", "returned"]).default("merged"),
             Opt::new("several_links", Kind::Bool).default(false),
             Opt::new("restart", Kind::Bool).default(false),
             Opt::list("allow_offline", Kind::Str),
@@ -72,13 +94,8 @@ pub(crate) fn spec() -> Spec {
             &["content", "logging"],
             &["content", "links"],
             &["content", "nodes"],
-            &["current", "content"],
-            &["current", "totem"],
-            &["current", "quorum"],
-            &["current", "logging"],
-            &["current", "links"],
-            &["current", "nodes"],
         ],
+        required_if: &[("state", "returned", &["content"])],
         ..Spec::default()
     }
 }

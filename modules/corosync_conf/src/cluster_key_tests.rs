@@ -44,7 +44,7 @@ fn a_key_that_was_given_is_shown_nowhere() {
             json!({"content": content, "_ansible_verbosity": 3}),
             json!({"content": [content]}),
             json!({"content": {"totem": {"key": KEY}}}),
-            json!({"current": content}),
+            json!({"state": "returned", "content": content}),
             json!({"totem": {"key": KEY, "token": 5000}}),
             json!({"totem": format!("key={KEY} token=5000")}),
             json!({"totem": format!("{{key: {KEY}")}),

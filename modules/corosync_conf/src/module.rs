@@ -11,7 +11,7 @@ use host::{Host, Waited, wait_until};
 use locks::{COROSYNC_CONF, Deed, Lock, NoLock};
 use serde_json::{Value, json};
 
-use crate::args::Args;
+use crate::args::{Args, State};
 use crate::guard::Guard;
 use crate::plan::{self, Change, Member, Plan, Work};
 use crate::restart_record::RestartRecord;
@@ -30,8 +30,8 @@ const LOCKED: Duration = Duration::from_secs(10);
 /// Does what the task asks.
 pub(crate) fn run(args: Args, context: &Context, host: &dyn Host) -> Result<Outcome, Failure> {
     let wanted = Wanted::check(&args).map_err(refused)?;
-    if let Some(current) = &args.current {
-        return returned::run(current, &wanted, context, host);
+    if args.state == State::Returned {
+        return returned::run(args.content.as_deref().unwrap_or_default(), &wanted, context, host);
     }
     let work = match settle(host, &wanted)? {
         Plan::Nothing(confirmed) => {

@@ -877,6 +877,33 @@ fn votes_are_set_and_counted() {
             "node 'pve3' has -1 'quorum_votes', which must be a number from 0 to 255",
         ])
     );
+    for (votes, expected) in [
+        (255, Value::Null),
+        (256, json!(["node 'pve2' has 256 'quorum_votes', which must be a number from 0 to 255"])),
+    ] {
+        let answer = checked(&healthy(), json!({"nodes": {"pve2": {"quorum_votes": votes}}}));
+        assert_eq!(answer["reasons"], expected, "{answer}");
+    }
+    // nodes that are not listed get one vote where the list is whole
+    let host = node(
+        &conf(6).replace("nodeid: 2\n    quorum_votes: 1", "nodeid: 2\n    quorum_votes: 2"),
+        Trouble::default(),
+    );
+    let answer = checked(&host, json!({"nodes": {"pve1": {"quorum_votes": 2}}, "state": "replaced"}));
+    let change = |node: &str, before: &str, after: &str| json!({"key": format!("nodelist.node[{node}].quorum_votes"), "before": before, "after": after});
+    assert_eq!(answer["changes"], json!([change("pve1", "1", "2"), change("pve2", "2", "1")]), "{answer}");
+    // one that the file has already stays as it is
+    let many = conf(6).replace("nodeid: 2\n    quorum_votes: 1", "nodeid: 2\n    quorum_votes: 300");
+    let host = node(&many, Trouble::default());
+    assert_eq!(run(&host, json!({"nodes": {"pve2": {"quorum_votes": 300}}}))["changed"], false);
+    let device = conf(6).replace("quorum {\n", "quorum {\n  device {\n    model: net\n  }\n");
+    let answer = checked(&node(&device, Trouble::default()), json!({"nodes": {"pve2": {"quorum_votes": 2}}}));
+    assert_eq!(
+        answer["reasons"],
+        json!([
+            "the votes of 'pve2' are not changed beside a QDevice, whose own votes follow from the number of nodes"
+        ])
+    );
 }
 
 #[test]
@@ -891,6 +918,11 @@ fn a_file_can_be_judged_whatever_state_the_cluster_is_in() {
     assert!(answer["msg"].as_str().unwrap().contains("the nodelist has 3"), "{answer}");
     assert_eq!(run(&host, json!({"validate_only": true}))["changed"], false);
     assert_eq!(host.effects(), [""; 0]);
+    // whether it is in use is not asked
+    let host = in_trouble(Trouble { down: true, ..Trouble::default() });
+    let answer = run(&host, json!({"validate_only": true}));
+    assert_eq!((&answer["warnings"], &answer["unconfirmed"]), (&Value::Null, &json!([])), "{answer}");
+    assert_eq!(run(&host, json!({}))["unconfirmed"].as_array().unwrap().len(), 1);
 }
 
 /// What each node comes to: see the documentation of `nodes`.

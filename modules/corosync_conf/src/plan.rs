@@ -583,8 +583,8 @@ fn outvoted(work: &Work) -> Option<String> {
 /// A node that was off while the file changed does not come back by itself.
 fn left_behind(node: &str) -> String {
     format!(
-        "node '{node}' is off and keeps the old file, with which its corosync ends when it starts: bring it back with the \
-         option 'current' on it, which gives it the new one"
+        "node '{node}' is off and keeps the old file, with which its corosync ends when it starts: bring it back with \
+         'state: returned' on it, which gives it the new one"
     )
 }
 

@@ -10,7 +10,7 @@ use corosync_document::Document;
 
 use crate::fake::conf;
 use crate::observe::Seen;
-use crate::plan::{Plan, plan, reversed};
+use crate::plan::{Change, Changed, Plan, expected, plan, reversed};
 use crate::settings::{Setting, Wanted};
 
 fn wanted(settings: &[(&'static str, &str, Option<&str>)]) -> Wanted {
@@ -75,6 +75,60 @@ fn a_change_is_one_line_and_the_version() {
     let back = reversed(change, &change.after).unwrap();
     assert_eq!((back.version, back.after.to_text()), (8, conf(8)));
     assert_eq!((back.changes[0].before.as_deref(), back.changes[0].after.as_deref()), (Some("5000"), None));
+    // the links that the change took away are to be there again
+    let (before, after) = (BTreeSet::from([(2, 0), (2, 1)]), BTreeSet::from([(2, 0)]));
+    let change = Change { connected_before: before.clone(), connected: after.clone(), ..change.clone() };
+    let back = reversed(&change, &change.after).unwrap();
+    assert_eq!((back.connected_before, back.connected), (after, before));
+}
+
+/// What corosync keeps as a value under the same name, and takes at once.
+#[test]
+fn only_what_corosync_tells_is_expected_of_it() {
+    let changed = |key: &str, after: Option<&str>| Changed {
+        key: key.to_owned(),
+        before: None,
+        after: after.map(str::to_owned),
+    };
+    let changes = [
+        changed("totem.token", Some("5000")),
+        changed("totem.join", None),
+        changed("totem.interface[1].knet_link_priority", Some("20")),
+        changed("totem.interface[1].linknumber", Some("1")),
+        changed("nodelist.node[pve1].quorum_votes", Some("2")),
+        changed("nodelist.node[pve1].ring1_addr", Some("10.77.0.11")),
+        changed("totem.link_mode", Some("active")),
+    ];
+    let told = expected(&changes);
+    let told: Vec<_> = told.iter().map(|(key, value)| (key.as_str(), value.as_deref())).collect();
+    assert_eq!(
+        told,
+        [
+            ("totem.token", Some("5000")),
+            ("totem.join", None),
+            ("totem.interface.1.knet_link_priority", Some("20"))
+        ]
+    );
+}
+
+/// The votes of a QDevice are not in the file, so what is left of the nodes' says nothing beside one.
+#[test]
+fn votes_are_counted_without_a_qdevice_only() {
+    let text = conf(6).replace("nodeid: 3\n    quorum_votes: 1", "nodeid: 3\n    quorum_votes: 5");
+    let mut wanted = token();
+    wanted.allow_offline = vec!["pve3".to_owned()];
+    let away = |text: &str| Seen { running: Ok(cmap::parse(&running([6; 3], 3)).unwrap()), ..seen(text) };
+    assert_eq!(
+        reasons(&wanted, &away(&text)),
+        ["it would cost the quorum: with 'pve3' off there are 2 of 7 votes, and 4 are needed"]
+    );
+    let device = text.replace("quorum {\n", "quorum {\n  device {\n    model: net\n    votes: 4\n  }\n");
+    assert_ne!(device, text);
+    let Plan::Change(work) = plan(&wanted, &away(&device)).unwrap() else { panic!("no change") };
+    assert_eq!(work.away, ["pve3"]);
+    // it may be off, and is not
+    let Plan::Change(work) = plan(&wanted, &seen(&text)).unwrap() else { panic!("no change") };
+    assert_eq!((work.away.len(), work.members.len()), (0, 3));
 }
 
 #[test]

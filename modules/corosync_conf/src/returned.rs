@@ -48,7 +48,7 @@ pub(crate) struct Cure {
 
 /// Brings this node back with the file that the others have.
 pub(crate) fn run(
-    current: &str,
+    content: &str,
     wanted: &Wanted,
     context: &Context,
     host: &dyn Host,
@@ -57,20 +57,20 @@ pub(crate) fn run(
         Failure::new(format!("cannot bring this node back: {}", reasons.join("; "))).with("reasons", reasons)
     };
     let node = look(host)?;
-    let current = Document::parse(current.as_bytes());
-    let cure = decide(&current, &node).map_err(failed)?;
-    let version = current.config_version().unwrap_or(0);
+    let text = Document::parse(content.as_bytes());
+    let cure = decide(&text, &node).map_err(failed)?;
+    let version = text.config_version().unwrap_or(0);
     let nothing = Outcome::unchanged().with("config_version", version);
     let Some(cure) = cure else { return Ok(nothing) };
-    if let Some(reason) = corosync_check::refusal(host, &current.to_bytes())? {
-        return Err(failed(vec![format!("corosync would not start from 'current': {reason}")]));
+    if let Some(reason) = corosync_check::refusal(host, &text.to_bytes())? {
+        return Err(failed(vec![format!("corosync would not start from 'content': {reason}")]));
     }
     let old = node.local.as_ref();
     let copy = backup::path(host.unix_time(), old.and_then(Document::config_version).unwrap_or(0));
     let mut outcome = Outcome::changed()
         .with("config_version", version)
         .with("restarted", cure.restart)
-        .diff(Diff::of_file(LOCAL, old.map(shown).unwrap_or_default(), shown(&current)));
+        .diff(Diff::of_file(LOCAL, old.map(shown).unwrap_or_default(), shown(&text)));
     if cure.write && old.is_some() {
         outcome = outcome.with("backup", &copy);
     }
@@ -82,7 +82,7 @@ pub(crate) fn run(
             backup::write(host, &copy, &old.to_bytes())?;
         }
         let attributes = Attributes::Exactly { mode: 0o644, uid: 0, gid: 0 };
-        replace_file(host, Path::new(LOCAL), &current.to_bytes(), attributes)?;
+        replace_file(host, Path::new(LOCAL), &text.to_bytes(), attributes)?;
     }
     if cure.restart {
         restart(host).map_err(|reason| failed(vec![reason]).after_change())?;
@@ -95,16 +95,16 @@ pub(crate) fn run(
 }
 
 /// Whether anything is to be done; none when the node is as it should be.
-pub(crate) fn decide(current: &Document, node: &Node) -> Result<Option<Cure>, Vec<String>> {
+pub(crate) fn decide(text: &Document, node: &Node) -> Result<Option<Cure>, Vec<String>> {
     let mut reasons: Vec<String> =
-        disagreements(current).iter().map(|finding| format!("'current', {finding}")).collect();
-    let version = current.config_version().unwrap_or(0);
+        disagreements(text).iter().map(|finding| format!("'content', {finding}")).collect();
+    let version = text.config_version().unwrap_or(0);
     if version == 0 {
-        reasons.push("'current' has no 'config_version' that is a number above 0".to_owned());
+        reasons.push("'content' has no 'config_version' that is a number above 0".to_owned());
     }
-    if !current.nodes().iter().any(|known| known.name == node.name) {
+    if !text.nodes().iter().any(|known| known.name == node.name) {
         reasons.push(format!(
-            "'current' does not list this node, '{}': it is no member of that cluster",
+            "'content' does not list this node, '{}': it is no member of that cluster",
             node.name
         ));
     }
@@ -115,10 +115,10 @@ pub(crate) fn decide(current: &Document, node: &Node) -> Result<Option<Cure>, Ve
     let own = node.cluster.as_ref().or(node.local.as_ref());
     match own {
         None => reasons.push("this node is standalone: it belongs to no cluster".to_owned()),
-        Some(own) if own.cluster_name() != current.cluster_name() => reasons.push(format!(
-            "this node belongs to cluster '{}', and 'current' is of '{}'",
+        Some(own) if own.cluster_name() != text.cluster_name() => reasons.push(format!(
+            "this node belongs to cluster '{}', and 'content' is of '{}'",
             own.cluster_name().unwrap_or_default(),
-            current.cluster_name().unwrap_or_default()
+            text.cluster_name().unwrap_or_default()
         )),
         Some(_) => {}
     }
@@ -126,11 +126,11 @@ pub(crate) fn decide(current: &Document, node: &Node) -> Result<Option<Cure>, Ve
         return Err(reasons);
     }
     let same =
-        |document: &Option<Document>| document.as_ref().is_some_and(|it| it.to_bytes() == current.to_bytes());
+        |document: &Option<Document>| document.as_ref().is_some_and(|it| it.to_bytes() == text.to_bytes());
     if node.quorate {
         if !same(&node.cluster) {
             return Err(vec![format!(
-                "this node is quorate, and its '{CLUSTER}' is another text than 'current'"
+                "this node is quorate, and its '{CLUSTER}' is another text than 'content'"
             )]);
         }
         return Ok((!same(&node.local)).then_some(Cure { write: true, restart: false }));
@@ -145,7 +145,7 @@ pub(crate) fn decide(current: &Document, node: &Node) -> Result<Option<Cure>, Ve
         let has = document.as_ref().and_then(Document::config_version).unwrap_or(0);
         if has > version {
             reasons.push(format!(
-                "'{path}' on this node has config_version {has}, above the {version} of 'current': take the file from a \
+                "'{path}' on this node has config_version {has}, above the {version} of 'content': take the file from a \
                  quorate member"
             ));
         }

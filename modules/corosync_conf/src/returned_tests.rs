@@ -29,7 +29,7 @@ fn a_named_node_may_be_off() {
         answer["warnings"],
         json!([
             "node 'pve3' is off and keeps the old file, with which its corosync ends when it starts: bring it back with \
-                the option 'current' on it, which gives it the new one"
+                'state: returned' on it, which gives it the new one"
         ])
     );
     assert!(host.text(CLUSTER).contains("token: 5000"));
@@ -85,14 +85,25 @@ fn came_back() -> FakeHost {
 
 #[test]
 fn the_node_is_brought_back_with_the_file_of_the_others() {
-    let ask = json!({"current": conf(7), "timeout": 5});
+    let ask = json!({"state": "returned", "content": conf(7), "timeout": 5});
     let host = came_back().query("corosync-cmapctl", Answer::ok("totem.config_version (u64) = 7\n"));
-    let check = run(&host, &json!({"current": conf(7), "_ansible_check_mode": true}));
+    let check = run(&host, &json!({"state": "returned", "content": conf(7), "_ansible_check_mode": true}));
     assert_eq!((&check["changed"], host.effects().len()), (&json!(true), 0), "{check}");
     let answer = run(&host, &ask);
     assert_eq!((&answer["changed"], &answer["restarted"]), (&json!(true), &json!(true)), "{answer}");
     assert_eq!((host.text(LOCAL), host.text(CLUSTER)), (conf(7), conf(7)));
     assert_eq!(run(&host, &ask)["changed"], false);
+}
+
+/// The state alone chooses what is done.
+#[test]
+fn without_the_file_there_is_nothing_to_come_back_to() {
+    let host = came_back();
+    let answer = run(&host, &json!({"state": "returned"}));
+    assert_eq!(answer["msg"], "state is returned but all of the following are missing: content");
+    let answer = run(&host, &json!({"state": "returned", "content": conf(7), "totem": {"token": 5000}}));
+    assert_eq!(answer["msg"], "parameters are mutually exclusive: content|totem");
+    assert_eq!(host.steps().len(), 0);
 }
 
 #[test]
@@ -101,7 +112,7 @@ fn a_node_that_does_not_come_back_is_no_success() {
         "corosync-cmapctl",
         Answer::exit(1, "", "Failed to initialize the cmap API. Error CS_ERR_LIBRARY\n"),
     );
-    let answer = run(&host, &json!({"current": conf(7), "timeout": 5}));
+    let answer = run(&host, &json!({"state": "returned", "content": conf(7), "timeout": 5}));
     assert_eq!(
         (&answer["msg"], &answer["changed"]),
         (&json!("cannot bring this node back: after 5 s corosync does not run on this node"), &json!(true))
@@ -112,7 +123,7 @@ fn a_node_that_does_not_come_back_is_no_success() {
 fn a_fault_at_any_step_is_no_success() {
     let build = || came_back().query("corosync-cmapctl", Answer::ok("totem.config_version (u64) = 7\n"));
     at_every_effect(build, 5, |host, number| {
-        let answer = run(host, &json!({"current": conf(7), "timeout": 5}));
+        let answer = run(host, &json!({"state": "returned", "content": conf(7), "timeout": 5}));
         let whole = host.text(LOCAL) == conf(7) && host.text(CLUSTER) == conf(7);
         assert!(whole || answer["failed"] == true, "effect {number}: {answer}");
         assert!([conf(6), conf(7)].contains(&host.text(LOCAL)), "effect {number}");
@@ -150,11 +161,11 @@ fn what_is_decided_of_each_node() {
     for (node, expected) in [
         (
             Node { cluster: document(8), ..quorate() },
-            "this node is quorate, and its '/etc/pve/corosync.conf' is another text than 'current'",
+            "this node is quorate, and its '/etc/pve/corosync.conf' is another text than 'content'",
         ),
         (
             Node { name: "pve4".into(), ..back() },
-            "'current' does not list this node, 'pve4': it is no member of that cluster",
+            "'content' does not list this node, 'pve4': it is no member of that cluster",
         ),
         (Node { cluster: None, local: None, ..back() }, "this node is standalone: it belongs to no cluster"),
         (
@@ -163,7 +174,7 @@ fn what_is_decided_of_each_node() {
         ),
         (
             Node { local: document(9), ..back() },
-            "'/etc/corosync/corosync.conf' on this node has config_version 9, above the 7 of 'current': take the file from a quorate member",
+            "'/etc/corosync/corosync.conf' on this node has config_version 9, above the 7 of 'content': take the file from a quorate member",
         ),
         (
             Node { local: document(7), runs: Some(7), ..back() },
@@ -175,11 +186,11 @@ fn what_is_decided_of_each_node() {
     let other = Document::parse(conf(7).replace("prod", "test").as_bytes());
     assert_eq!(
         decide(&other, &back()).unwrap_err(),
-        ["this node belongs to cluster 'prod', and 'current' is of 'test'"]
+        ["this node belongs to cluster 'prod', and 'content' is of 'test'"]
     );
     let bad = Document::parse(conf(7).replace("secauth: on", "secauth: on # x").as_bytes());
     assert_eq!(
         decide(&bad, &back()).unwrap_err(),
-        ["'current', line 39: the comment behind the value of 'secauth' is part of the value for corosync"]
+        ["'content', line 39: the comment behind the value of 'secauth' is part of the value for corosync"]
     );
 }

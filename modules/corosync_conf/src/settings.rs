@@ -6,7 +6,7 @@ use std::time::Duration;
 use corosync_document::{Document, Effect, Key, Place, ValueKind, key, nearest};
 use serde_json::{Map, Value};
 
-use crate::args::Args;
+use crate::args::{Args, Ha, State};
 use crate::links::WantedLink;
 
 /// The sections whose keys can be set, in the order in which they are told.
@@ -174,7 +174,7 @@ impl Wanted {
                 Err(reason) => wrong.push(format!("node '{node}' {reason}")),
             }
         }
-        let replaced = (args.state == "replaced").then(|| Given {
+        let replaced = (args.state == State::Replaced).then(|| Given {
             sections: SECTIONS
                 .into_iter()
                 .zip([&args.totem, &args.quorum, &args.logging])
@@ -205,9 +205,9 @@ impl Wanted {
             validate_only: args.validate_only,
             several_links: args.several_links,
             allow_offline: args.allow_offline.clone().unwrap_or_default(),
-            ignore_ha: args.ha == "ignore",
+            ignore_ha: args.ha == Ha::Ignore,
             restart: args.restart,
-            disarm_ha: args.ha == "disarm",
+            disarm_ha: args.ha == Ha::Disarm,
             rescue: args.rescue_after.unsigned_abs(),
             persistent: false,
             timeout,
