@@ -239,6 +239,14 @@ fn a_node_that_is_ahead_of_the_file_is_for_a_person_to_judge() {
          of the two is meant and put it into '/etc/pve/corosync.conf' under a version above both",
         "{answer}"
     );
+    // a look does not call it well either
+    let told = |node: &str| {
+        format!(
+            "corosync on '{node}' runs config_version 9, and the file has 6: the file was written with too low a version; look which of the \
+             two is meant and put it into '/etc/pve/corosync.conf' under a version above both"
+        )
+    };
+    assert_eq!(run(&host, &json!({}))["reasons"], json!([told("pve1"), told("pve2"), told("pve3")]));
 }
 
 /// corosync may tell the number of a code point that the file has by its name, and the other way round.

@@ -41,6 +41,8 @@ mod returned_tests;
 mod settings;
 mod stages;
 mod verify;
+#[cfg(test)]
+mod verify_tests;
 
 use std::process::ExitCode;
 

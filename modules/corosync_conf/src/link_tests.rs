@@ -374,3 +374,22 @@ fn the_vocabulary_says_which_links_are_made_anew() {
         assert!(!one.must_be_made_anew(&one));
     }
 }
+
+/// A file need not have interface sections; when one link has one, PVE wants one of each, also of a link that is about to go.
+#[test]
+fn sections_of_links_are_there_for_all_or_for_none() {
+    let bare = |version| {
+        let sections = "  interface {\n    linknumber: 0\n  }\n  interface {\n    linknumber: 1\n  }\n";
+        two_links(version).replace(sections, "")
+    };
+    assert!(!bare(6).contains("interface"));
+    let host = node(&bare(6), Trouble::default());
+    let answer = run(&host, link(1, "10.77.5"));
+    assert_eq!((&answer["failed"], &answer["steps"]), (&Value::Null, &json!(2)), "{answer}");
+    assert_eq!(host.text(CLUSTER), bare(8).replace("10.77.0.1", "10.77.5.1"));
+    let host = node(&bare(6), Trouble::default());
+    let links = json!([{"number": 0, "priority": 10}, {"number": 1, "state": "absent"}]);
+    let answer = run(&host, json!({"links": links, "timeout": 5}));
+    assert_eq!((&answer["failed"], &answer["steps"]), (&Value::Null, &json!(2)), "{answer}");
+    assert_eq!(host.text(CLUSTER).matches("interface {").count(), 1);
+}

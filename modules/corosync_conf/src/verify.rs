@@ -50,7 +50,8 @@ pub(crate) fn verify(
     Err(look.refused.into_iter().chain(look.missing).collect())
 }
 
-fn look(host: &dyn Host, change: &Change) -> Look {
+/// Looks once.
+pub(crate) fn look(host: &dyn Host, change: &Change) -> Look {
     let mut look = Look::default();
     let wanted = change.after.to_bytes();
     match pmxcfs::query(host) {
