@@ -7,7 +7,7 @@
 use host::Host;
 
 use crate::read::{corosync_tool, program};
-use crate::{ParseError, StateError};
+use crate::{ParseError, StateError, cmap};
 
 /// The state of the votes as corosync on this node sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,14 +68,20 @@ impl Quorum {
     }
 }
 
-/// Asks corosync on this node.
+/// What it says when it cannot reach corosync, whatever the reason.
+const UNREACHABLE: &str = "Cannot initialize CMAP service";
+
+/// Asks corosync on this node. Where it cannot be reached this program does not say why, so `corosync-cmapctl` is asked, which does.
 ///
 /// # Errors
 /// When corosync does not run here, does not answer in time, or answers something unknown.
 pub fn query(host: &dyn Host) -> Result<Quorum, StateError> {
     let command = program("corosync-quorumtool", &["-siH"]);
-    let output = corosync_tool(host, &command, &[0, 2], "Cannot initialize")?;
-    parse(&output.stdout).map_err(StateError::unexpected(&command.line()))
+    let asked = corosync_tool(host, &command, &[0, 2], UNREACHABLE);
+    if matches!(&asked, Err(StateError::Failed { said, .. }) if said.contains(UNREACHABLE)) {
+        cmap::query(host)?;
+    }
+    parse(&asked?.stdout).map_err(StateError::unexpected(&command.line()))
 }
 
 /// Reads the output of `corosync-quorumtool -s`, with or without `-i` and `-H`.
@@ -162,6 +168,8 @@ fn rows(text: &str) -> Result<(Vec<QuorumMember>, Option<QdeviceVotes>), ParseEr
 
 #[cfg(test)]
 mod tests {
+    use testkit::{Answer, FakeHost};
+
     use super::*;
     use crate::recording::recording;
 
@@ -276,6 +284,44 @@ mod tests {
             let found = parse(&recording.stdout).unwrap();
             assert_eq!(found.qdevice, Some(QdeviceVotes { votes: 0, withheld: Some(withheld) }));
             assert_eq!(found.nodeids(), [1, 2]);
+        }
+    }
+
+    /// The program says the same of a corosync that is about to answer.
+    #[test]
+    fn only_a_corosync_to_which_nobody_listens_does_not_run() {
+        let stopped = recording!("removed_node_pve3_was_online_at_delnode--corosync-quorumtool_-siH--pve3");
+        let cmapctl = recording!("removed_node_pve3_was_online_at_delnode--corosync-cmapctl_totem.--pve3");
+        let running = recording!("3-node_quorate--corosync-cmapctl--pve1").stdout;
+        let said = |cmapctl: Answer, quorumtool: &str| {
+            let host = FakeHost::new().query("corosync-cmapctl", cmapctl);
+            let host = host.query("corosync-quorumtool -siH", Answer::exit(1, "", quorumtool));
+            query(&host).unwrap_err()
+        };
+        let nobody = || Answer::exit(cmapctl.rc, "", &cmapctl.stderr);
+        for altered in [&stopped.stderr, "Cannot initialize CMAP service: not running\n"] {
+            assert!(said(nobody(), altered).is_corosync_down());
+        }
+        let busy = Answer::exit(1, "", "Failed to initialize the cmap API. Error CS_ERR_TRY_AGAIN\n");
+        for (answer, quorumtool, told) in [
+            (
+                busy,
+                stopped.stderr.as_str(),
+                "cannot run 'corosync-cmapctl': exit code 1: Failed to initialize the cmap API. Error CS_ERR_TRY_AGAIN",
+            ),
+            (Answer::hangs(), &stopped.stderr, "cannot run 'corosync-cmapctl': no answer within 5 s"),
+            (
+                Answer::ok(running),
+                &stopped.stderr,
+                "cannot run 'corosync-quorumtool -siH': exit code 1: Cannot initialize CMAP service",
+            ),
+            (
+                nobody(),
+                "Cannot initialize QUORUM service\n",
+                "cannot run 'corosync-quorumtool -siH': exit code 1: Cannot initialize QUORUM service",
+            ),
+        ] {
+            assert_eq!(said(answer, quorumtool).to_string(), told);
         }
     }
 

@@ -278,10 +278,10 @@ mod tests {
             || Answer::exit(255, "", "ssh: Could not resolve hostname pve9: Name or service not known\r\n"),
             Answer::ok,
         );
-        let host = host
-            .query_prefix("ssh ", peer)
-            .query_prefix("journalctl", "")
-            .query_prefix("corosync-cmapctl", Answer::exit(1, "", "Failed to initialize the cmap API\n"));
+        let host = host.query_prefix("ssh ", peer).query_prefix("journalctl", "").query_prefix(
+            "corosync-cmapctl",
+            Answer::exit(1, "", "Failed to initialize the cmap API. Error CS_ERR_LIBRARY\n"),
+        );
         host.change(change);
         let wanted = Wanted::check(&join()).unwrap();
         let there =
