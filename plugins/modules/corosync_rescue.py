@@ -53,6 +53,12 @@ options:
       - How long O(state=disarmed) waits for a rescue that is at work on this node, in seconds.
     type: int
     default: 180
+  config_version:
+    description:
+      - With O(state=disarmed), the version that this node has confirmed, as RV(pve.cluster.corosync_conf#module:config_version) returns it. Where the
+        node's file has another one by now, or none, its rescue has fired meanwhile. Then nothing is called off, and the task fails with RV(left).
+      - Not asked for with O(force).
+    type: int
   owner:
     description: Who arms it, for the people who find it armed.
     type: str
@@ -101,9 +107,18 @@ EXAMPLES = r"""
       token: 5000
   run_once: true
 
+- name: Have every node confirm the change
+  pve.cluster.corosync_conf:
+    totem:
+      token: 5000
+  check_mode: true
+  register: confirmed
+  failed_when: confirmed is failed or confirmed is changed
+
 - name: Call it off
   pve.cluster.corosync_rescue:
     state: disarmed
+    config_version: "{{ confirmed.config_version }}"
 """
 
 RETURN = r"""
@@ -141,6 +156,10 @@ links:
   description: How many links to other nodes are connected now, and must be then.
   returned: when it is armed
   type: int
+left:
+  description: Whether this node does not have the version any more that it has confirmed, see O(config_version).
+  returned: on failure
+  type: bool
 reasons:
   description: Every reason why it was not done.
   returned: on failure
@@ -158,6 +177,7 @@ def main() -> None:
             "state": {"type": "str", "choices": ["armed", "disarmed"], "default": "armed"},
             "after": {"type": "int", "default": 300},
             "timeout": {"type": "int", "default": 180},
+            "config_version": {"type": "int"},
             "owner": {"type": "str", "default": "an Ansible task"},
             "intended": {"type": "list", "elements": "str"},
             "force": {"type": "bool", "default": False},

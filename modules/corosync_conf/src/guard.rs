@@ -97,7 +97,9 @@ impl Guard {
                             pve-cluster-rescue.service' says what it does; run the task again when it is done"
                     .to_owned());
             }
-            Err(NotArmed::Failed(reason)) => return Err(format!("the rescue could not be armed: {reason}")),
+            Err(NotArmed::Fired(reason) | NotArmed::Failed(reason)) => {
+                return Err(format!("the rescue could not be armed: {reason}"));
+            }
         }
         Ok(())
     }
@@ -136,11 +138,11 @@ impl Guard {
             return left;
         }
         if self.rescue.is_some() {
-            match rescue::call_off(host, host.elapsed() + AT_WORK) {
+            match rescue::call_off(host, host.elapsed() + AT_WORK, None) {
                 Ok(_) => {}
                 Err(NotArmed::AtWork) => left.push("the rescue is at work on this node".to_owned()),
                 Err(NotArmed::Unwell(reasons)) => left.extend(reasons),
-                Err(NotArmed::Failed(reason)) => {
+                Err(NotArmed::Fired(reason) | NotArmed::Failed(reason)) => {
                     left.push(format!("the rescue could not be called off: {reason}"))
                 }
             }

@@ -26,6 +26,7 @@ pub(crate) fn run(args: Args, context: &Context, host: &dyn Host) -> Result<Outc
             "'intended' has '{digest}', which is no digest as the module corosync_conf returns them"
         ));
     }
+    let confirmed = confirmed(&args, &mut reasons);
     if !reasons.is_empty() {
         return Err(failed(verb, NotArmed::Unwell(reasons)));
     }
@@ -41,6 +42,8 @@ pub(crate) fn run(args: Args, context: &Context, host: &dyn Host) -> Result<Outc
             let left = rescue::ha::left(host).map_err(|error| failed(verb, error.into()))?;
             let outcome = Outcome::unchanged().with("ha_armed", left.is_some());
             if context.check_mode {
+                let confirmed = confirmed.filter(|_| !args.force);
+                rescue::still_confirmed(host, confirmed).map_err(|not| failed(verb, not))?;
                 (earlier.is_some() || left.is_some(), outcome)
             } else {
                 let deadline = host.elapsed() + Duration::from_secs(timeout);
@@ -49,7 +52,8 @@ pub(crate) fn run(args: Args, context: &Context, host: &dyn Host) -> Result<Outc
                     .map_err(|reason| format!("{reason}; {}", rescue::ha::REMEDY));
                 match armed {
                     Ok(armed) if !args.force => {
-                        let off = rescue::call_off(host, deadline).map_err(|not| failed(verb, not))?;
+                        let off =
+                            rescue::call_off(host, deadline, confirmed).map_err(|not| failed(verb, not))?;
                         (off || armed, outcome)
                     }
                     Err(reason) if !args.force => return Err(failed(verb, NotArmed::Failed(reason))),
@@ -76,6 +80,21 @@ fn described(outcome: Outcome, armed: &Armed) -> Outcome {
         .with("until", armed.until)
 }
 
+/// The version that this node has confirmed; none when the task does not say.
+fn confirmed(args: &Args, reasons: &mut Vec<String>) -> Option<u64> {
+    let given = args.config_version?;
+    if args.state == State::Armed {
+        reasons.push(
+            "'config_version' is what a node has confirmed: give it with state 'disarmed' only".to_owned(),
+        );
+    }
+    let version = u64::try_from(given).ok().filter(|version| *version > 0);
+    if version.is_none() {
+        reasons.push(format!("'config_version' is {given} and must be 1 at least"));
+    }
+    version
+}
+
 fn within(value: i64, name: &str, range: std::ops::RangeInclusive<i64>, reasons: &mut Vec<String>) -> u64 {
     if !range.contains(&value) {
         let (least, most) = (range.start(), range.end());
@@ -85,14 +104,16 @@ fn within(value: i64, name: &str, range: std::ops::RangeInclusive<i64>, reasons:
 }
 
 fn failed(verb: &str, not: NotArmed) -> Failure {
+    let left = matches!(not, NotArmed::Fired(_));
     let reasons = match not {
         NotArmed::Unwell(reasons) => reasons,
         NotArmed::AtWork => vec![format!(
             "it is at work on this node at this moment; '{}' tells what it does",
             "journalctl -u pve-cluster-rescue.service"
         )],
-        NotArmed::Failed(reason) => vec![reason],
+        NotArmed::Fired(reason) | NotArmed::Failed(reason) => vec![reason],
     };
     Failure::new(format!("cannot {verb} the rescue of '/etc/corosync/corosync.conf': {}", reasons.join("; ")))
         .with("reasons", reasons)
+        .with("left", left)
 }

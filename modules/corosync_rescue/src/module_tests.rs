@@ -9,7 +9,8 @@ use crate::args::{Args, State};
 use crate::module::run;
 
 fn args(state: State) -> Args {
-    Args { state, after: 300, timeout: 1, owner: "a test".to_owned(), intended: None, force: false }
+    let owner = "a test".to_owned();
+    Args { state, after: 300, timeout: 1, config_version: None, owner, intended: None, force: false }
 }
 
 /// A machine without corosync.
@@ -73,6 +74,52 @@ fn one_at_work_is_waited_for_and_told() {
         failure.msg,
         "cannot call off the rescue of '/etc/corosync/corosync.conf': it is at work on this node at this moment; 'journalctl -u \
          pve-cluster-rescue.service' tells what it does"
+    );
+}
+
+/// The call comes late, and the node has put its file back meanwhile and removed its rescue.
+#[test]
+fn a_rescue_that_has_fired_meanwhile_is_no_success() {
+    const LOCAL: &str = "/etc/corosync/corosync.conf";
+    let node = |text: &str| standalone().file(LOCAL, text);
+    let off = |version| Args { config_version: Some(version), ..args(State::Disarmed) };
+    for (text, has) in [("totem {\n  config_version: 104\n}\n", "104"), ("totem {\n}\n", "none")] {
+        for check_mode in [false, true] {
+            let context = Context { check_mode, ..Context::default() };
+            let failure = run(off(5), &context, &node(text)).unwrap_err();
+            assert_eq!(
+                failure.msg,
+                format!(
+                    "cannot call off the rescue of '{LOCAL}': this node has confirmed config_version 5, and its '{LOCAL}' has {has} now: \
+                     its rescue has fired meanwhile, or somebody has changed the file; 'journalctl -u pve-cluster-rescue.service' tells \
+                     which, and the change has to be made again"
+                )
+            );
+            assert_eq!(failure.data["left"], Value::from(true));
+        }
+    }
+    let host = node("totem {\n  config_version: 5\n}\n");
+    assert!(!run(off(5), &Context::default(), &host).unwrap().changed);
+    // no file at all, and one that cannot be read
+    let failure = run(off(5), &Context::default(), &standalone()).unwrap_err();
+    assert!(failure.msg.contains("has none now") && failure.data["left"] == true, "{}", failure.msg);
+    let failure = run(off(5), &Context::default(), &standalone().dir(LOCAL)).unwrap_err();
+    assert!(failure.msg.contains("cannot read") && failure.data["left"] == false, "{}", failure.msg);
+    // a person who knows more
+    let forced = Args { force: true, ..off(5) };
+    let check = Context { check_mode: true, ..Context::default() };
+    for context in [Context::default(), check] {
+        let forced = Args { owner: "a test".to_owned(), ..forced.clone() };
+        assert!(run(forced, &context, &node("totem {\n  config_version: 104\n}\n")).is_ok());
+    }
+    let failure =
+        run(Args { config_version: Some(0), ..args(State::Armed) }, &Context::default(), &standalone());
+    assert_eq!(
+        failure.unwrap_err().msg,
+        format!(
+            "cannot arm the rescue of '{LOCAL}': 'config_version' is what a node has confirmed: give it with state 'disarmed' only; \
+             'config_version' is 0 and must be 1 at least"
+        )
     );
 }
 

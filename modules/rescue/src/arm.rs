@@ -58,6 +58,8 @@ pub enum NotArmed {
     Unwell(Vec<String>),
     /// The rescue of an earlier run is putting the file back at this moment.
     AtWork,
+    /// This node does not have the change in use any more that it has confirmed.
+    Fired(String),
     /// A step failed.
     Failed(String),
 }
@@ -68,7 +70,7 @@ impl Display for NotArmed {
         match self {
             Self::Unwell(reasons) => formatter.write_str(&reasons.join("; ")),
             Self::AtWork => formatter.write_str("it is at work on this node at this moment"),
-            Self::Failed(reason) => formatter.write_str(reason),
+            Self::Fired(reason) | Self::Failed(reason) => formatter.write_str(reason),
         }
     }
 }
@@ -141,7 +143,7 @@ pub fn arm(host: &dyn Host, purpose: &Purpose, act: bool) -> Result<Armed, NotAr
 }
 
 /// What there is to go back to; or why it is not worth it.
-fn record(seen: &Look, purpose: &Purpose, now: u64) -> Result<Record, Vec<String>> {
+pub(crate) fn record(seen: &Look, purpose: &Purpose, now: u64) -> Result<Record, Vec<String>> {
     let mut reasons = seen.unknown.clone();
     if !reasons.is_empty() {
         return Err(reasons);
@@ -211,13 +213,14 @@ fn place(host: &dyn Host, seen: &Look, record: &Record) -> Result<(), NotArmed> 
 }
 
 /// Calls the rescue off and removes all of it, because every node has proved that the cluster's file is in use. That is written down first, for
-/// the rescues that are not called off yet. One that is at work is waited for until `deadline`.
+/// the rescues that are not called off yet. One that is at work is waited for until `deadline`. Where the node has `confirmed` a version, it must
+/// still have it.
 ///
 /// Says whether there was one.
 ///
 /// # Errors
-/// When it is at work for longer, the other nodes cannot be told, or a step fails.
-pub fn call_off(host: &dyn Host, deadline: Duration) -> Result<bool, NotArmed> {
+/// When it is at work for longer, has fired meanwhile, the other nodes cannot be told, or a step fails.
+pub fn call_off(host: &dyn Host, deadline: Duration, confirmed: Option<u64>) -> Result<bool, NotArmed> {
     let waited = wait_until(host, deadline, Duration::from_millis(500), || match at_work(host) {
         Ok(true) => Err(()),
         Ok(false) => Ok(Ok(())),
@@ -227,10 +230,34 @@ pub fn call_off(host: &dyn Host, deadline: Duration) -> Result<bool, NotArmed> {
         Waited::Done(done) => done?,
         Waited::Pending(()) => return Err(NotArmed::AtWork),
     }
-    if local(host)?.is_some_and(|record| record.version > 0 && !record.has_expired(host.unix_time())) {
+    still_confirmed(host, confirmed)?;
+    if local(host)?.is_some_and(|record| !record.has_expired(host.unix_time())) {
         prove(host, deadline)?;
     }
-    remove(host, true)
+    let removed = remove(host, true)?;
+    // one that began to fire meanwhile was not kept from that
+    still_confirmed(host, confirmed)?;
+    Ok(removed)
+}
+
+/// Sees that this node's file still has the version that the node has confirmed: a rescue that has fired leaves another one behind, and nothing else.
+///
+/// # Errors
+/// When it has another one, or that is not known.
+pub fn still_confirmed(host: &dyn Host, confirmed: Option<u64>) -> Result<(), NotArmed> {
+    let Some(confirmed) = confirmed else { return Ok(()) };
+    let file =
+        cluster_state::corosync_conf::local(host).map_err(|error| NotArmed::Failed(error.to_string()))?;
+    let found = file.as_ref().and_then(Document::config_version);
+    if found == Some(confirmed) {
+        return Ok(());
+    }
+    Err(NotArmed::Fired(format!(
+        "this node has confirmed config_version {confirmed}, and its '{}' has {} now: its rescue has fired meanwhile, or somebody has changed \
+         the file; 'journalctl -u {SERVICE}' tells which, and the change has to be made again",
+        cluster_state::corosync_conf::LOCAL,
+        crate::decide::number(found)
+    )))
 }
 
 /// Removes the rescue, even one that is at work, without a proof and without telling the others: each of them goes on. For a person who knows

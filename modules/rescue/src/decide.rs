@@ -52,6 +52,8 @@ pub(crate) struct Patience {
     pub(crate) expired: bool,
     /// Whether this run has restarted corosync on this quorate node already: once more would be one more outage for nothing.
     pub(crate) restarted: bool,
+    /// Whether this run has started a corosync that did not run, with the file that it had.
+    pub(crate) started: bool,
 }
 
 /// Something that is not well.
@@ -187,6 +189,14 @@ impl Case<'_> {
             // Its file may be the right one, and the others only slower to start: a node alone with a higher version
             // would turn them away.
             return Deed::Wait("this node was restarted, and is not quorate yet".to_owned());
+        }
+        // Its file is one of the change's, so it may be what the others run: a corosync that somebody has stopped, or that has died, is no
+        // reason to part from them.
+        if !look.runs && look.refusal.is_none() && !patience.started {
+            return Deed::Restart("corosync does not run".to_owned());
+        }
+        if patience.started && runs_its_file && !patience.over {
+            return Deed::Wait("corosync was started on this node, which is not quorate yet".to_owned());
         }
         Deed::PutBack(self.reasons())
     }
@@ -441,6 +451,6 @@ pub(crate) fn same(one: &Document, two: &Document) -> bool {
     one.to_bytes() == two.to_bytes()
 }
 
-fn number(version: Option<u64>) -> String {
+pub(crate) fn number(version: Option<u64>) -> String {
     version.map_or_else(|| "none".to_owned(), |version| version.to_string())
 }

@@ -44,7 +44,7 @@ fn record() -> Record {
 }
 
 /// Node 1, well, with this file everywhere.
-fn well(text: &Document) -> Look {
+pub(crate) fn well(text: &Document) -> Look {
     let version = text.config_version().unwrap();
     let nodes = text.nodes();
     let mut links = BTreeMap::new();
@@ -73,11 +73,11 @@ fn well(text: &Document) -> Look {
     }
 }
 
-fn one(version: u64) -> Document {
+pub(crate) fn one(version: u64) -> Document {
     conf(version, &["10.77.1"])
 }
 
-fn two(version: u64) -> Document {
+pub(crate) fn two(version: u64) -> Document {
     conf(version, &["10.77.1", "10.77.5"])
 }
 
@@ -96,8 +96,15 @@ fn at_last(look: &Look) -> Deed {
     decided(look, OVER)
 }
 
-const NEW: Patience =
-    Patience { over: false, long_over: false, rebooted: false, expired: false, restarted: false };
+const NEW: Patience = Patience {
+    over: false,
+    long_over: false,
+    rebooted: false,
+    expired: false,
+    restarted: false,
+    started: false,
+};
+const STARTED: Patience = Patience { started: true, ..NEW };
 const OVER: Patience = Patience { over: true, ..NEW };
 const LONG: Patience = Patience { long_over: true, ..OVER };
 const REBOOTED: Patience = Patience { rebooted: true, ..NEW };
@@ -107,7 +114,7 @@ fn proof(text: &Document) -> Option<Proof> {
 }
 
 /// The same node without quorum, which sees itself alone.
-fn alone(text: &Document) -> Look {
+pub(crate) fn alone(text: &Document) -> Look {
     let mut links = well(text).links;
     for link in links.values_mut() {
         link.connected = false;
@@ -136,7 +143,7 @@ fn a_cluster_that_is_well_is_left() {
     // a link that the file does without was taken away on purpose
     let mut look = well(&one(5));
     let mut record = record();
-    record.connected.insert((2, 1));
+    record.connected.extend([(2, 1), (4, 0)]);
     look.links.remove(&(2, 1));
     assert_eq!(decide(&record, &two(4), &look, NEW), Deed::Done("the change is in use and did no harm"));
 }
@@ -177,9 +184,8 @@ fn without_quorum_a_node_repairs_itself() {
     );
     // it has never had the change, and its file is as good as the copy
     assert!(matches!(decided(&alone(&one(4)), LONG), Deed::Wait(_)));
-    // .. unless corosync does not run, or runs another version: the others turn it away
+    // .. unless it runs another version, or would not start: the others turn it away
     for look in [
-        Look { runs: false, version: None, ..alone(&one(4)) },
         Look { version: Some(3), ..alone(&one(4)) },
         Look { refusal: Some("no".to_owned()), ..alone(&one(4)) },
     ] {
@@ -187,12 +193,33 @@ fn without_quorum_a_node_repairs_itself() {
     }
     // undone already: the same text under another version (found by the model)
     assert!(matches!(decided(&alone(&one(6)), LONG), Deed::Wait(_)));
+    let down = Look { runs: false, version: None, refusal: Some("no".to_owned()), ..alone(&one(4)) };
+    assert!(matches!(decided(&down, NEW), Deed::PutBack(_)));
     // put back: once to be started, then to be waited for
     assert!(matches!(decided(&Look { version: Some(5), ..alone(&one(104)) }, NEW), Deed::Restart(_)));
     assert!(matches!(decided(&Look { runs: false, ..alone(&one(104)) }, NEW), Deed::Restart(_)));
     assert!(matches!(decided(&alone(&one(104)), LONG), Deed::Wait(_)));
     let none = Look { local: None, ..alone(&two(5)) };
     assert!(matches!(at_last(&none), Deed::Leave(reason) if reason.contains("corosync has no file")));
+}
+
+/// A corosync that somebody has stopped, or that has died: with the copy this node alone would have another version than the others.
+#[test]
+fn without_quorum_a_corosync_that_does_not_run_is_started_before_anything_is_put_back() {
+    let down = |text: &Document| Look { runs: false, version: None, ..alone(text) };
+    for text in [one(4), two(5), moved(5), one(6)] {
+        assert_eq!(decided(&down(&text), LONG), Deed::Restart("corosync does not run".to_owned()));
+        // it does not start, or has died again, as when the others turn it away
+        assert!(matches!(decided(&down(&text), STARTED), Deed::PutBack(_)));
+    }
+    // it runs, and has not met the others yet
+    let waits = Deed::Wait("corosync was started on this node, which is not quorate yet".to_owned());
+    assert_eq!(decided(&alone(&two(5)), STARTED), waits);
+    assert!(matches!(decided(&alone(&two(5)), Patience { started: true, ..OVER }), Deed::PutBack(_)));
+    // with another version than its file has it will not
+    assert!(matches!(decided(&Look { version: Some(4), ..alone(&two(5)) }, STARTED), Deed::PutBack(_)));
+    // what somebody else did is still left
+    assert!(matches!(at_last(&down(&conf(6, &["10.8.8"]))), Deed::Leave(_)));
 }
 
 #[test]
@@ -233,10 +260,11 @@ fn without_quorum_a_change_that_every_node_has_proved_is_kept() {
     assert!(matches!(decided(&look, NEW), Deed::PutBack(_)));
     // of the text that this rescue was armed with: the others have gone on and back without this node, and turn it away with that
     let look = Look { proof: proof(&one(4)), runs: false, version: None, ..alone(&one(4)) };
-    assert!(matches!(decided(&look, REBOOTED), Deed::PutBack(_)));
+    let tried = Patience { started: true, ..REBOOTED };
+    assert!(matches!(decided(&look, tried), Deed::PutBack(_)));
     // the same text as a change that was proved
     let look = Look { local: Some(one(6)), proof: proof(&one(6)), ..look };
-    assert!(matches!(decided(&look, REBOOTED), Deed::Restart(_)));
+    assert!(matches!(decided(&look, tried), Deed::Restart(_)));
 }
 
 /// Found by the model: the copy has a lower version then, with which the others turn the node away.
@@ -263,7 +291,8 @@ fn a_node_that_was_restarted_waits_for_its_site() {
     assert!(matches!(decided(&look, Patience { over: true, ..REBOOTED }), Deed::Wait(_)));
     assert!(matches!(decided(&look, Patience { long_over: true, ..REBOOTED }), Deed::PutBack(_)));
     let off = Look { runs: false, version: None, ..look };
-    assert!(matches!(decided(&off, REBOOTED), Deed::PutBack(_)));
+    assert!(matches!(decided(&off, REBOOTED), Deed::Restart(_)));
+    assert!(matches!(decided(&off, Patience { started: true, ..REBOOTED }), Deed::PutBack(_)));
 }
 
 #[test]
@@ -373,6 +402,11 @@ fn what_no_change_did_is_not_for_it_to_repair() {
         matches!(at_last(&lost(&two(105))), Deed::Leave(reason) if reason.starts_with("the file was changed further; "))
     );
     assert!(matches!(decided(&lost(&two(103)), OVER), Deed::Write(..)));
+    assert!(matches!(decided(&lost(&two(104)), OVER), Deed::Write(..)));
+    // a text that is as it was says nothing where corosync runs another one, or the cluster has another one
+    assert!(matches!(decided(&Look { version: Some(3), ..well(&one(4)) }, NEW), Deed::Reload(_)));
+    let behind = Look { cluster: Some(two(5)), ..well(&one(4)) };
+    assert_eq!(decided(&behind, NEW), Deed::Follow(two(5)));
 }
 
 /// The others go on with a change that every node has proved, of which this node, alone, has put the copy back.
@@ -479,7 +513,7 @@ fn a_change_that_was_only_not_followed_is_followed_first_and_undone_then() {
 
 #[test]
 fn every_problem_is_told() {
-    let told = |look: &Look| match decided(look, OVER) {
+    let told = |look: &Look| match decided(look, Patience { started: true, ..OVER }) {
         Deed::Write(_, reasons) | Deed::PutBack(reasons) => reasons.join("; "),
         Deed::Leave(reason) | Deed::Wait(reason) | Deed::Later(reason) => reason,
         other => format!("{other:?}"),

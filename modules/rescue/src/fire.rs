@@ -115,7 +115,7 @@ fn repair(host: &dyn Host, record: &Record, copy: &Document, tell: &dyn Fn(&str)
     let mut asked = Asked::default();
     // what was done last, and when
     let mut acted: Option<(u8, Duration)> = None;
-    let mut restarted = false;
+    let (mut restarted, mut started) = (false, false);
     let mut pictured = None;
     let mut last = Deed::Done("");
     let mut decided = host.elapsed();
@@ -129,8 +129,8 @@ fn repair(host: &dyn Host, record: &Record, copy: &Document, tell: &dyn Fn(&str)
             since = now;
         }
         let waited = now.saturating_sub(since);
-        let patience =
-            Patience { over: waited >= PATIENCE, long_over: waited >= SITE, rebooted, expired, restarted };
+        let (over, long_over) = (waited >= PATIENCE, waited >= SITE);
+        let patience = Patience { over, long_over, rebooted, expired, restarted, started };
         let deed = decide(record, copy, &seen, patience);
         if kind(&deed) != kind(&last) {
             decided = now;
@@ -144,15 +144,16 @@ fn repair(host: &dyn Host, record: &Record, copy: &Document, tell: &dyn Fn(&str)
         let due = now.saturating_sub(decided) >= order && !again;
         match deed {
             Deed::Done(how) => return Came::Well(how.to_owned()),
-            Deed::Wait(reason) if now >= END => return Came::Waiting(reason),
             Deed::Wait(_) => {}
-            _ if !due && now < END => {}
+            _ if !due => {}
             Deed::Leave(reason) => return Came::Left(reason),
             Deed::Later(reason) => return Came::Waiting(reason),
             deed => {
                 let told = describe(&deed);
                 let what = kind(&deed);
                 tell(&told);
+                // also where it fails: without quorum that is no reason to try nothing else
+                started |= what == RESTART && !seen.quorate;
                 match act(host, record, copy, &seen, deed) {
                     Ok(()) => restarted |= what == RESTART && seen.quorate,
                     Err(reason) => tell(&format!("{told}: failed: {reason}")),
@@ -166,7 +167,10 @@ fn repair(host: &dyn Host, record: &Record, copy: &Document, tell: &dyn Fn(&str)
             }
         }
         if now >= END {
-            return Came::Waiting("it could not be put back".to_owned());
+            return Came::Waiting(match last {
+                Deed::Wait(reason) => reason,
+                _ => "it could not be put back".to_owned(),
+            });
         }
         host.sleep(PAUSE);
     }
@@ -179,9 +183,6 @@ fn act(host: &dyn Host, record: &Record, copy: &Document, seen: &Look, deed: Dee
             let text = restored(record, copy).ok_or("the version of the copy cannot be raised")?;
             put(host, &text)?;
             restart(host)
-        }
-        Deed::Restart(_) if seen.quorate && !seen.spare => {
-            Err("the others would not be quorate without this node".to_owned())
         }
         Deed::Restart(_) if seen.quorate => locked(host, deadline, |lock| {
             // a watchdog that still counts from an outage before must not see another one

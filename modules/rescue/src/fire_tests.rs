@@ -16,34 +16,42 @@ use crate::{
     Came, NotArmed, Purpose, Restarted, against_restart, arm, armed, call_off, fire, note, pending, restart,
 };
 
-const CLUSTER: &str = "/etc/pve/corosync.conf";
-const LOCAL: &str = "/etc/corosync/corosync.conf";
-const NOTE: &str = "/etc/pve/nodes/pve1/pve-cluster-rescue";
-const LOCK: &str = "/etc/pve/priv/lock/file-corosync_conf";
+pub(crate) const CLUSTER: &str = "/etc/pve/corosync.conf";
+pub(crate) const LOCAL: &str = "/etc/corosync/corosync.conf";
+pub(crate) const NOTE: &str = "/etc/pve/nodes/pve1/pve-cluster-rescue";
+pub(crate) const LOCK: &str = "/etc/pve/priv/lock/file-corosync_conf";
 
 /// A change to a network where nobody is.
-fn purpose() -> Purpose {
+pub(crate) fn purpose() -> Purpose {
     Purpose { seconds: 300, owner: "a test".to_owned(), intended: [digest(&conf(5, &["10.99.9"]))].into() }
 }
 
 /// What corosync on this node runs.
-struct Running {
-    version: Cell<u64>,
-    quorate: Cell<bool>,
+#[derive(Default)]
+pub(crate) struct Running {
+    pub(crate) version: Cell<u64>,
+    /// What this node runs instead.
+    pub(crate) own: Cell<Option<u64>>,
+    /// What node 3 runs instead.
+    pub(crate) third: Cell<Option<u64>>,
+    pub(crate) quorate: Cell<bool>,
+    /// Whether it does not run.
+    pub(crate) down: Cell<bool>,
+    /// Whether it cannot be started with the file that was there before.
+    pub(crate) stays_down: Cell<bool>,
+    /// Whether nobody is there whom it could find.
+    pub(crate) finds_nobody: Cell<bool>,
+    /// Whether a restart leaves everything as it is.
+    pub(crate) stuck: Cell<bool>,
     /// Whether systemd says that the rescue's service runs.
-    at_work: Cell<bool>,
+    pub(crate) at_work: Cell<bool>,
     said: RefCell<Vec<String>>,
 }
 
 /// Node 1 of three, well, with version 4 everywhere.
-fn node() -> (FakeHost, Rc<Running>) {
+pub(crate) fn node() -> (FakeHost, Rc<Running>) {
     let text = conf(4, &["10.77.1"]).to_text();
-    let running = Rc::new(Running {
-        version: Cell::new(4),
-        quorate: Cell::new(true),
-        at_work: Cell::new(false),
-        said: RefCell::default(),
-    });
+    let running = Rc::new(Running { version: Cell::new(4), quorate: Cell::new(true), ..Running::default() });
     let (asked, restarted) = (Rc::clone(&running), Rc::clone(&running));
     let host = FakeHost::new()
         .with_hostname("pve1")
@@ -56,7 +64,17 @@ fn node() -> (FakeHost, Rc<Running>) {
         .dir("/etc/systemd/system")
         .file("/proc/self/exe", "the program")
         .query_with(move |command| match command.line().as_str() {
-            "corosync-cmapctl" => Some(Answer::ok(cmap(asked.version.get()))),
+            // recordings `3-node_corosync_stopped_on_pve1--corosync-*`
+            "corosync-cmapctl" if asked.down.get() => {
+                Some(Answer::exit(1, "", "Failed to initialize the cmap API. Error CS_ERR_LIBRARY\n"))
+            }
+            "corosync-cfgtool -n" if asked.down.get() => {
+                Some(Answer::exit(1, "", "Could not initialize corosync configuration API error 2\n"))
+            }
+            "corosync-quorumtool -siH" if asked.down.get() => {
+                Some(Answer::exit(1, "", "Cannot initialize CMAP service\n"))
+            }
+            "corosync-cmapctl" => Some(Answer::ok(cmap(&asked))),
             "corosync-cfgtool -n" => Some(Answer::ok(LINKS)),
             "corosync-quorumtool -siH" => Some(quorumtool(asked.quorate.get())),
             "corosync -t -c /dev/stdin" => Some(Answer::ok("")),
@@ -72,16 +90,24 @@ fn node() -> (FakeHost, Rc<Running>) {
         .action("systemctl daemon-reload", Answer::ok(""))
         .action("systemctl --quiet enable --now pve-cluster-rescue.timer", Answer::ok(""))
         .action("systemctl --quiet disable --now pve-cluster-rescue.timer", Answer::ok(""))
+        .action("corosync-cfgtool -R", Answer::ok("Reloading corosync.conf...\nDone\n"))
         .action("systemctl reset-failed corosync.service", Answer::ok(""))
         .action(
             "systemctl restart corosync.service",
             Answer::ok("").doing(move |machine| {
+                if restarted.stuck.get() {
+                    return;
+                }
                 let text = machine.text(LOCAL).unwrap_or_default();
+                restarted.down.set(restarted.stays_down.get() && !text.contains("config_version: 104"));
+                if restarted.down.get() {
+                    return;
+                }
                 let version =
                     corosync_document::Document::parse(text.as_bytes()).config_version().unwrap_or(0);
                 restarted.version.set(version);
                 // with the copy the nodes find each other
-                let found = text.contains("10.77.1.");
+                let found = text.contains("10.77.1.") && !restarted.finds_nobody.get();
                 restarted.quorate.set(found);
                 machine.set_quorate(found);
             }),
@@ -92,9 +118,11 @@ fn node() -> (FakeHost, Rc<Running>) {
 const LINKS: &str = "Local node ID 1, transport knet\nnodeid: 2 reachable\n   LINK: 0 udp (10.77.1.1->10.77.1.2) enabled connected \
                      mtu: 1397\n\nnodeid: 3 reachable\n   LINK: 0 udp (10.77.1.1->10.77.1.3) enabled connected mtu: 1397\n\n";
 
-fn cmap(version: u64) -> String {
-    let mut text = format!("totem.config_version (u64) = {version}\n");
+fn cmap(running: &Running) -> String {
+    let version = running.version.get();
+    let mut text = format!("totem.config_version (u64) = {}\n", running.own.get().unwrap_or(version));
     for nodeid in 1..=3 {
+        let version = running.third.get().filter(|_| nodeid == 3).unwrap_or(version);
         text.push_str(&format!(
             "runtime.members.{nodeid}.config_version (u64) = {version}\nruntime.members.{nodeid}.status (str) = joined\n"
         ));
@@ -115,7 +143,7 @@ fn quorumtool(quorate: bool) -> Answer {
 }
 
 /// A change that costs the quorum, made by somebody who is gone then.
-fn lose(host: &FakeHost, running: &Running) {
+pub(crate) fn lose(host: &FakeHost, running: &Running) {
     let text = conf(5, &["10.99.9"]).to_text();
     host.change(|machine| {
         machine.write(CLUSTER, &text);
@@ -126,7 +154,7 @@ fn lose(host: &FakeHost, running: &Running) {
     running.quorate.set(false);
 }
 
-fn left(host: &FakeHost) -> Vec<&'static str> {
+pub(crate) fn left(host: &FakeHost) -> Vec<&'static str> {
     let paths = [DIRECTORY, PROGRAM, COPY, RECORD, SERVICE_FILE, TIMER_FILE, THIS_BOOT, LOCK, NOTE];
     paths.into_iter().filter(|path| host.exists(path)).collect()
 }
@@ -148,11 +176,11 @@ fn armed_it_has_all_that_it_needs_and_called_off_nothing_is_left() {
     // again: replaced
     arm(&host, &Purpose { seconds: 100, ..purpose() }, true).unwrap();
     assert!(host.text(TIMER_FILE).contains("OnActiveSec=100s\n"));
-    assert!(call_off(&host, Duration::ZERO).unwrap());
+    assert!(call_off(&host, Duration::ZERO, None).unwrap());
     assert_eq!(left(&host), Vec::<&str>::new());
     assert_eq!(armed(&host).unwrap(), None);
     let effects = host.effects().len();
-    assert!(!call_off(&host, Duration::ZERO).unwrap());
+    assert!(!call_off(&host, Duration::ZERO, None).unwrap());
     assert_eq!(host.effects().len(), effects, "nothing to do");
 }
 
@@ -188,7 +216,7 @@ fn one_that_is_at_work_is_not_disturbed() {
     arm(&host, &purpose(), true).unwrap();
     running.at_work.set(true);
     assert_eq!(arm(&host, &purpose(), true), Err(NotArmed::AtWork));
-    assert_eq!(call_off(&host, host_time(&host) + Duration::from_secs(5)), Err(NotArmed::AtWork));
+    assert_eq!(call_off(&host, host_time(&host) + Duration::from_secs(5), None), Err(NotArmed::AtWork));
     assert!(armed(&host).unwrap().is_some());
 }
 
@@ -437,7 +465,7 @@ fn whoever_is_called_off_leaves_the_proof_for_the_others() {
     let (host, running) = node();
     arm(&host, &purpose(), true).unwrap();
     assert!(note::against_change(&host).unwrap().contains("armed on 'pve1' by a test"));
-    assert!(call_off(&host, Duration::ZERO).unwrap());
+    assert!(call_off(&host, Duration::ZERO, None).unwrap());
     assert_eq!(proof::read(&host).unwrap(), proof::Proof::of(&conf(4, &["10.77.1"])));
     assert!(note::against_change(&host).is_none());
     // where the others cannot be told, it stays
@@ -445,7 +473,7 @@ fn whoever_is_called_off_leaves_the_proof_for_the_others() {
     arm(&other, &purpose(), true).unwrap();
     other.change(|machine| machine.set_quorate(false));
     assert!(
-        matches!(call_off(&other, Duration::ZERO), Err(NotArmed::Failed(reason)) if reason.contains("cannot be told"))
+        matches!(call_off(&other, Duration::ZERO, None), Err(NotArmed::Failed(reason)) if reason.contains("cannot be told"))
     );
     assert!(left(&other).contains(&TIMER_FILE));
     drop(running);

@@ -175,6 +175,9 @@ fn a_marker_says_whose_it_is_as_far_as_it_is_whole() {
         );
     }
     assert_eq!(left(&node(None)).unwrap(), None);
+    let host = node(None);
+    let text = format!(r#"{{"node": "pve-2", "since": {}}}"#, host.unix_time() - 125);
+    assert_eq!(left(&host.file(MARKER, text)).unwrap().unwrap(), "a run on 'pve-2' 2 minutes ago");
 }
 
 fn state(queue: &[&str], disarm: Option<Disarm>, timestamp: u64) -> Fencing {

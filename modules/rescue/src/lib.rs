@@ -12,7 +12,11 @@
 //! same rule.
 
 mod arm;
+#[cfg(test)]
+mod arm_tests;
 mod cluster_file;
+#[cfg(test)]
+mod cluster_file_tests;
 mod decide;
 #[cfg(test)]
 mod decide_tests;
@@ -22,7 +26,11 @@ mod fire_tests;
 pub mod ha;
 #[cfg(test)]
 mod ha_tests;
+#[cfg(test)]
+mod journal_tests;
 mod look;
+#[cfg(test)]
+mod look_tests;
 #[cfg(test)]
 mod model;
 mod note;
@@ -30,9 +38,11 @@ pub mod pending;
 mod proof;
 mod record;
 mod restart;
+#[cfg(test)]
+mod restart_tests;
 mod units;
 
-pub use arm::{Armed, NotArmed, Purpose, READY, arm, armed, call_off, drop_it};
+pub use arm::{Armed, NotArmed, Purpose, READY, arm, armed, call_off, drop_it, still_confirmed};
 pub use fire::{Came, WORD, fire};
 pub use note::{NOTES, Rescue, against_change, against_change_there, rescues};
 pub use record::{digest, is_digest};

@@ -190,6 +190,7 @@ mod tests {
             (4_060, "1000000000\n", true),
             (4_061, "1000000000\n", false),
             (4_100, "0\n", true),
+            (6_000, "0\n", true),
             (4_100, "\n", true),
         ] {
             let host = node().query(show, said);

@@ -53,7 +53,7 @@ fn against_outage(standing: &Standing, wish: Wish) -> Option<String> {
     Some(format!("high availability is active on '{nodes}': {remedy} set 'ha' to 'ignore'"))
 }
 
-fn against(seen: &Look) -> Vec<String> {
+pub(crate) fn against(seen: &Look) -> Vec<String> {
     let mut reasons = seen.unknown.clone();
     if !seen.quorate || !seen.writable {
         reasons.push("this node is not quorate".to_owned());
@@ -157,7 +157,7 @@ fn restarted(host: &dyn Host, before: &Look, patience: Duration, tick: &dyn Fn()
     }
 }
 
-fn missing(before: &Look, now: &Look) -> Vec<String> {
+pub(crate) fn missing(before: &Look, now: &Look) -> Vec<String> {
     let mut missing = Vec::new();
     if !now.runs {
         missing.push("corosync does not run".to_owned());

@@ -22,13 +22,19 @@ def tasks():
     return block["block"], block["always"]
 
 
+def calling_off():
+    """The task that calls it off."""
+    (task,) = [task for task in tasks()[1] if task.get("pve.cluster.corosync_rescue", {}).get("state") == "disarmed"]
+    return task
+
+
 def called_off(**variables):
     """Whether it is called off when these variables are what the run has come to."""
     environment = Environment(autoescape=False)  # noqa: S701 - no page is made of it
     environment.filters["extract"] = lambda key, container: container[key]
     environment.filters["bool"] = bool
     environment.filters["pve.cluster.corosync_end"] = corosync_end
-    (task,) = [task for task in tasks()[1] if task.get("pve.cluster.corosync_rescue") == {"state": "disarmed"}]
+    task = calling_off()
     known = {
         "corosync_due": True, "corosync_allow_offline": [], "corosync_restart": True, "cluster_inventory_hosts": ["pve1", "pve2"],
         "hostvars": {"pve1": {"corosync_confirmed": PROOF}, "pve2": {"corosync_confirmed": PROOF}}, **variables,
@@ -51,6 +57,15 @@ class CallOff(unittest.TestCase):
     def test_not_when_a_node_cannot_be_reached(self):
         lost = {"corosync_confirmed": {"unreachable": True, "changed": False}}
         self.assertFalse(called_off(corosync_change=GOOD, hostvars={"pve1": {"corosync_confirmed": PROOF}, "pve2": lost}))
+
+    def test_a_rescue_that_fired_before_that_is_no_success(self):
+        given = calling_off()["pve.cluster.corosync_rescue"]["config_version"].strip("{} ")
+        environment = Environment(autoescape=False)  # noqa: S701 - no page is made of it
+        version = environment.compile_expression(given, undefined_to_none=False)
+        self.assertEqual(version(corosync_confirmed={**PROOF, "config_version": 5}, omit="omitted"), 5)
+        # nothing was changed, so nothing was confirmed
+        for variables in ({}, {"corosync_confirmed": {"skipped": True}}):
+            self.assertEqual(version(**variables, omit="omitted"), "omitted")
 
     def test_no_sentence_of_the_module_is_searched(self):
         text = (ROOT / "roles/corosync/tasks/main.yml").read_text()

@@ -52,7 +52,7 @@ enum Act {
     Reload,
 }
 
-type Key = (usize, u8, Rule, usize, Seen, [bool; 3]);
+type Key = (usize, u8, Rule, usize, Seen, [bool; 4]);
 
 thread_local! {
     static KNOWN: RefCell<HashMap<Key, Act>> = RefCell::default();
@@ -103,8 +103,9 @@ impl Change {
 
     /// What the product decides. It is asked once for all that looks alike to it: reading a file is what takes the time.
     fn decided(&self, seen: &Cluster, node: usize, patience: Patience) -> Act {
-        let Patience { over, long_over, restarted, .. } = patience;
-        let key = (self.nodes, self.after, self.rule, node, seen.seen_by(node), [over, long_over, restarted]);
+        let Patience { over, long_over, restarted, started, .. } = patience;
+        let flags = [over, long_over, restarted, started];
+        let key = (self.nodes, self.after, self.rule, node, seen.seen_by(node), flags);
         if let Some(known) = KNOWN.with_borrow(|known| known.get(&key).copied()) {
             return known;
         }
@@ -150,6 +151,10 @@ impl Change {
         }
         if first == Act::Wait {
             found.push(Patience { long_over: true, ..over });
+        }
+        // it has started corosync, which is gone again
+        if first == Act::Restart {
+            found.push(Patience { started: true, ..new });
         }
         found
     }
