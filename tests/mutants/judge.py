@@ -25,15 +25,26 @@ def named(line):
     return re.sub(r"^(\S+?):\d+:\d+: ", r"\1: ", line.strip())
 
 
+# What is not tried again.
+HELD = ("caught.txt", "previously_caught.txt", "unviable.txt")
+# Beside `mutants.out`: which of the caught never ended.
+BY_TIME = "by-time.txt"
+
+
+def lines(path):
+    """The mutants that a file names, with line and column."""
+    return [line.strip() for line in path.read_text().splitlines() if line.strip()] if path.exists() else []
+
+
 def read(folder):
     """Read a `mutants.out`: the newest run and, through `previously_caught.txt`, those before it."""
-    def lines(name):
-        path = folder / name
-        return [named(line) for line in path.read_text().splitlines() if line.strip()] if path.exists() else []
-
     if not folder.is_dir():
         raise SystemExit(f"cannot judge: '{folder}' does not exist; run tools/mutants first")
-    return Found(lines("caught.txt") + lines("previously_caught.txt"), lines("missed.txt"), lines("timeout.txt"), lines("unviable.txt"))
+    by_time = lines(folder.parent / BY_TIME)
+    caught = list(dict.fromkeys(lines(folder / "caught.txt") + lines(folder / "previously_caught.txt")))
+    held = [named(line) for line in caught if line not in by_time]
+    late = [named(line) for line in caught if line in by_time] + [named(line) for line in lines(folder / "timeout.txt")]
+    return Found(held, [named(line) for line in lines(folder / "missed.txt")], late, [named(line) for line in lines(folder / "unviable.txt")])
 
 
 def verdict(results, explained, whole):

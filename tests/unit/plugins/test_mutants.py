@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import importlib.util
+import subprocess
 import sys
 import tempfile
 import tomllib
@@ -19,6 +20,9 @@ SPEC.loader.exec_module(judge)
 SPEC = importlib.util.spec_from_file_location("python_mutants", ROOT / "tests/mutants/python.py")
 python = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(python)
+SPEC = importlib.util.spec_from_file_location("switched", ROOT / "tests/mutants/switched.py")
+switched = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(switched)
 
 TABLE = tomllib.loads((ROOT / "tests/mutants/mutants.toml").read_text())
 SURVIVOR = "modules/rescue/src/decide.rs: replace < with <= in decide"
@@ -73,6 +77,17 @@ class Verdict(unittest.TestCase):
             read = judge.read(Path(folder))
         self.assertEqual((read.missed, read.caught, read.timeout), ([SURVIVOR], ["a.rs: x"], []))
 
+    def test_what_never_ended_behind_its_switch_is_caught_by_time(self):
+        with tempfile.TemporaryDirectory() as folder:
+            out = Path(folder) / "mutants.out"
+            out.mkdir()
+            # cargo-mutants takes both for caught
+            (out / "caught.txt").write_text("a.rs:1:1: x\na.rs:2:1: y\n")
+            (out / "previously_caught.txt").write_text("a.rs:1:1: x\na.rs:3:1: y\n")
+            (Path(folder) / "by-time.txt").write_text("a.rs:2:1: y\n")
+            read = judge.read(out)
+        self.assertEqual((read.caught, read.timeout), (["a.rs: x", "a.rs: y"], ["a.rs: y"]))
+
     def test_what_was_never_run_is_not_judged(self):
         with self.assertRaises(SystemExit):
             judge.read(ROOT / "no such folder")
@@ -120,6 +135,46 @@ class Python(unittest.TestCase):
         lines = {one.name: one.lines for one in python.mutants(SOURCE, "x.py")}
         self.assertEqual({name: at for name, at in lines.items() if "`check(name)`" in name or "x.py:1:" in name},
                          {"x.py:1:9: replace `2` with `3`": None, "x.py:7:9: replace `check(name)` with `pass` in judge": (7, 7)})  # fmt: skip
+
+
+class Switched(unittest.TestCase):
+    """Which mutants a compiler's message is about."""
+
+    TEXT = b"fn f() { /*{1,2*/(match (&(/*{3*/if on { /*+3*/ x /*-3*/ }/*}*/)) { if on { /*+1*/ l < r /*-1*/ } })/*}*/ }"
+
+    def blamed(self, at, *more):
+        """Those of a message that points there, and then elsewhere."""
+        def span(word, primary):
+            start = self.TEXT.index(word)
+            return {"file_name": "f.rs", "byte_start": start, "byte_end": start + len(word), "is_primary": primary}
+        child = {"spans": [], "children": []}
+        message = {"spans": [span(word, False) for word in more] + [span(at, True)], "children": [child]}
+        mark = switched.blamed(message, {"f.rs": switched.marks(self.TEXT)})
+        return mark and (mark.mutants, mark.own)
+
+    def test_the_smallest_place_is_to_blame(self):
+        self.assertEqual(self.blamed(b"l < r"), ({1}, True))
+        self.assertEqual(self.blamed(b" x "), ({3}, True))
+        self.assertEqual(self.blamed(b"match"), ({1, 2}, False))
+
+    def test_what_a_message_says_besides_counts_where_its_first_place_is_nobodys(self):
+        self.assertEqual(self.blamed(b"fn f", b" x "), ({3}, False))
+        self.assertIsNone(self.blamed(b"fn f"))
+
+    def test_a_copy_is_what_git_would_add(self):
+        with tempfile.TemporaryDirectory() as folder:
+            root, tree = Path(folder) / "root", Path(folder) / "tree"
+            for path in (root / "modules/a.rs", tree / "modules/gone.rs"):
+                path.parent.mkdir(parents=True)
+                path.write_text("x")
+            (root / ".gitignore").write_text("/ignored\n")
+            (root / "ignored").write_text("x")
+            subprocess.run(["git", "init", "--quiet", root], check=True)
+            switched.copy(root, tree)
+            before = (tree / "modules/a.rs").stat().st_mtime_ns
+            switched.copy(root, tree)
+            self.assertEqual(sorted(str(path.relative_to(tree)) for path in tree.rglob("*") if path.is_file()), [".gitignore", "modules/a.rs"])
+            self.assertEqual((tree / "modules/a.rs").stat().st_mtime_ns, before)
 
 
 class Table(unittest.TestCase):
