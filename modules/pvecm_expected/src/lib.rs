@@ -8,6 +8,8 @@ mod module;
 mod observe;
 mod plan;
 #[cfg(test)]
+mod plan_tests;
+#[cfg(test)]
 mod tests;
 
 use std::process::ExitCode;
