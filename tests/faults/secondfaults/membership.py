@@ -619,7 +619,7 @@ def _(scene):
 
 
 @case("remove/frozen-run", "remove pve3, which is off", "the module is frozen (SIGSTOP) for 150 s with the lock in its hands", "a second removal is begun meanwhile",
-      "the second takes nothing from a living process; the first ends well when it goes on")
+      "the second takes nothing from a living process; the first goes on only with a lock that is certain, and else stops; the next run ends well")
 def _(scene):
     scene.off("pve3")
     scene.sees("pve1", 2)
@@ -628,12 +628,12 @@ def _(scene):
     scene.at(one, "pve1", f"exists('{LISTED}')")
     scene.on("pve1", stop.format("STOP"))
     began = time.monotonic()
-    other = scene.end(removal(scene, "pve2"))
-    say(scene, "the second", other)
+    scene.refused(scene.end(removal(scene, "pve2")), "node 'pve1' is removing a node")
     while time.monotonic() < began + 150:
         time.sleep(1)
     scene.on("pve1", stop.format("CONT"))
-    say(scene, "the first", scene.end(one))
+    scene.refused(scene.end(one), "is no longer certain")
+    scene.done(scene.end(removal(scene, "pve1", timeout=200)), "done by the next run")
     once_more(scene, "pve1")
 
 
