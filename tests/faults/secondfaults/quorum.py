@@ -273,6 +273,15 @@ def _(scene):
 
 # The failover test.
 
+def healthy(scene):
+    """Wait until cluster-health finds nothing: a test of a cluster that has just booted would be refused."""
+    for _attempt in range(6):
+        outcome = scene.play("cluster-health.yml", **HEALTH_LIMITS)
+        if outcome.ok:
+            return
+    scene.must(False, f"the cluster does not get well: {outcome.said()[:1200]}")
+
+
 def failover(scene, *words, **variables):
     given = {**HEALTH_LIMITS, "failover_test_confirmed": "lab", "failover_test_allow_guests": True, "cluster_report_dir": str(scene.folder), **variables}
     return scene.begin("cluster-failover-test.yml", *words, **given)
@@ -292,6 +301,7 @@ def starts(scene, name):
 @case("failover/node-stays-away", "cluster-failover-test of pve2 and pve3 (network)", "corosync of pve2 dies during its cut and cannot start", "the test's next case would be pve3",
       "it stops before pve3, names pve2; pve3 is untouched, and nothing stays cut", begin="two links")
 def _(scene):
+    healthy(scene)
     before = starts(scene, "pve3")
     task = failover(scene, failover_test_kinds=["network"], failover_test_nodes=["pve2", "pve3"])
     scene.holds("pve2", "nft list tables | grep -q pve_cluster_failover", 200)
@@ -307,6 +317,7 @@ def _(scene):
 @case("failover/power-node-stays-off", "cluster-failover-test of all nodes (power)", "pve2 stays without power once it was reset", "the test's next case would be pve3",
       "it stops and says so; pve3 is not reset", begin="two links")
 def _(scene):
+    healthy(scene)
     before = starts(scene, "pve3")
     task = failover(scene, failover_test_kinds=["power"], failover_test_nodes=["pve2", "pve3"], failover_test_boot=60)
     scene.holds("pve1", "corosync-quorumtool -s | grep -qx 'Nodes: *2'", 300)
@@ -321,6 +332,7 @@ def _(scene):
 @case("failover/another-node-lost", "cluster-failover-test of pve2 (network)", "pve1 loses its power during the cut", "two of three are away at one time",
       "the cut ends; the run stops and names pve1", begin="two links")
 def _(scene):
+    healthy(scene)
     task = failover(scene, failover_test_kinds=["network"], failover_test_nodes=["pve2", "pve3"])
     scene.holds("pve2", "nft list tables | grep -q pve_cluster_failover", 240)
     scene.off("pve1")
@@ -334,6 +346,7 @@ def _(scene):
 @case("failover/controller-killed-second-run", "cluster-failover-test of pve2 (network)", "the controller is killed during the cut", "the test is begun again at once",
       "the second run refuses or waits until the node has undone the first cut", begin="two links")
 def _(scene):
+    healthy(scene)
     task = failover(scene, failover_test_kinds=["network"], failover_test_nodes=["pve2"])
     scene.holds("pve2", "nft list tables | grep -q pve_cluster_failover", 240)
     scene.kill_controller(task)
@@ -345,6 +358,7 @@ def _(scene):
 
 @case("failover/slow-boot", "cluster-failover-test of pve2 (power)", "pve2's pveproxy takes 45 s to start", "programs of PVE take 2 s", "waited for; the test passes", begin="two links")
 def _(scene):
+    healthy(scene)
     scene.on("pve2", "mkdir -p /etc/systemd/system/pveproxy.service.d; printf '[Service]\\nExecStartPre=/usr/bin/sleep 45\\n' > /etc/systemd/system/pveproxy.service.d/slow.conf; systemctl daemon-reload")
     scene.slow(2, "pvesh", "pvecm", "ha-manager")
     scene.done(scene.end(failover(scene, failover_test_kinds=["power"], failover_test_nodes=["pve2"]), 900), "the test passes")
