@@ -2,6 +2,9 @@
 //! A pve2 in a cluster of three that it is to leave, with services that behave as recorded
 //! (`captures/removed_node_pve3_was_online_at_delnode--documented_cleanup_pmxcfs_-l_rm_corosync.conf_on_the_removed_node--pve3`).
 
+use std::path::Path;
+
+use host::Host as _;
 use membership::fake::{become_member, conf, members, standalone};
 use serde_json::{Value, json};
 use testkit::{Answer, FakeHost, Machine};
@@ -172,6 +175,9 @@ pub(crate) fn assert_left(host: &FakeHost, when: &str) {
     assert_eq!(host.text("/etc/pve/priv/authorized_keys"), format!("{KEY} admin\n"), "{when}");
     assert_eq!(host.text("/etc/pve/priv/known_hosts"), "pve2 t B\n", "{when}");
     assert!(host.exists("/etc/corosync/uidgid.d"), "{when}");
+    let mut left = host.list(Path::new(locks::DIRECTORY)).unwrap_or_default();
+    left.retain(|name| name.starts_with(locks::MEMBERSHIP));
+    assert_eq!(left, Vec::<String>::new(), "{when}");
 }
 
 /// Whether the node is the member that it was.

@@ -56,28 +56,37 @@ pub(crate) fn run(
     {
         return Err(refused(args, &[armed]));
     }
-    if context.check_mode || plan.is_empty() {
+    if context.check_mode {
         return Ok(outcome(&wanted, &plan, &[]));
     }
-    if !takes_lock(&wanted, &seen, &plan) {
-        return carry_out(host, args, &wanted, &seen, &plan, None, deadline);
+    if plan.is_empty() {
+        return Ok(without_lock(host, outcome(&wanted, &plan, &[])));
     }
-    let lock = lock(host, args, &seen, deadline)?;
-    // Once more, now that no other node leaves: those who stay are counted.
-    let done = settle(host, args, &wanted, deadline)
-        .and_then(|(seen, plan)| carry_out(host, args, &wanted, &seen, &plan, Some(&lock), deadline));
-    if done.is_err() {
-        // Half-way out there may be nothing to give it up in: it then expires, or is taken over when this node is gone.
-        let _ = lock.release(host);
-        return done;
-    }
-    // This node took a copy of it along. In the cluster it is over as soon as this node is no member.
+    let done = if takes_lock(&wanted, &seen, &plan) {
+        let lock = lock(host, args, &seen, deadline)?;
+        // Once more, now that no other node leaves: those who stay are counted.
+        let done = settle(host, args, &wanted, deadline)
+            .and_then(|(seen, plan)| carry_out(host, args, &wanted, &seen, &plan, Some(&lock), deadline));
+        if done.is_err() {
+            // Half-way out there may be nothing to give it up in: it then expires, or is taken over when this node is gone.
+            let _ = lock.release(host);
+        }
+        done
+    } else {
+        carry_out(host, args, &wanted, &seen, &plan, None, deadline)
+    }?;
+    Ok(without_lock(host, done))
+}
+
+/// Removes the copy of the lock that this node took along, of this run or of one that was killed. In the cluster the lock is over as
+/// soon as this node is no member.
+fn without_lock(host: &dyn Host, done: Outcome) -> Outcome {
     let left = Owner::this(host, Deed::Leave)
-        .and_then(|me| locks::release_own(host, locks::MEMBERSHIP, |owner| owner.is_same_run(&me)));
-    done.map(|outcome| match left {
-        Ok(_) => outcome,
-        Err(error) => outcome.warn(error.to_string()),
-    })
+        .and_then(|me| locks::release_own(host, locks::MEMBERSHIP, |owner| owner.is_mine(host, &me)));
+    match left {
+        Ok(_) => done,
+        Err(error) => done.warn(error.to_string()),
+    }
 }
 
 /// Whether the others must be kept from changing the membership meanwhile: by force a whole cluster is taken apart, and a node
