@@ -81,7 +81,9 @@ class SecondFaults(unittest.TestCase):
     def test_it_names_the_commits_with_their_cases(self):
         seen = [{"commit": "b"}, {"commit": "a"}, {"commit": "a"}, {}]
         self.assertEqual(second._seen_with(seen),  # pylint: disable=protected-access
-                         "Seen with the modules, roles and playbooks of commit `a` (2 cases), `b` (1 cases), `unknown` (1 cases).")
+                         "Seen with the modules, roles and playbooks of commit `a` (2 cases), `b` (1 case), `unknown` (1 case).")
+        self.assertEqual(second._seen_with([{"commit": "a+"}]),  # pylint: disable=protected-access
+                         "Seen with the modules, roles and playbooks of commit `a+` (1 case). A + stands for changes that were committed after they were seen.")
 
 
 class Committed(unittest.TestCase):

@@ -46,7 +46,8 @@ def _cell(text):
 def _seen_with(results):
     """Which commits the results were seen with, the one with the most of them first."""
     counts = Counter(result.get("commit", "unknown") for result in results)
-    return "Seen with the modules, roles and playbooks of commit " + ", ".join(f"`{commit}` ({count} cases)" for commit, count in counts.most_common()) + "."
+    text = "Seen with the modules, roles and playbooks of commit " + ", ".join(f"`{commit}` ({count} {'case' if count == 1 else 'cases'})" for commit, count in counts.most_common()) + "."
+    return text + (" A + stands for changes that were committed after they were seen." if any(commit.endswith("+") for commit in counts) else "")
 
 
 def write(cases, results, partly=False):
