@@ -109,7 +109,7 @@ cluster-expected-votes: build ## EMERGENCY: let what is left of the cluster be q
 cluster-remove-node: build ## Remove a node that is off from the cluster of INVENTORY (NODE=name)
 	.venv/bin/ansible-playbook -i $(INVENTORY) playbooks/cluster-remove-node.yml -e node=$(if $(filter-out file,$(origin NODE)),$(NODE))
 
-cluster-repair: build ## Mend nodes that are half in the cluster of INVENTORY
+cluster-repair: build ## Repair nodes that are half in the cluster of INVENTORY
 	.venv/bin/ansible-playbook -i $(INVENTORY) playbooks/cluster-repair.yml
 
 cluster-destroy: build ## Take the cluster of INVENTORY apart into standalone nodes, after asking

@@ -16,7 +16,7 @@ short_description: A known_hosts file with the host keys of a cluster's nodes pi
 version_added: 0.1.0
 description:
   - Puts the host keys of all nodes into a block of the file, under all names of the nodes.
-  - Takes what else the file says of these names out, such as the keys that a node had before it was installed anew. So it does with
+  - Takes what else the file says of these names out, such as the keys that a node had before it was reinstalled. So it does with
     the names of nodes that the block had and that are no longer given. Hashed names are recognized.
   - Comments, patterns, and lines with a marker stay as they are, and so do other names in a line.
 positional: _input, cluster_name

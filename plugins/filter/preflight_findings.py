@@ -205,7 +205,7 @@ def _of_membership(host, cluster_name):
     elif member and situation != "member":
         yield finding(
             "unhealthy-member", ERROR, f"it is a member of '{cluster_name}', but {situation.replace('_', ' ')} ({why})",
-            "bring the cluster in order first: playbooks/cluster-repair.yml mends what is half in it; 'pvecm status' and "
+            "bring the cluster in order first: playbooks/cluster-repair.yml repairs what is half in it; 'pvecm status' and "
             "'journalctl -u corosync -u pve-cluster' on it tell more", measured=situation,
         )
     if member:

@@ -43,7 +43,7 @@ _value:
       description: Whether it says something else.
       type: bool
     reload:
-      description: Whether sshd must read its configuration anew.
+      description: Whether sshd must read its configuration again.
       type: bool
     effective:
       description: Whether the configuration, with the file as it is, comes to what is wanted.

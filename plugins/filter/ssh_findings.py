@@ -40,8 +40,8 @@ _value:
     message:
       description: What was found.
       type: str
-    mended_by_pve:
-      description: Whether C(pvecm updatecerts) on the node mends it now.
+    repaired_by_pve:
+      description: Whether C(pvecm updatecerts) on the node repairs it now.
       type: bool
 """
 
@@ -51,7 +51,7 @@ _PINNING = (8, 0, 6)
 
 
 def ssh_findings(printed, facts):
-    """All findings; each a dict of message and mended_by_pve."""
+    """All findings; each a dict of message and repaired_by_pve."""
     lines = [line.strip().partition(" ") for line in printed.splitlines()]
     told = {what: rest for what, _blank, rest in lines}
     writable = told.get("writable") == "yes"
@@ -61,7 +61,7 @@ def ssh_findings(printed, facts):
     if _pins(facts) and not _is_pinned(told.get("pinned", ""), facts):
         found.append((f"'/etc/pve/nodes/{facts['nodename']}/ssh_known_hosts' has none of its host keys", writable))
     found += [(f"it does not reach {rest.rstrip('.')}", False) for what, _blank, rest in lines if what == "unreached"]
-    return [{"message": message, "mended_by_pve": mended} for message, mended in found]
+    return [{"message": message, "repaired_by_pve": repaired} for message, repaired in found]
 
 
 def _pins(facts):

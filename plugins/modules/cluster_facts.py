@@ -66,7 +66,7 @@ EXAMPLES = r"""
     gather: [health]
     settle: 20
 
-- name: Stop unless the node is a member of a quorate cluster that takes writes
+- name: Stop unless the node is a member of a quorate cluster that is writable
   ansible.builtin.assert:
     that: ansible_facts.pve_cluster.situation == 'member'
     fail_msg: "{{ ansible_facts.pve_cluster.reasons | join('; ') }}"
@@ -104,9 +104,9 @@ ansible_facts:
             - How the node stands with its cluster.
             - V(not_installed) - there is no Proxmox VE on this machine.
             - V(standalone) - a node of no cluster.
-            - V(member) - a member of a quorate cluster that takes writes, and all members run the config_version of the
+            - V(member) - a member of a quorate cluster that is writable, and all members run the config_version of the
               cluster's corosync.conf.
-            - V(synchronizing) - a quorate member whose /etc/pve does not take writes yet. It lasts a few seconds after a
+            - V(synchronizing) - a quorate member whose /etc/pve is not writable yet. It lasts a few seconds after a
               node has joined or come back.
             - V(versions_differ) - a quorate member, but not all members run the config_version of the cluster's
               corosync.conf. It lasts about a second after a change. When it lasts longer, do not let another node join.
@@ -126,7 +126,7 @@ ansible_facts:
           returned: always
           type: list
           elements: str
-          sample: ["1 of 3 votes are there, 2 are needed"]
+          sample: ["1 of 3 votes present, 2 needed"]
         membership:
           description:
             - V(standalone) or V(member), where V(member) means that the node has the files of a cluster, whether or not it
@@ -206,7 +206,7 @@ ansible_facts:
               returned: always
               type: bool
             writable:
-              description: Whether it takes writes. Without quorum it does not.
+              description: Whether it is writable. Without quorum it does not.
               returned: always
               type: bool
         links:
@@ -589,7 +589,7 @@ ansible_facts:
                   returned: always
                   type: int
                 token_lost:
-                  description: A token was lost, and the membership was formed anew.
+                  description: A token was lost, and the membership was formed again.
                   returned: always
                   type: int
                 retransmits:

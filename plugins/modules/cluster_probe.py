@@ -27,7 +27,7 @@ description:
 options:
   run:
     description:
-      - A random number of 32 hexadecimal digits, the same on all nodes and drawn anew for each measurement. Packets of any other one are ignored.
+      - A random number of 32 hexadecimal digits, the same on all nodes and drawn again for each measurement. Packets of any other one are ignored.
     type: str
     required: true
   name:

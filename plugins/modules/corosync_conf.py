@@ -20,7 +20,7 @@ description:
     refused with the nearest name.
   - Only options that corosync changes while it runs are changed. Others, such as C(transport), C(link_mode) or C(wait_for_all), are
     refused with the reason, unless the file has the value already. With O(restart) those are written too that take effect when
-    corosync is started anew on one node after the other.
+    corosync is restarted on one node after the other.
   - An option that came in with a later corosync than the node has is refused, because an older one takes it without a word and does nothing
     with it. The module looks at its own node, by the installed package; the role P(pve.cluster.corosync#role) has every node judge.
   - C(ip_dscp) needs corosync 3.1.10 and O(restart). It is a number from 0 to 63 or a name such as C(ef). With knet it also wants a corosync
@@ -38,10 +38,10 @@ description:
     with a backup outside C(/etc/pve). It is then verified that every node runs the new C(config_version), that the running
     corosync has the new values, that the node is quorate with the same members, and that no link was lost.
   - corosync takes a new link at once, and refuses other addresses for a link that it has, although the file says so from
-    then on. A link with other addresses is therefore removed and made anew, in two steps that are verified each, while
+    then on. A link with other addresses is therefore removed and recreated, in two steps that are verified each, while
     another link carries the cluster. It is refused when no other link connects every node.
   - The file, this node's copy of it and what corosync runs are compared. Where they differ although the file has all that is asked for, a
-    new version with the same text is written, which every node loads, and links are made anew. So is a version that only some nodes
+    new version with the same text is written, which every node loads, and links are recreated. So is a version that only some nodes
     have taken. What only a restart of corosync would change is told in a warning. Without options nothing is healed, only told.
   - When that does not come true within O(timeout), the old settings are put back under a higher C(config_version), which is
     verified in the same way. The error says whether it worked.
@@ -103,7 +103,7 @@ options:
           - C(linknumber), which must be the number of the link, writes that number into a section that has C(ringnumber) or no number at
             all, as files of old Proxmox VE have it. corosync 3 takes such a section for link 0 whatever it says, and Proxmox VE may not, so
             that no other change is made to such a file.
-          - With another C(knet_transport) or C(mcastport) the link is removed and made anew, as with other addresses.
+          - With another C(knet_transport) or C(mcastport) the link is removed and recreated, as with other addresses.
         type: dict
       state:
         description: Whether the link is to be there.
@@ -144,7 +144,7 @@ options:
     default: merged
   several_links:
     description:
-      - Allows several links to be removed or made anew in one task. It is done one after the other, each verified.
+      - Allows several links to be removed or recreated in one task. It is done one after the other, each verified.
     type: bool
     default: false
   restart:
@@ -164,7 +164,7 @@ options:
   ha:
     description:
       - What to do where high availability is active on a node, so that its watchdog would reset it about a minute after a change
-        that costs the quorum.
+        that loses quorum.
       - V(disarm) has every watchdog released before the change, by C(ha-manager crm-command disarm-ha freeze), and arms them again
         after it, also after one that was undone. Guests stay as they are meanwhile, and nothing is recovered. Both are waited for until the
         manager itself says so. It is refused where this Proxmox VE cannot do that (releases before 9.2).
@@ -387,13 +387,13 @@ nodes:
       type: list
       elements: int
     restart_needed:
-      description: Options that its corosync follows only when it is started anew, and has not followed yet.
+      description: Options that its corosync follows only when it is restarted, and has not followed yet.
       type: list
       elements: str
     result:
       description:
         - V(updated) when it runs the change, V(in_step) when it runs the file and nothing was to be changed, V(restart_needed)
-          when its corosync must be started anew for some of it, V(behind) when it runs another version, V(differs) when its copy, its
+          when its corosync must be restarted for some of it, V(behind) when it runs another version, V(differs) when its copy, its
           links or its values are not those of the file, V(offline) when it is no member, V(unverified) when corosync does not run where
           the module ran.
       type: str
@@ -442,7 +442,7 @@ offline:
   elements: str
   sample: []
 restarted:
-  description: Whether corosync was started anew on this node.
+  description: Whether corosync was restarted on this node.
   returned: with O(state=returned), when something changed or would
   type: bool
   sample: true
@@ -462,7 +462,7 @@ config:
     nodes: {pve1: {quorum_votes: 1}, pve2: {quorum_votes: 1}, pve3: {quorum_votes: 1}}
 restart_needed:
   description:
-    - Options that corosync on this node follows only when it is started anew, those of this change and those of an earlier one. All others
+    - Options that corosync on this node follows only when it is restarted, those of this change and those of an earlier one. All others
       are in use. What waits is noted in C(/etc/pve/corosync-restart-pending) before the change, because corosync tells some new
       values as its own while it goes on with the old ones. M(pve.cluster.corosync_restart) takes a node out of it.
   returned: success

@@ -43,7 +43,7 @@ options:
     default: armed
   after:
     description:
-      - Seconds after which it looks, from 10 to 604800. After a restart of the node they begin anew.
+      - Seconds after which it looks, from 10 to 604800. After a restart of the node they begin again.
       - More than the change takes with all its steps and their undoing. While the change is under way and the cluster is quorate the
         rescue waits all the same.
     type: int

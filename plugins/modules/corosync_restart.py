@@ -17,7 +17,7 @@ description:
   - It is refused, with all reasons at once and nothing touched, when the node is not quorate, the others would not be quorate
     without it, a node of the nodelist is no member or runs another C(config_version), or corosync would not start from its file.
   - It is done under the lock that Proxmox VE takes for corosync.conf, so that never two nodes restart at once, and ends when
-    the node is quorate again with all its members, on every link that was connected, and C(/etc/pve) takes writes.
+    the node is quorate again with all its members, on every link that was connected, and C(/etc/pve) is writable.
   - A node that was restarted is taken out of C(/etc/pve/corosync-restart-pending), where M(pve.cluster.corosync_conf) has noted what
     waits for it.
   - Every call restarts. The role P(pve.cluster.corosync#role) calls it for what M(pve.cluster.corosync_conf) has returned as

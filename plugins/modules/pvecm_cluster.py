@@ -152,7 +152,7 @@ options:
     description:
       - Name of the node to remove, as the cluster lists it. Required with O(state=removed).
       - With O(state=reserved) and O(state=released), where it is required too, the name of the node that joins.
-      - A removed node keeps its own files. Install it anew, or clear it, before it is connected again.
+      - A removed node keeps its own files. Reinstall it, or clear it, before it is connected again.
       - A name that the cluster does not know and has nothing of is a success without a change.
     type: str
   separated:
@@ -173,21 +173,21 @@ options:
     default: []
   repair:
     description:
-      - With O(state=present) and O(state=joined), mend this node first. One fault is mended after the other. Each is named in RV(mended),
+      - With O(state=present) and O(state=joined), repair this node first. One fault is repaired after the other. Each is named in RV(repaired),
         and in check mode the first one is.
       - That C(/etc/pve) is not mounted. pmxcfs is started, after what lies in the bare directory was moved aside.
       - That corosync's files are not those of the cluster, as on a node that was stranded by a join or a change that it missed. The
         corosync.conf, and where it differs the authkey, come over ssh from a quorate member, O(cluster_node) or any other that this
-        node's own files list, and corosync is started anew.
+        node's own files list, and corosync is restarted.
       - That corosync does not run with files that are right. It is started.
       - That the join of this node stopped half way, with O(state=joined). A member lists it by its own addresses, and corosync's files on
         it are the cluster's, or the cluster lacks its vote for quorum. The rest of the join is done as C(pvecm) does it. A node with
         guests is refused.
       - That corosync's files of an earlier cluster are left on a standalone node. They are removed.
-      - That the cluster lists this node, which has not joined or was installed anew, with O(state=joined). It joins as with O(force).
+      - That the cluster lists this node, which has not joined or was reinstalled, with O(state=joined). It joins as with O(force).
       - That the cluster no longer lists this node, with O(state=joined). It becomes standalone as with O(state=absent), and joins. A node
         with guests is refused.
-      - The database is copied before anything that replaces it. Without this option nothing is mended, and a failure says what
+      - The database is copied before anything that replaces it. Without this option nothing is repaired, and a failure says what
         would be.
     type: bool
     default: false
@@ -396,14 +396,14 @@ guests:
   type: list
   elements: int
   sample: [100]
-mended:
-  description: What was the matter with this node and is mended, in the order in which it was.
+repaired:
+  description: What was the matter with this node and is repaired, in the order in which it was.
   returned: with O(repair=true), when there was something
   type: list
   elements: str
   sample: ["this node was stranded: corosync's corosync.conf was not that of 'pve1'"]
 repair_backups:
-  description: Directories with the copies that were made before something was mended, such as of the whole database as C(config.db).
+  description: Directories with the copies that were made before something was repaired, such as of the whole database as C(config.db).
   returned: with O(repair=true), when some were made
   type: list
   elements: str
@@ -419,7 +419,7 @@ node_state:
   returned: on failure after a look at the cluster
   type: str
   sample: nodeid 2 of cluster 'prod' by its own corosync.conf (config_version 2), corosync is not quorate (1 of 2 votes)
-    with 'pve2', '/etc/pve' takes no writes, it has no node certificate
+    with 'pve2', '/etc/pve' is read-only, it has no node certificate
 cluster_state:
   description: State in which the cluster was left, as O(cluster_node) sees it.
   returned: on failure with O(state=joined) and O(method=ssh)

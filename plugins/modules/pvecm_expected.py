@@ -9,14 +9,14 @@ module: pvecm_expected
 short_description: Let what is left of a Proxmox VE cluster be quorate, in an emergency
 version_added: "0.1.0"
 description:
-  - Tells corosync by C(pvecm expected) to expect fewer votes, so that the nodes that are left have a majority, C(/etc/pve) takes writes again, and
+  - Tells corosync by C(pvecm expected) to expect fewer votes, so that the nodes that are left have a majority, C(/etc/pve) is writable again, and
     the nodes that are off can be removed or their guests started elsewhere.
   - This gives up the protection that quorum is. When a node that was taken to be off runs after all, apart from this side, both sides write and start
     guests, and data is lost. So every node that is off must be named, there may be no sign of life of any of them, the change is recorded in the journal of
     this node, and the answer always has a warning. Whether a node that does not answer is off, this module cannot know.
   - A sign of life is a ping that is answered at any of the node's addresses, a TCP port of sshd or of pveproxy that is open or refuses the
     connection, a connected link of corosync, and what O(reached) has. Whether nothing answers must be known, or nothing is done.
-  - Reports success only when this node is quorate and its C(/etc/pve) takes writes.
+  - Reports success only when this node is quorate and its C(/etc/pve) is writable.
   - Nothing in C(corosync.conf) changes. It ends by itself. As nodes come back, corosync counts their votes again.
 extends_documentation_fragment:
   - pve.cluster.attributes

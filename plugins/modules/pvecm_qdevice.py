@@ -17,7 +17,7 @@ description:
     its votes are no longer expected, and nothing of it is left on this node.
   - Before anything is changed the module looks at this node, the cluster and the QNetd host, and refuses with all reasons at once.
   - A setup that the cluster does not confirm is taken out again, and the error says so. A run that was interrupted is finished by the next.
-  - One run on any member sets up or removes the QDevice of the whole cluster. Run on the other members too, it mends what is theirs.
+  - One run on any member sets up or removes the QDevice of the whole cluster. Run on the other members too, it repairs what is theirs.
     With O(state=present) the daemon is started and made to start with the machine; with O(state=absent) it is stopped and its certificates are removed,
     which C(pvecm qdevice setup) would stumble over.
 extends_documentation_fragment:

@@ -128,7 +128,7 @@ _SAID = {
 
 _SITUATIONS = {
     "versions_differ": "see 'journalctl -u corosync' on the nodes that run another config_version than /etc/pve/corosync.conf has",
-    "not_quorate": "bring back nodes or their corosync network until more than half of the votes are there",
+    "not_quorate": "bring back nodes or their corosync network until more than half of the votes are present",
     "corosync_stopped": "see 'journalctl -u corosync' on it, then start corosync",
     "pmxcfs_stopped": "see 'journalctl -u pve-cluster' on it, then start pve-cluster",
     "synchronizing": "it meets the others: look again in a moment; when it stays so, see 'journalctl -u pve-cluster' on it",
@@ -190,7 +190,7 @@ def _of_health(name, facts, limits):
     if facts["situation"] == "member" and online is not None and members - set(online):
         yield finding(
             "pmxcfs-group", ERROR, f"its pmxcfs does not have {', '.join(sorted(members - set(online)))} in its group",
-            "see 'journalctl -u pve-cluster' on these nodes; restarting pve-cluster there joins the group anew",
+            "see 'journalctl -u pve-cluster' on these nodes; restarting pve-cluster there joins the group again",
         )
     if health["clock"] and not health["clock"]["synchronised"]:
         yield finding(
@@ -254,7 +254,7 @@ def _of_knet(health, limits):
             limit = limits[f"latency_{severity}_ms"]
             yield finding(
                 "latency", severity,
-                f"its link {link['number']} to {link['peer']} has a latency of {latency:g} ms on average, from {limit:g} ms is too much",
+                f"its link {link['number']} to {link['peer']} averages {latency:g} ms (limit {limit:g} ms)",
                 "give corosync a network of its own, near and without load", measured=latency, limit=limit, **where,
             )
         loss = loss_percent(link)
@@ -319,7 +319,7 @@ def _of_foreign(facts, limits):
     address = foreign["address"]
     node = next((node["name"] for node in facts["nodelist"] or [] if address in node["links"].values()), None)
     if node:
-        who, remedy = f"{node} ({address})", f"compare /etc/corosync/authkey and the file of {node} with the cluster's; playbooks/cluster-repair.yml mends it"
+        who, remedy = f"{node} ({address})", f"compare /etc/corosync/authkey and the file of {node} with the cluster's; playbooks/cluster-repair.yml repairs it"
     else:
         who = f"{address}, which is no address of the cluster" if address else "a host that knet could not name"
         remedy = "stop corosync there: a host that was removed, and not cleaned or reinstalled, may run it still with other files"

@@ -32,8 +32,8 @@ def votes(quorum):
     if quorum is None:
         return "no node sees any votes"
     return (
-        f"{'quorate' if quorum['quorate'] else 'not quorate'}: {quorum['total_votes']} of {quorum['expected_votes']} votes are there, "
-        f"{quorum['quorum']} are needed; {margin(quorum)}"
+        f"{'quorate' if quorum['quorate'] else 'not quorate'}: {quorum['total_votes']} of {quorum['expected_votes']} votes present, "
+        f"{quorum['quorum']} needed; {margin(quorum)}"
     )
 
 

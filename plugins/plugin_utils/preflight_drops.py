@@ -33,7 +33,7 @@ def dropped_findings(host, through, nodes_keys, joins):
     for values in said(host, "replication"):
         yield finding(
             "replication", ERROR, f"it has replication jobs ({', '.join(values)}), and joining would drop them",
-            "remove them, and make them anew after the join",
+            "remove them, and recreate them after the join",
         )
     if said(host, "ceph"):
         yield finding(

@@ -110,7 +110,7 @@ def _of_latency(name, link, limits, where):
     limit = limits[f"latency_{severity}_ms"]
     yield finding(
         "latency", severity,
-        f"link {link['number']} to {name} has a latency of {median:g} ms (jitter {link['latency']['jitter']:g} ms), from {limit:g} ms is too much",
+        f"link {link['number']} to {name} has a latency of {median:g} ms (jitter {link['latency']['jitter']:g} ms, limit {limit:g} ms)",
         "give corosync a network of its own, near and without load", measured=median, limit=limit, **where,
     )
 

@@ -8,7 +8,7 @@ import ipaddress
 
 from ansible_collections.pve.cluster.plugins.plugin_utils.findings import ERROR, WARNING, finding
 
-_MEND = "run phase 1 first (it writes /etc/hosts), or mend the name service"
+_MEND = "run phase 1 first (it writes /etc/hosts), or repair the name service"
 _FOLLOWS = "nothing: phase 1 writes it into /etc/hosts"
 
 

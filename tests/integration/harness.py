@@ -68,7 +68,7 @@ def install(module, nodes):
 
 
 def writable(node):
-    """Wait until a node's /etc/pve takes writes."""
+    """Wait until a node's /etc/pve is writable."""
     wait(node, f"mkdir /etc/pve/priv/lock/probe-{node} && rmdir /etc/pve/priv/lock/probe-{node}")
 
 

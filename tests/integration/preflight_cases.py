@@ -22,13 +22,13 @@ LAB_LIMITS = {
 
 
 @contextmanager
-def wrong(node, make, mend):
+def wrong(node, make, repair):
     """Something is wrong on a node for a while."""
     on(node, make)
     try:
         yield
     finally:
-        on(node, mend)
+        on(node, repair)
 
 
 @contextmanager

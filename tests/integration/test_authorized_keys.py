@@ -82,7 +82,7 @@ class AuthorizedKeys(unittest.TestCase):
         self.assertEqual(
             refused["msg"],
             f"cannot change '{CLUSTER_FILE}': this node is not quorate, so /etc/pve is read-only: "
-            "'pve2' is not seen: run 'systemctl start corosync' on 'pve2' if it is stopped there, else mend the network between; "
+            "'pve2' is not seen: run 'systemctl start corosync' on 'pve2' if it is stopped there, else fix the network between; "
             "scope 'local' works without quorum",
         )
         self.assertEqual(before, on("pve1", f"cat {CLUSTER_FILE}"))

@@ -193,7 +193,7 @@ class Changes(Story):
         self.assertEqual(running("pve3", "totem.merge"), "260")
         self.assertFalse(task("pve3", state="returned", content=on("pve1", "cat /etc/pve/corosync.conf"))["changed"])
         self.assertFalse(task("pve2", totem={"merge": 260})["changed"])
-        # what a person did to the copy of a node that runs on is mended without a restart
+        # what a person did to the copy of a node that runs on is repaired without a restart
         pid = on("pve2", "pidof corosync")
         on("pve2", "sed -i 's/^}$//' /etc/corosync/corosync.conf")
         answer = task("pve2", state="returned", content=on("pve1", "cat /etc/pve/corosync.conf"))

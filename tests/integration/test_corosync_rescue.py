@@ -375,7 +375,7 @@ class Playbook(unittest.TestCase):
         self.assertEqual(self.arming(), "disarmed")
         ran = self.run_it(totem={"link_mode": "passive"})
         self.assertNotEqual(ran.rc, 0)
-        self.assertIn("runs 'active' until it is started anew", ran.output)
+        self.assertIn("runs 'active' until it is restarted", ran.output)
         # one is restarted by hand meanwhile, which the others do not know
         begun = "systemctl show -p ExecMainStartTimestampMonotonic corosync"
         before = [on(node, begun) for node in NODES]

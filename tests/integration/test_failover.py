@@ -153,7 +153,7 @@ class Failover(unittest.TestCase):
         finally:
             os.killpg(controller.pid, signal.SIGKILL)
             controller.wait()
-        # nobody mends it but the node itself
+        # nobody repairs it but the node itself
         self.assertIn("1 timers", on("pve3", "systemctl list-timers --no-pager 'pve-cluster-failover*'"))
         wait_members("pve3", 1)
         wait("pve3", "! nft list tables | grep -q pve_cluster_failover", 60)

@@ -56,7 +56,7 @@ class Health(unittest.TestCase):
     def test_20_the_front_door(self):
         code, text, errors = self.command("status")
         self.assertEqual((code, errors), (0, ""), text)
-        self.assertRegex(text, r"^cluster 'lab' is healthy \(.*\)\nquorate: 3 of 3 votes are there, 2 are needed; it survives the loss of 1 node\n$")
+        self.assertRegex(text, r"^cluster 'lab' is healthy \(.*\)\nquorate: 3 of 3 votes present, 2 needed; it survives the loss of 1 node\n$")
         code, text, errors = self.command("nodes")
         self.assertEqual(code, 0, errors)
         self.assertRegex(text, r"(?m)^pve3 +3 +1 +member +3 .* 2/2 up$")
@@ -68,7 +68,7 @@ class Health(unittest.TestCase):
         # what an inventory says of limits goes for all of them
         inventory = Inventory(3, **HEALTH_LIMITS)
         for target, said in (
-            ("cluster-status", r"(?m)^cluster 'lab' is healthy .*\nquorate: 3 of 3 votes are there, 2 are needed; it survives the loss of 1 node$"),
+            ("cluster-status", r"(?m)^cluster 'lab' is healthy .*\nquorate: 3 of 3 votes present, 2 needed; it survives the loss of 1 node$"),
             ("cluster-nodes", r"(?m)^NODE +ID .*\npve1 .*\npve2 .*\npve3 "),
             ("cluster-health", r"(?m)^nothing was found that is not well$"),
         ):

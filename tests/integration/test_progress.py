@@ -29,7 +29,7 @@ class Progress(unittest.TestCase):
             told.setdefault(nodes, {}).setdefault(task, []).append(int(seconds))
         for node, seconds, task in re.findall(r"(?m)^  \.\. (\S+): after (\d+) s: (?:\w+ : )?(.+)$", run.output):
             ended[node, task] = int(seconds)
-        create = "Create the cluster, or confirm it, and wait until /etc/pve takes writes, seconds at most: 120"
+        create = "Create the cluster, or confirm it, and wait until /etc/pve is writable, seconds at most: 120"
         join = "Join, finish a join, or confirm it, and wait until all members run one configuration, seconds at most: 120"
         for node, task in (("pve1", create), ("pve2", join), ("pve3", join)):
             with self.subTest(node=node):

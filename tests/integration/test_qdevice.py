@@ -228,7 +228,7 @@ echo 'deb [trusted=yes] file:/root/archive ./' > /etc/apt/sources.list
 
 
 class Packages(Case):
-    """Nodes and a QNetd host without Debian's packages, and a QNetd host that was installed anew. One story."""
+    """Nodes and a QNetd host without Debian's packages, and a QNetd host that was reinstalled. One story."""
 
     HOSTS = (("pve1", "corosync-qdevice"), ("pve2", "corosync-qdevice"), ("qnetd1", "corosync-qnetd"))
 
@@ -285,7 +285,7 @@ class Packages(Case):
         for node in PAIR:
             wait(node, "! corosync-qdevice-tool -s | grep -q Connected$")
         run = play(self.two, PLAYBOOK, "-e", "cluster_qdevice_timeout=60")
-        self.refused("if it was installed anew, set the QDevice up anew with 'cluster_qdevice_renew: true' (playbooks/cluster-qdevice.yml)", run)
+        self.refused("if it was reinstalled, set the QDevice up again with 'cluster_qdevice_renew: true' (playbooks/cluster-qdevice.yml)", run)
         check = play(self.two, PLAYBOOK, "-e", "cluster_qdevice_renew=true", "--check")
         self.succeeded(check)
         self.assertTrue(DEVICE.search(on("pve1", f"cat {CONF}")))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Nodes that are half in their cluster: each situation made on purpose, refused without repair, mended with it."""
+"""Nodes that are half in their cluster: each situation made on purpose, refused without repair, repaired with it."""
 
 import json
 import tempfile
@@ -41,24 +41,24 @@ class Repair(unittest.TestCase):
         answer = task("pve3", timeout=12, **MEMBER, **options)
         self.assertTrue(answer.get("failed"), answer)
         if words:
-            self.assertIn(f"'repair: true' (playbooks/cluster-repair.yml) lets this task mend this: {words}", answer["msg"])
+            self.assertIn(f"'repair: true' (playbooks/cluster-repair.yml) lets this task repair this: {words}", answer["msg"])
         self.assertEqual(set(before) ^ set(state("pve3")), set())
 
-    def mend(self, *faults, changed=True, **options):
+    def repair(self, *faults, changed=True, **options):
         """With repair it is well, and says what was the matter; in check mode it says so before."""
         foretold = task("pve3", repair=True, _ansible_check_mode=True, **MEMBER, **options)
-        self.assertIn(faults[0], foretold["mended"][0])
+        self.assertIn(faults[0], foretold["repaired"][0])
         answer = done(self, task("pve3", repair=True, **MEMBER, **options), changed=changed)
-        self.assertEqual(len(answer["mended"]), len(faults), answer)
-        for fault, words in zip(faults, answer["mended"]):
+        self.assertEqual(len(answer["repaired"]), len(faults), answer)
+        for fault, words in zip(faults, answer["repaired"]):
             self.assertIn(fault, words)
         self.assert_well()
         again = done(self, task("pve3", repair=True, **MEMBER), changed=False)
-        self.assertNotIn("mended", again)
+        self.assertNotIn("repaired", again)
         return answer
 
     def assert_well(self):
-        """All three run one configuration and take writes, and nobody lost a file."""
+        """All three run one configuration and are writable, and nobody lost a file."""
         views = nodes_agree(NODES)
         self.assertEqual((len({str(view) for view in views.values()}), len(views["pve1"][2])), (1, 3), views)
         for node in NODES:
@@ -71,7 +71,7 @@ class Repair(unittest.TestCase):
     def test_10_a_pmxcfs_that_was_left_stopped_with_a_file_in_its_way(self):
         on("pve3", "systemctl stop pve-cluster && echo stray > /etc/pve/stray.txt")
         self.hurt("'/etc/pve' was not mounted, and files lay in its way ('stray.txt')")
-        answer = self.mend("'/etc/pve' was not mounted, and files lay in its way ('stray.txt')")
+        answer = self.repair("'/etc/pve' was not mounted, and files lay in its way ('stray.txt')")
         self.assertEqual(on("pve3", f"cat {answer['repair_backups'][0]}/stray.txt").strip(), "stray")
         self.assert_guest()
 
@@ -83,7 +83,7 @@ class Repair(unittest.TestCase):
         self.assertTrue(answer.get("failed"), answer)
         for words in (
             "pmxcfs on this node does not tell whether it has met that of 'pve1', 'pve2'",
-            "What to do: run 'systemctl restart pve-cluster' on this node, which makes it count anew, then this task again",
+            "What to do: run 'systemctl restart pve-cluster' on this node, which makes it count again, then this task again",
         ):
             self.assertIn(words, answer["msg"])
         on("pve3", "rm /etc/pve-standin-late-map && systemctl restart pve-cluster")
@@ -99,7 +99,7 @@ class Repair(unittest.TestCase):
         wait("pve3", "systemctl -q is-failed corosync")
         self.assertIn("is different than my config version", on("pve3", "journalctl -u corosync --no-pager | tail -n 30"))
         self.hurt("this node was stranded: corosync's corosync.conf was not that of 'pve1'")
-        answer = self.mend("this node was stranded: corosync's corosync.conf was not that of 'pve1'")
+        answer = self.repair("this node was stranded: corosync's corosync.conf was not that of 'pve1'")
         self.assertIn("config.db", on("pve3", f"ls {answer['repair_backups'][0]}"))
         self.assert_guest()
 
@@ -107,7 +107,7 @@ class Repair(unittest.TestCase):
         on("pve3", "systemctl stop corosync; head -c 256 /dev/urandom > /etc/corosync/authkey; systemctl start corosync")
         wait("pve3", "corosync-quorumtool -siH | grep -q '^Quorate: *No'")
         self.hurt("this node was stranded: corosync's authkey was not that of 'pve1'")
-        answer = self.mend("this node was stranded: corosync's authkey was not that of 'pve1'")
+        answer = self.repair("this node was stranded: corosync's authkey was not that of 'pve1'")
         self.assertEqual(on("pve3", "sha256sum < /etc/corosync/authkey"), on("pve1", "sha256sum < /etc/corosync/authkey"))
         self.assertEqual(on("pve3", "stat -c '%a %U' /etc/corosync/authkey").strip(), "400 root")
         self.assertNotIn(on("pve3", "od -An -v -tx1 /etc/corosync/authkey").split("\n")[0].strip(), str(answer))
@@ -136,7 +136,7 @@ class Repair(unittest.TestCase):
         on("pve3", "systemctl stop pve-cluster corosync; pmxcfs -l; rm /etc/pve/nodes/pve3/qemu-server/103.conf; pkill -x pmxcfs; "
                    "while mountpoint -q /etc/pve; do sleep 0.1; done; systemctl start pve-cluster; systemctl start corosync")
         wait("pve3", "test -e /etc/pve/corosync.conf && corosync-quorumtool -siH | grep -q '^Quorate: *No'")
-        answer = self.mend("this node had the files of a cluster that, as 'pve1' says, no longer lists it")
+        answer = self.repair("this node had the files of a cluster that, as 'pve1' says, no longer lists it")
         self.assertIn("config.db", on("pve3", f"ls {answer['repair_backups'][0]}"))
         self.assertIn("cores: 3", on("pve3", "cat /etc/pve/nodes/pve1/qemu-server/103.conf"))
 
@@ -147,7 +147,7 @@ class Repair(unittest.TestCase):
         self.trust()
         on("pve3", "head -c 256 /dev/urandom > /etc/corosync/authkey; mkdir -p /var/backups")
         self.hurt("corosync's files of an earlier cluster were left on this node")
-        self.mend("corosync's files of an earlier cluster were left on this node", "listed this node, which had not joined, or was installed anew")
+        self.repair("corosync's files of an earlier cluster were left on this node", "listed this node, which had not joined, or was reinstalled")
 
     def test_70_a_join_that_died_half_way(self):
         on("pve1", "pvecm delnode pve3")
@@ -191,8 +191,8 @@ class WithPlaybook(unittest.TestCase):
         run = play(self.inventory, PLAYBOOK, *words)
         self.assertEqual((run.rc, set(run.changed().values())), (0, {0}), run.output)
 
-    def mend(self, node, *faults):
-        """A check run says what is the matter and touches nothing; a run mends it; a second one changes nothing."""
+    def repair(self, node, *faults):
+        """A check run says what is the matter and touches nothing; a run repairs it; a second one changes nothing."""
         before = state(node)
         check = play(self.inventory, PLAYBOOK, "--check")
         self.assertEqual(check.rc, 0, check.output)
@@ -208,7 +208,7 @@ class WithPlaybook(unittest.TestCase):
         return run
 
     def assert_well(self):
-        """All run one configuration and take writes, each has a certificate, and nobody lost a file."""
+        """All run one configuration and are writable, each has a certificate, and nobody lost a file."""
         names = self.inventory.names
         views = nodes_agree(names)
         self.assertEqual((len({str(view) for view in views.values()}), len(views["pve1"][2])), (1, len(names)), views)
@@ -224,7 +224,7 @@ class WithPlaybook(unittest.TestCase):
     def test_20_everything_is_stopped_on_one_node(self):
         # The start of pmxcfs brings corosync with it.
         on("pve3", "systemctl stop corosync pve-cluster && echo stray > /etc/pve/stray.txt")
-        self.mend("pve3", "'/etc/pve' was not mounted, and files lay in its way ('stray.txt')", "copies are in ")
+        self.repair("pve3", "'/etc/pve' was not mounted, and files lay in its way ('stray.txt')", "copies are in ")
         self.assertIn("cores: 3", on("pve1", "cat /etc/pve/nodes/pve3/qemu-server/103.conf"))
 
     def test_25_two_sides_that_are_both_quorate(self):
@@ -282,7 +282,7 @@ class WithPlaybook(unittest.TestCase):
         on("pve3", "systemctl stop pve-cluster corosync; pmxcfs -l; rm /etc/pve/nodes/pve3/qemu-server/103.conf; pkill -x pmxcfs; "
                    "while mountpoint -q /etc/pve; do sleep 0.1; done; systemctl start pve-cluster; systemctl start corosync")
         wait("pve3", "test -e /etc/pve/corosync.conf && corosync-quorumtool -siH | grep -q '^Quorate: *No'")
-        self.mend("pve3", "this node had the files of a cluster that, as 'pve1' says, no longer lists it")
+        self.repair("pve3", "this node had the files of a cluster that, as 'pve1' says, no longer lists it")
 
     def test_40_a_join_that_died_half_way(self):
         # A joining node may have no guest; a node that leaves keeps its own.
@@ -315,11 +315,11 @@ class SecondNode(WithPlaybook):
     test_25_two_sides_that_are_both_quorate = test_28_a_node_whose_host_name_was_changed = test_30_a_node_that_its_cluster_has_forgotten = None
 
     def refused(self, *words):
-        """The task alone and the formation are refused, and both say what mends it."""
+        """The task alone and the formation are refused, and both say what repairs it."""
         before = state("pve2")
         member = {"state": "joined", "cluster_node": "10.77.0.11", "links": [{"address": "10.77.1.12"}]}
         answer = task("pve2", timeout=12, **member)
-        for part in ("'repair: true' (playbooks/cluster-repair.yml) lets this task mend this: the join of this node to the cluster of 'pve1' had stopped half way",
+        for part in ("'repair: true' (playbooks/cluster-repair.yml) lets this task repair this: the join of this node to the cluster of 'pve1' had stopped half way",
                      *words):
             self.assertIn(part, answer["msg"])
         run = play(self.inventory)
@@ -341,7 +341,7 @@ class SecondNode(WithPlaybook):
     def test_40_a_join_that_died_half_way(self):
         self.die()
         self.refused("the cluster is not quorate (1 of 2 votes)")
-        run = self.mend("pve2", "the join of this node to the cluster of 'pve1' had stopped half way")
+        run = self.repair("pve2", "the join of this node to the cluster of 'pve1' had stopped half way")
         self.assertIn("half-joined-lab-", run.output)
         formed = play(self.inventory)
         self.assertEqual((formed.rc, set(formed.changed().values())), (0, {0}), formed.output)
@@ -359,15 +359,15 @@ class SecondNode(WithPlaybook):
         lab("start", "pve2")
         wait("pve2", "corosync-quorumtool -s | grep -q '^Quorate: *Yes' && mountpoint -q /etc/pve && test ! -e /etc/pve/corosync.conf")
         wait("pve2", "systemctl is-system-running | grep -Eqx 'running|degraded'")
-        self.refused("the cluster lists this node ('pve2') already, because a join of it stopped half way or it was installed anew: 'repair: true' lets")
-        self.mend("pve2", "the join of this node to the cluster of 'pve1' had stopped half way")
+        self.refused("the cluster lists this node ('pve2') already, because a join of it stopped half way or it was reinstalled: 'repair: true' lets")
+        self.repair("pve2", "the join of this node to the cluster of 'pve1' had stopped half way")
 
     def test_60_the_corosync_that_the_other_waits_for(self):
         on("pve2", "systemctl stop corosync")
         wait("pve1", "corosync-quorumtool -s | grep -q '^Quorate: *No'")
         # pmxcfs notices a moment later, and the kernel still shows for a second the modes that it knew.
         wait("pve2", "! find /etc/pve -type f ! -name '.*' -perm /222 | grep -q .")
-        self.mend("pve2", "corosync did not run on this node")
+        self.repair("pve2", "corosync did not run on this node")
 
 
 if __name__ == "__main__":

@@ -49,7 +49,7 @@ def password_logs_in(node):
 
 
 def end_connections():
-    """End ansible's kept connections, so that the next run logs in anew."""
+    """End ansible's kept connections, so that the next run logs in again."""
     lab("run", "--", "sh", "-c", 'for s in "$ANSIBLE_SSH_CONTROL_PATH_DIR"/*; do [ ! -S "$s" ] || ssh -O exit -S "$s" lab; done')
 
 

@@ -159,7 +159,7 @@ class ByPassword(unittest.TestCase):
         self.refused(
             run, "cannot join cluster 'lab': pvecm gave up: the cluster node does not accept the password of root. This node: a "
             "member of no cluster. The cluster: seen before this join: cluster 'lab' does not list this node (config_version 1), on 'pve1' "
-            "corosync is quorate (1 of 1 votes) with 'pve1'. What to do: mend the cause, then run this task again", seconds=3,
+            "corosync is quorate (1 of 1 votes) with 'pve1'. What to do: fix the cause, then run this task again", seconds=3,
         )
         self.assertNotIn("wrong-word", run.output)
 

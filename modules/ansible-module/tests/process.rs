@@ -119,7 +119,7 @@ fn current(mut args: Value) -> Value {
         "_ansible_syslog_facility": "LOG_USER", "_ansible_selinux_special_fs": ["fuse"], "_ansible_socket": null,
         "_ansible_shell_executable": "/bin/sh", "_ansible_keep_remote_files": false, "_ansible_tmpdir": null,
         "_ansible_remote_tmp": "~/.ansible/tmp", "_ansible_ignore_unknown_opts": false,
-        "_ansible_target_log_info": null, "_ansible_tracebacks_for": [], "_ansible_inject_invocation": false,
+        "_ansible_pve_cluster_origin": {"run": "r1", "by": "anna@desk"}, "_ansible_target_log_info": null, "_ansible_tracebacks_for": [], "_ansible_inject_invocation": false,
     });
     let args = args.as_object_mut().unwrap();
     for (name, value) in own.as_object().unwrap() {
@@ -137,7 +137,8 @@ fn the_whole_answer_of_a_change() {
             "msg": "changed it",
             "args": {"name": "y", "act": "change", "sd": "d", "nd": 5, "bd": false, "ld": [], "state": "present"},
             "context": "Context { check_mode: false, diff: true, no_log: false, verbosity: 0, \
-                module_name: \"pve.cluster.echo\", tracebacks: false }",
+                module_name: \"pve.cluster.echo\", tracebacks: false, \
+                origin: Origin { run: \"r1\", by: \"anna@desk\", task: \"\" } }",
             "diff": [{"before_header": "/etc/x", "after_header": "/etc/x", "before": "old\n", "after": "\n"}],
             "warnings": ["Both option name and its alias title are set.", "look out"],
             "deprecations":

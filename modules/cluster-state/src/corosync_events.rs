@@ -16,7 +16,7 @@ pub struct Events {
     pub unreachable: u32,
     /// A token was late.
     pub token_late: u32,
-    /// A token was lost, and the membership had to be formed anew.
+    /// A token was lost, and the membership had to be formed again.
     pub token_lost: u32,
     /// Messages had to be sent again.
     pub retransmits: u32,

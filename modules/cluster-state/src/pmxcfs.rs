@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! Whether /etc/pve is there, and whether it takes writes.
+//! Whether /etc/pve is there, and whether it is writable.
 
 use std::path::Path;
 use std::time::Duration;
@@ -32,7 +32,7 @@ pub struct Pmxcfs {
 pub enum Mount {
     /// There is no such directory: Proxmox VE is not installed.
     NoDirectory,
-    /// An ordinary directory, which takes writes that the cluster never sees.
+    /// An ordinary directory, which is writable that the cluster never sees.
     NotMounted,
     /// The file system is mounted but its process is gone ("Transport endpoint is not connected").
     Dead {
@@ -52,7 +52,7 @@ impl Pmxcfs {
         matches!(self.mount, Mount::ReadOnly | Mount::Writable)
     }
 
-    /// Whether it takes writes.
+    /// Whether it is writable.
     #[must_use]
     pub fn is_writable(&self) -> bool {
         self.mount == Mount::Writable

@@ -52,9 +52,9 @@ pub enum Situation {
     NotInstalled,
     /// A node of no cluster.
     Standalone,
-    /// A member of a quorate cluster that takes writes, and one config_version runs on all members.
+    /// A member of a quorate cluster that is writable, and one config_version runs on all members.
     Member,
-    /// A quorate member whose /etc/pve does not take writes yet: pmxcfs is still meeting the others.
+    /// A quorate member whose /etc/pve is not writable yet: pmxcfs is still meeting the others.
     Synchronizing,
     /// A quorate member, but not every member runs the config_version of the cluster's corosync.conf.
     VersionsDiffer,
@@ -293,7 +293,7 @@ impl Evidence {
             Err(_) => member(Situation::Unknown, "corosync could not be asked".to_owned()),
             Ok(quorum) if !quorum.quorate => self.not_quorate(quorum),
             Ok(_) if !writable => {
-                let reason = "corosync is quorate, but /etc/pve does not take writes yet";
+                let reason = "corosync is quorate, but /etc/pve is not writable yet";
                 member(Situation::Synchronizing, reason.to_owned())
             }
             Ok(_) => self.quorate(),
@@ -341,7 +341,7 @@ impl Evidence {
             return judgement;
         }
         let votes = format!(
-            "{} of {} votes are there, {} are needed",
+            "{} of {} votes present, {} needed",
             quorum.total_votes, quorum.expected_votes, quorum.quorum
         );
         let versions = self.config_versions();
@@ -428,7 +428,7 @@ mod tests {
                 nodes::not_quorate(),
                 Situation::NotQuorate,
                 Some(Member),
-                &["1 of 3 votes are there, 2 are needed"],
+                &["1 of 3 votes present, 2 needed"],
             ),
             (
                 "corosync stopped",
@@ -511,7 +511,7 @@ mod tests {
     }
 
     /// The node of `host_name_changed_from_pve4x_to_pve4y_in_a_1-node_cluster_and_pve-cluster_restarted`: pmxcfs goes by the new name, corosync runs
-    /// on, and /etc/pve takes writes.
+    /// on, and /etc/pve is writable.
     #[test]
     fn a_node_that_was_renamed_is_not_removed() {
         let members = crate::recording::recording!(
@@ -564,7 +564,7 @@ mod tests {
         host.change(|machine| machine.set_quorate(false));
         let found = judge(&host);
         assert_eq!(found.situation, Situation::Synchronizing);
-        assert_eq!(found.reasons, ["corosync is quorate, but /etc/pve does not take writes yet"]);
+        assert_eq!(found.reasons, ["corosync is quorate, but /etc/pve is not writable yet"]);
     }
 
     #[test]
@@ -606,7 +606,7 @@ mod tests {
             found.reasons,
             [
                 "corosync runs config_version 4, and the file on this node has 5",
-                "1 of 3 votes are there, 2 are needed"
+                "1 of 3 votes present, 2 needed"
             ]
         );
     }

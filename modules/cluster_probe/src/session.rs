@@ -623,7 +623,7 @@ mod tests {
         };
         assert_eq!(answered(&mut world), 1_024);
         world.nodes[0].tick(TICK, 0);
-        assert_eq!(answered(&mut world), 1_024, "the next tick begins anew");
+        assert_eq!(answered(&mut world), 1_024, "the next tick begins again");
     }
 
     #[test]

@@ -12,15 +12,15 @@ use crate::vocabulary::key;
 pub enum Effect {
     /// With the reload that follows every change of the file, on all nodes at once.
     Live,
-    /// When the link it belongs to is removed and made anew, each by a reload, while another link carries.
+    /// When the link it belongs to is removed and recreated, each by a reload, while another link carries.
     Anew(&'static str),
-    /// Not before corosync is started anew on each node. Nodes that have been and nodes that have not still hear each
+    /// Not before corosync is restarted on each node. Nodes that have been and nodes that have not still hear each
     /// other, so it can be done node by node. The reason, for people.
     Restart(&'static str),
-    /// Not before corosync is started anew, on all nodes at the same moment: those with the old and those with the new
+    /// Not before corosync is restarted, on all nodes at the same moment: those with the old and those with the new
     /// value do not hear each other.
     AllAtOnce(&'static str),
-    /// When the daemon corosync-qdevice is started anew; corosync itself runs on.
+    /// When the daemon corosync-qdevice is restarted; corosync itself runs on.
     Device(&'static str),
     /// corosync takes it at a reload, and it is not known whether a cluster of several nodes survives it.
     Unproven(&'static str),

@@ -53,7 +53,7 @@ fn each_is_found_by_its_name_and_by_one_that_is_almost_it() {
 fn row(effect: Effect) -> &'static str {
     match effect {
         Effect::Live => "live",
-        Effect::Anew(_) => "with the link made anew",
+        Effect::Anew(_) => "with the link recreated",
         Effect::Restart(_) => "with a restart, node by node",
         Effect::AllAtOnce(_) => "with a restart of all at once",
         Effect::Device(_) => "with a restart of corosync-qdevice",

@@ -22,11 +22,11 @@ pub(crate) struct Drift {
     pub(crate) healable: Vec<String>,
     /// The values that corosync then runs.
     pub(crate) changes: Vec<Changed>,
-    /// Links that must be made anew for it.
+    /// Links that must be recreated for it.
     pub(crate) links: BTreeSet<u8>,
     /// Nodes that did not take a version that others took.
     pub(crate) behind: Vec<String>,
-    /// Keys that corosync follows only when it is started anew, and what is to be said of each.
+    /// Keys that corosync follows only when it is restarted, and what is to be said of each.
     pub(crate) waiting: Vec<(String, String)>,
     /// What stays as it is, with its remedy.
     pub(crate) left: Vec<String>,
@@ -104,7 +104,7 @@ pub(crate) fn find(wanted: &Wanted, seen: &Seen, file: &Document, version: u64, 
         }
         if waits {
             let told = format!(
-                "'{key}' is {} in the file, and corosync on this node runs {} until it is started anew: set 'restart', and \
+                "'{key}' is {} in the file, and corosync on this node runs {} until it is restarted: set 'restart', and \
                  have it restarted on one node after the other",
                 quoted(value.as_deref()),
                 quoted(runs)
@@ -186,14 +186,14 @@ fn moved(seen: &Seen, file: &Document, members: &[Member], drift: &mut Drift) {
         found.push(differs);
         drift.links.insert(*link);
     }
-    // while they are made anew another one must carry
+    // while they are recreated another one must carry
     if drift.links.len() < file.links().len() {
         drift.healable.extend(found);
         return;
     }
     drift.links.clear();
     drift.left.extend(found.into_iter().map(|differs| {
-        format!("{differs}: corosync changes no address of a link that is up, and no other link would carry while it is made anew; put the \
+        format!("{differs}: corosync changes no address of a link that is up, and no other link would carry while it is recreated; put the \
              old address back into the file, under a higher config_version")
     }));
 }

@@ -128,13 +128,13 @@ fn the_only_link_is_told_with_its_remedy() {
         answer["warnings"],
         json!([
             "link 0 to 'pve3' runs from 10.77.1.11 to 10.77.1.13, and the file has 10.77.1.11 and 10.77.1.23: corosync changes \
-             no address of a link that is up, and no other link would carry while it is made anew; put the old address back \
+             no address of a link that is up, and no other link would carry while it is recreated; put the old address back \
              into the file, under a higher config_version"
         ])
     );
 }
 
-const LINK_MODE: &str = "'totem.link_mode' is 'active' in the file, and corosync on this node runs 'passive' until it is started anew: \
+const LINK_MODE: &str = "'totem.link_mode' is 'active' in the file, and corosync on this node runs 'passive' until it is restarted: \
                          set 'restart', and have it restarted on one node after the other";
 
 fn active(version: u64) -> String {

@@ -33,7 +33,7 @@ pub(crate) struct Trouble {
     pub(crate) refuses: Option<u64>,
     /// A change to this version breaks this link to node 2.
     pub(crate) link_lost: Option<u64>,
-    /// A change to this version costs the quorum.
+    /// A change to this version loses quorum.
     pub(crate) quorum_lost: Option<u64>,
     /// Addresses that begin so never answer.
     pub(crate) dead: Option<&'static str>,

@@ -89,7 +89,7 @@ impl Guard {
                 self.armed.insert(armed.node);
             }
             Err(NotArmed::Unwell(reasons)) => self.warnings.push(format!(
-                "this node would not come back by itself if the change cost the quorum: {}",
+                "this node would not come back by itself if the cluster lost quorum by the change: {}",
                 reasons.join("; ")
             )),
             Err(NotArmed::AtWork) => {

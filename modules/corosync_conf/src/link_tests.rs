@@ -143,7 +143,7 @@ fn a_link_that_is_down_carries_nothing() {
     let answer = run(&host, link(0, "10.77.5"));
     assert_eq!(
         reasons(&answer),
-        ["while link 0 is away, no other link would connect 'pve3': mend the one that is down"]
+        ["while link 0 is away, no other link would connect 'pve3': fix the one that is down"]
     );
     assert_eq!(host.effects(), [""; 0]);
 }

@@ -283,7 +283,7 @@ struct Stuck {
     version: u64,
 }
 
-/// Takes the steps back, the last one first, each verified like a step forward: a link that was made anew has to be
+/// Takes the steps back, the last one first, each verified like a step forward: a link that was recreated has to be
 /// removed before it can have its old addresses.
 fn take_back(host: &dyn Host, wanted: &Wanted, steps: &[Change], lock: &Lock) -> Result<u64, Stuck> {
     let Some(last) = steps.last() else { return Ok(0) };

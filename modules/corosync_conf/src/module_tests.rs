@@ -176,7 +176,7 @@ fn an_active_watchdog_is_a_refusal_unless_told_otherwise() {
         assert_eq!(
             answer["reasons"],
             json!([
-                "high availability is active on 'pve2', and its watchdog would reset a node that the change costs the quorum: \
+                "high availability is active on 'pve2', and its watchdog would reset a node that loses quorum by the change: \
                  this Proxmox VE cannot disarm it, so stop what it keeps running or take it from its care for the time, or set 'ha' \
                  to 'ignore'"
             ])
@@ -1010,7 +1010,7 @@ fn what_waits_for_a_restart_is_written_when_told_and_named() {
         "{again}"
     );
     let again = run(&host, wish(false));
-    assert!(again["msg"].as_str().unwrap().contains("until it is started anew: set 'restart'"), "{again}");
+    assert!(again["msg"].as_str().unwrap().contains("until it is restarted: set 'restart'"), "{again}");
     // undone, nothing is due
     let host = in_trouble(Trouble { link_lost: Some(7), ..Trouble::default() });
     assert_eq!(run(&host, wish(true))["rolled_back"], true);

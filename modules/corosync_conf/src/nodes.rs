@@ -28,7 +28,7 @@ pub(crate) struct NodeResult {
     pub(crate) own_copy: Option<u64>,
     /// The links that reach it; where the module runs, those that reach all the others that are online.
     pub(crate) links: Vec<u8>,
-    /// Keys that its corosync does not follow before it is started anew.
+    /// Keys that its corosync does not follow before it is restarted.
     pub(crate) restart_needed: Vec<String>,
     pub(crate) result: &'static str,
 }

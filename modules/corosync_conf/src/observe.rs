@@ -32,7 +32,7 @@ pub(crate) struct Seen {
     pub(crate) connected: BTreeSet<(u32, u8)>,
     /// What the links run between: nodeid and link number, the address here and the one there.
     pub(crate) runs: Vec<(u32, u8, String, String)>,
-    /// What corosync on this node runs of keys that it follows only when it is started anew, whatever it tells.
+    /// What corosync on this node runs of keys that it follows only when it is restarted, whatever it tells.
     pub(crate) pending: Vec<Pending>,
     /// This node's own addresses.
     pub(crate) addresses: Vec<LocalAddress>,
@@ -65,7 +65,7 @@ pub(crate) fn seen(host: &dyn Host) -> Result<Seen, StateError> {
     })
 }
 
-/// What was changed and waits for corosync on this node to be started anew.
+/// What was changed and waits for corosync on this node to be restarted.
 fn waiting(host: &dyn Host, conf: &Document) -> Result<Vec<Pending>, HostError> {
     let known = pending::read(host, conf.cluster_name().unwrap_or_default())?;
     let name = pending::own_name(host)?;

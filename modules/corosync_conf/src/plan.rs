@@ -42,7 +42,7 @@ pub(crate) struct Work {
     pub(crate) nodes: Vec<NodeResult>,
     /// Nodes that had not taken the version before.
     pub(crate) behind: Vec<String>,
-    /// Keys that corosync on this node follows only when it is started anew.
+    /// Keys that corosync on this node follows only when it is restarted.
     pub(crate) waiting: Vec<String>,
     /// Whether high availability has to be disarmed for it, and armed again.
     pub(crate) disarm: bool,
@@ -61,7 +61,7 @@ pub(crate) struct Confirmed {
     pub(crate) away: Vec<String>,
     /// How every node stands.
     pub(crate) nodes: Vec<NodeResult>,
-    /// Keys that corosync on this node follows only when it is started anew.
+    /// Keys that corosync on this node follows only when it is restarted.
     pub(crate) waiting: Vec<String>,
     /// What of the file is not in use here, so that this node is no proof of it.
     pub(crate) unconfirmed: Vec<String>,
@@ -339,7 +339,7 @@ fn uncarried(work: &Work, wanted: &Wanted, seen: &Seen) -> (Vec<String>, Vec<Str
         });
         down.extend(alone.map(|member| {
             format!(
-                "while link {} is away, no other link would connect '{}': mend the one that is down",
+                "while link {} is away, no other link would connect '{}': fix the one that is down",
                 gone.join(" and "),
                 member.name
             )
@@ -370,7 +370,7 @@ pub(crate) fn reversed(change: &Change, now: &Document) -> Option<Change> {
     })
 }
 
-/// Whether corosync follows a change of this key only when it is started anew.
+/// Whether corosync follows a change of this key only when it is restarted.
 pub(crate) fn waits_for_restart(key: &str) -> bool {
     matches!(effect_of(key), Some(Effect::Restart(_)))
 }
@@ -574,7 +574,7 @@ fn outvoted(work: &Work) -> Option<String> {
     let needed = all / 2 + 1;
     (on < needed).then(|| {
         format!(
-            "it would cost the quorum: with '{}' off there are {on} of {all} votes, and {needed} are needed",
+            "the cluster would lose quorum: with '{}' off there are {on} of {all} votes, and {needed} are needed",
             work.away.join("', '")
         )
     })
@@ -606,7 +606,7 @@ fn against_outage(wanted: &Wanted, seen: &Seen, work: &Work) -> Option<String> {
         "this Proxmox VE cannot disarm it, so stop what it keeps running or take it from its care for the time"
     };
     Some(format!(
-        "high availability is active on '{}', and its watchdog would reset a node that the change costs the quorum: \
+        "high availability is active on '{}', and its watchdog would reset a node that loses quorum by the change: \
          {remedy}, or set 'ha' to 'ignore'",
         ha.guarded.join("', '")
     ))

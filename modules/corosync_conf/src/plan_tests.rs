@@ -120,7 +120,7 @@ fn votes_are_counted_without_a_qdevice_only() {
     let away = |text: &str| Seen { running: Ok(cmap::parse(&running([6; 3], 3)).unwrap()), ..seen(text) };
     assert_eq!(
         reasons(&wanted, &away(&text)),
-        ["it would cost the quorum: with 'pve3' off there are 2 of 7 votes, and 4 are needed"]
+        ["the cluster would lose quorum: with 'pve3' off there are 2 of 7 votes, and 4 are needed"]
     );
     let device = text.replace("quorum {\n", "quorum {\n  device {\n    model: net\n    votes: 4\n  }\n");
     assert_ne!(device, text);

@@ -53,7 +53,7 @@ fn votes_of_nodes_that_are_off_do_not_count() {
         run(&host, &json!({"nodes": {"pve3": {"quorum_votes": 3}}, "allow_offline": ["pve3"], "timeout": 5}));
     assert_eq!(
         answer["reasons"],
-        json!(["it would cost the quorum: with 'pve3' off there are 2 of 5 votes, and 3 are needed"])
+        json!(["the cluster would lose quorum: with 'pve3' off there are 2 of 5 votes, and 3 are needed"])
     );
 }
 

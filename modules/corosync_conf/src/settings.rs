@@ -33,7 +33,7 @@ impl Setting {
         format!("{}.{}", self.section, self.key)
     }
 
-    /// Whether corosync follows this change when it is started anew, node by node.
+    /// Whether corosync follows this change when it is restarted, node by node.
     pub(crate) fn waits_for_restart(&self) -> bool {
         key(self.section, &self.key).is_some_and(|key| matches!(key.effect, Effect::Restart(_)))
     }
@@ -112,7 +112,7 @@ pub(crate) struct Wanted {
     pub(crate) replaced: Option<Given>,
     /// Judge the file as it would be, whatever state the cluster is in.
     pub(crate) validate_only: bool,
-    /// Several links may be made anew, one after the other.
+    /// Several links may be recreated, one after the other.
     pub(crate) several_links: bool,
     /// Nodes that may be off while the file changes.
     pub(crate) allow_offline: Vec<String>,

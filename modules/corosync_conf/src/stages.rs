@@ -21,7 +21,7 @@ pub(crate) const LINKS: u8 = 8;
 pub(crate) fn target(before: &Document, wanted: &Wanted) -> (Document, Vec<String>) {
     let mut reasons = Vec::new();
     let mut after = before.clone();
-    // a link that an interrupted run was about to make anew
+    // a link that an interrupted run was about to recreate
     if wanted.changes_something() {
         let (unmarked, interrupted) = without_marks(before);
         after = unmarked;
@@ -67,7 +67,7 @@ fn write(document: &mut Document, setting: &Setting) -> Result<bool, String> {
     }
 }
 
-/// Links that must be made anew on the way from one text to the other, and those that the other one lacks.
+/// Links that must be recreated on the way from one text to the other, and those that the other one lacks.
 pub(crate) fn uprooted(before: &Document, target: &Document) -> (BTreeSet<u8>, BTreeSet<u8>) {
     let (was, will) = (links(before), links(target));
     let moved = was

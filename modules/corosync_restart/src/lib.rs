@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! Starts corosync anew on a node, for options that it reads only then: never where it costs quorum, and never two at once.
+//! Restarts corosync on a node, for options that it reads only then: never where it costs quorum, and never two at once.
 
 mod module;
 #[cfg(test)]

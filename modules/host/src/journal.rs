@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! systemd's journal, by the socket and the form that its documentation gives (JOURNAL_NATIVE_PROTOCOL).
 
+use std::io::ErrorKind;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 
@@ -9,12 +10,13 @@ use crate::HostError;
 /// Where journald listens.
 const SOCKET: &str = "/run/systemd/journal/socket";
 
-/// Sends one entry.
+/// Sends one entry. A machine without such a journal, which no Proxmox VE node is, keeps none.
 pub(crate) fn send(fields: &[(&str, &str)]) -> Result<(), HostError> {
-    let failed = |error: &std::io::Error| HostError::file("write to", Path::new(SOCKET), error);
-    let socket = UnixDatagram::unbound().map_err(|error| failed(&error))?;
-    socket.send_to(&encoded(fields), SOCKET).map_err(|error| failed(&error))?;
-    Ok(())
+    match UnixDatagram::unbound().and_then(|socket| socket.send_to(&encoded(fields), SOCKET)) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(HostError::file("write to", Path::new(SOCKET), &error)),
+    }
 }
 
 /// The bytes of an entry. A value of several lines has its length before it, so that none of them is taken for a field.

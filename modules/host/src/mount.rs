@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::{Host, HostError, if_there};
 
 /// Whether a filesystem of its own is mounted on this directory: `/etc/pve` without pmxcfs is an ordinary empty
-/// directory that takes writes. A bind mount of the same filesystem is not told apart.
+/// directory that is writable. A bind mount of the same filesystem is not told apart.
 ///
 /// # Errors
 /// When the directory or its parent cannot be examined. That it does not exist is no error: nothing is mounted there.

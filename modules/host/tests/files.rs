@@ -93,7 +93,7 @@ fn whatever_fails_the_file_is_whole_and_nothing_is_left_beside_it() {
         assert_eq!(host.text("/etc/x"), if done.is_ok() { "new" } else { "old" });
         assert!(!host.exists("/etc/.x.new"));
     });
-    // Killed at any point, the next call mends it.
+    // Killed at any point, the next call repairs it.
     for effect in 0..4 {
         let host = build().dies_at(effect);
         replace_file(&host, p("/etc/x"), b"new", attributes).unwrap_err();

@@ -18,7 +18,7 @@ const EEXIST: i32 = 17;
 pub enum NoLock {
     /// Another program had it all the time; which one, where that is known.
     Held(Option<Owner>),
-    /// /etc/pve takes no writes.
+    /// /etc/pve is read-only.
     ReadOnly,
     /// Anything else.
     Host(HostError),
@@ -75,7 +75,7 @@ impl Lock {
     /// file's path below /etc/pve, with `_` for what is no letter or digit.
     ///
     /// # Errors
-    /// When another program has it until the deadline, or /etc/pve takes no writes.
+    /// When another program has it until the deadline, or /etc/pve is read-only.
     pub fn take(host: &dyn Host, name: &'static str, deed: Deed, deadline: Duration) -> Result<Self, NoLock> {
         Self::take_over(host, name, deed, deadline, |_| false)
     }
@@ -252,7 +252,7 @@ fn attempt(
         None => {
             let now = i64::try_from(host.unix_time()).unwrap_or(i64::MAX);
             let start = format!("{name}-by-");
-            // A name is of a whole second: whoever gave the lock up and took it again within that has the same one anew.
+            // A name is of a whole second: whoever gave the lock up and took it again within that has the same one again.
             let settled = |left: &String| {
                 left.strip_prefix(&start)
                     .and_then(Name::of)

@@ -35,7 +35,7 @@ pub fn lost(host: &dyn Host, conf: &Conf, node: &str) -> Option<String> {
         return None;
     }
     Some(format!(
-        "its join made '{AUTHORITY}' anew, because it was quorate before pmxcfs had met another node's, and the certificate of {} \
+        "its join recreated '{AUTHORITY}', because it was quorate before pmxcfs had met another node's, and the certificate of {} \
          is of the one before: run 'pvecm updatecerts --force' and 'systemctl restart pveproxy pvedaemon' on {}",
         quoted(&strangers),
         quoted(&strangers)

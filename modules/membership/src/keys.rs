@@ -128,7 +128,7 @@ impl Stopped {
                 locks::path(locks::AUTHORIZED_KEYS).display(),
                 why.by()
             ),
-            Self::NoLock(NoLock::ReadOnly) => "'/etc/pve' takes no writes on this node".to_owned(),
+            Self::NoLock(NoLock::ReadOnly) => "'/etc/pve' is read-only on this node".to_owned(),
             Self::NoLock(NoLock::Host(error)) => error.to_string(),
             Self::Lost(lock, why) => {
                 format!("the lock '{}' is no longer certain: {why}", locks::path(lock).display())

@@ -71,7 +71,7 @@ pub fn take(
     let over = |owner: &Owner| owner.is_mine(host, &me) || left(owner);
     let lock = Lock::take_over(host, locks::MEMBERSHIP, deed, until, over).map_err(|why| match why {
         NoLock::Held(owner) => NotTaken::Refused(reason::another_joins(owner.as_ref())),
-        NoLock::ReadOnly => NotTaken::Failed(format!("'/etc/pve' takes no writes on this node; {AGAIN}")),
+        NoLock::ReadOnly => NotTaken::Failed(format!("'/etc/pve' is read-only on this node; {AGAIN}")),
         NoLock::Host(error) => NotTaken::Failed(format!("{error}; {AGAIN}")),
     })?;
     match lock.keep(host, time) {

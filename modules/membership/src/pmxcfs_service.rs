@@ -69,7 +69,7 @@ pub fn unmount(host: &dyn Host, deadline: Duration) -> Result<(), String> {
     }
 }
 
-/// Starts `pmxcfs -l`, which leaves the cluster alone and takes writes without quorum, and waits until it does.
+/// Starts `pmxcfs -l`, which leaves the cluster alone and is writable without quorum, and waits until it does.
 ///
 /// # Errors
 /// In words, when it does not by the deadline.
@@ -90,12 +90,12 @@ pub fn start(host: &dyn Host, deadline: Duration) -> Result<(), String> {
     wait_for(host, deadline, |mount| matches!(mount, Mount::ReadOnly | Mount::Writable), "is not mounted")
 }
 
-/// Waits until /etc/pve takes writes.
+/// Waits until /etc/pve is writable.
 ///
 /// # Errors
 /// In words, when it does not by the deadline.
 pub fn wait_writable(host: &dyn Host, deadline: Duration) -> Result<(), String> {
-    wait_for(host, deadline, |mount| *mount == Mount::Writable, "takes no writes")
+    wait_for(host, deadline, |mount| *mount == Mount::Writable, "is read-only")
 }
 
 fn wait_for(

@@ -87,7 +87,7 @@ pub fn peer_without_corosync(peer: &str) -> Reason {
 
 /// The cluster node's /etc/pve is read-only although it is quorate.
 pub fn peer_read_only(peer: &str) -> Reason {
-    passing(format!("'/etc/pve' on '{peer}' takes no writes yet"))
+    passing(format!("'/etc/pve' on '{peer}' is still read-only"))
 }
 
 /// No node joins a cluster with a QDevice.

@@ -122,7 +122,7 @@ pub fn membership(cluster_name: &str, here: &Here) -> Result<Membership, Vec<Mis
         }
     }
     if view.mount == Mount::ReadOnly {
-        missing.push(other("'/etc/pve' takes no writes on this node".to_owned()));
+        missing.push(other("'/etc/pve' is read-only on this node".to_owned()));
     }
     missing.extend(unmet(view).map(Missing::Company));
     if !here.certificate {
@@ -157,7 +157,7 @@ pub struct Alone {
 /// are no others.
 ///
 /// Quorum is corosync's: a member whose pmxcfs starts later than its corosync gives it before there is anybody to synchronise
-/// with, for some seconds. A node that has just joined then shows an /etc/pve of its own that takes writes, and loses it
+/// with, for some seconds. A node that has just joined then shows an /etc/pve of its own that is writable, and loses it
 /// when the other comes. pmxcfs counts a node as `online` while that node's pmxcfs is in its group (`dfsm_confchg` in
 /// `pmxcfs/status.c`).
 pub fn unmet(view: &View) -> Option<Alone> {
@@ -264,7 +264,7 @@ mod tests {
     #[test]
     fn each_thing_that_is_missing_has_its_words() {
         type Change = fn(&mut testkit::Machine);
-        const READ_ONLY: &str = "'/etc/pve' takes no writes on this node";
+        const READ_ONLY: &str = "'/etc/pve' is read-only on this node";
         let table: [(Change, &[&str]); 11] = [
             (|m| m.unmount("/etc/pve"), &["'/etc/pve' is not mounted"]),
             (|m| m.remove("/etc/pve/corosync.conf"), &["'/etc/pve/corosync.conf' is missing"]),

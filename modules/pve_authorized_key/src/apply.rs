@@ -79,7 +79,7 @@ fn of_cluster(why: cluster_file::Why, timeout: Duration, host: &dyn Host) -> Str
     format!("cannot change '{CLUSTER_FILE}': {cause}")
 }
 
-/// pmxcfs says "permission denied" for having no quorum, to root too. While it is started anew, nothing of its files is there.
+/// pmxcfs says "permission denied" for having no quorum, to root too. While it is restarted, nothing of its files is there.
 fn of_pmxcfs(error: &HostError, host: &dyn Host) -> String {
     if error.is_denied() {
         read_only::why(host)

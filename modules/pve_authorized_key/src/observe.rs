@@ -41,7 +41,7 @@ pub(crate) struct Observed {
 #[derive(Debug, Clone)]
 pub(crate) struct Cluster {
     pub(crate) pmxcfs: Pmxcfs,
-    /// Why it takes no writes, where it can be read all the same.
+    /// Why it is read-only, where it can be read all the same.
     pub(crate) read_only: Option<String>,
     /// Its content; nothing when there is none or it cannot be reached.
     pub(crate) content: Option<Vec<u8>>,

@@ -38,10 +38,10 @@ fn elsewhere(host: &dyn Host) -> String {
                 .to_owned()
         }
         Some([node]) => format!(
-            "'{node}' is not seen: run 'systemctl start corosync' on '{node}' if it is stopped there, else mend the network between"
+            "'{node}' is not seen: run 'systemctl start corosync' on '{node}' if it is stopped there, else fix the network between"
         ),
         Some(nodes) => format!(
-            "'{}' are not seen: run 'systemctl start corosync' on those where it is stopped, else mend the network between",
+            "'{}' are not seen: run 'systemctl start corosync' on those where it is stopped, else fix the network between",
             nodes.join("', '")
         ),
     }

@@ -40,7 +40,7 @@ pub(crate) fn check() -> Command {
     Command::new(SSHD).arg("-t").timeout(PATIENCE)
 }
 
-/// Has a running sshd read its configuration anew; one that is started for each connection does so anyway.
+/// Has a running sshd read its configuration again; one that is started for each connection does so anyway.
 pub(crate) fn reload() -> Command {
     Command::new("systemctl").args(["try-reload-or-restart", "ssh.service"]).timeout(PATIENCE)
 }

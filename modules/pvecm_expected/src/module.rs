@@ -73,7 +73,7 @@ fn missing(host: &dyn Host, args: &Args, votes: u32) -> Result<(), (String, bool
         return Err((format!("it is not quorate with {} of {votes} votes", quorum.total_votes), true));
     }
     if seen.mount != Mount::Writable {
-        return Err(("it is quorate, but '/etc/pve' takes no writes".to_owned(), true));
+        return Err(("it is quorate, but '/etc/pve' is read-only".to_owned(), true));
     }
     Ok(())
 }

@@ -49,7 +49,7 @@ fn what_is_left_becomes_quorate_and_says_so_aloud() {
         ])
     );
     assert_eq!(host.effects(), [LOGGED, "run pvecm expected 1"]);
-    assert!(host.elapsed().as_millis() >= 400, "until /etc/pve takes writes");
+    assert!(host.elapsed().as_millis() >= 400, "until /etc/pve is writable");
 }
 
 #[test]

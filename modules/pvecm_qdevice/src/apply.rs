@@ -111,7 +111,7 @@ pub(crate) fn take_out(host: &dyn Host, before: &Document, deadline: Duration) -
             "another program has held the lock of '{CLUSTER}' all the time{}: run this task again",
             why.by()
         ),
-        NoLock::ReadOnly => "'/etc/pve' takes no writes on this node".to_owned(),
+        NoLock::ReadOnly => "'/etc/pve' is read-only on this node".to_owned(),
         NoLock::Host(error) => error.to_string(),
     })?;
     let done = write(host, before, &lock);

@@ -158,7 +158,7 @@ impl Run<'_> {
             let what = match &self.wanted.goal {
                 Goal::Present { .. } => format!(
                     "it is in corosync.conf, but after {seconds} s {missing}. What to do: see to it that the QNetd host runs and \
-                     answers on TCP 5403; if it was installed anew, set the QDevice up anew with 'cluster_qdevice_renew: true' \
+                     answers on TCP 5403; if it was reinstalled, set the QDevice up again with 'cluster_qdevice_renew: true' \
                      (playbooks/cluster-qdevice.yml), or with state 'absent' and then 'present'"
                 ),
                 Goal::Absent { .. } => format!("it is out of corosync.conf, but after {seconds} s {missing}"),

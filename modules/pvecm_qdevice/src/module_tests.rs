@@ -192,7 +192,7 @@ fn one_that_is_not_connected_is_told() {
         msg(&answer),
         "cannot set up the QDevice of cluster 'prod': it is in corosync.conf, but after 30 s its daemon on this node is not \
          connected (Connect failed); the QDevice casts 0 of 1 votes; 'pve1' is without the QDevice's vote (NA,NV,NMW). What to do: \
-         see to it that the QNetd host runs and answers on TCP 5403; if it was installed anew, set the QDevice up anew with \
+         see to it that the QNetd host runs and answers on TCP 5403; if it was reinstalled, set the QDevice up again with \
          'cluster_qdevice_renew: true' (playbooks/cluster-qdevice.yml), or with state 'absent' and then 'present'"
     );
     assert_eq!(answer["changed"], false);

@@ -154,14 +154,14 @@ fn a_qdevice_that_is_not_the_wanted_one() {
     let grown = with(3, World::default()).file(CONF, conf(3, 3, Some("ffsplit")));
     assert_eq!(
         refused(&grown, &with_option(present(), "force", true)),
-        ["the QDevice was set up with algorithm 'ffsplit', and 3 nodes need 'lms': set it up anew with \
+        ["the QDevice was set up with algorithm 'ffsplit', and 3 nodes need 'lms': set it up again with \
              'cluster_qdevice_renew: true' (playbooks/cluster-qdevice.yml), or with state 'absent' and then 'present'"]
     );
     let stripped = with(2, World::default()).with(|machine| machine.remove(STORE));
     assert_eq!(
         refused(&stripped, &present()),
         [
-            "the certificates of the QDevice are not on this node ('/etc/corosync/qdevice' is missing): set it up anew with \
+            "the certificates of the QDevice are not on this node ('/etc/corosync/qdevice' is missing): set it up again with \
              'cluster_qdevice_renew: true' (playbooks/cluster-qdevice.yml), or with state 'absent' and then 'present'"
         ]
     );

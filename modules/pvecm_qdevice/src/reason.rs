@@ -43,7 +43,7 @@ pub(crate) fn not_quorate(votes: u32, expected: u32) -> Reason {
 
 pub(crate) fn read_only() -> Reason {
     passing(
-        "'/etc/pve' takes no writes on this node although it is quorate: wait, or run 'systemctl restart pve-cluster'",
+        "'/etc/pve' is read-only on this node although it is quorate: wait, or run 'systemctl restart pve-cluster'",
     )
 }
 
@@ -107,7 +107,7 @@ pub(crate) fn another_device(host: &str) -> Reason {
 
 pub(crate) fn other_terms(algorithm: &str, nodes: usize, terms: Terms) -> Reason {
     lasting(format!(
-        "the QDevice was set up with algorithm '{algorithm}', and {nodes} nodes need '{}': set it up anew with \
+        "the QDevice was set up with algorithm '{algorithm}', and {nodes} nodes need '{}': set it up again with \
          'cluster_qdevice_renew: true' (playbooks/cluster-qdevice.yml), or with state 'absent' and then 'present'",
         terms.algorithm
     ))
@@ -115,7 +115,7 @@ pub(crate) fn other_terms(algorithm: &str, nodes: usize, terms: Terms) -> Reason
 
 pub(crate) fn no_certificates() -> Reason {
     lasting(
-        "the certificates of the QDevice are not on this node ('/etc/corosync/qdevice' is missing): set it up anew with \
+        "the certificates of the QDevice are not on this node ('/etc/corosync/qdevice' is missing): set it up again with \
          'cluster_qdevice_renew: true' (playbooks/cluster-qdevice.yml), or with state 'absent' and then 'present'",
     )
 }

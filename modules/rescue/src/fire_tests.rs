@@ -142,7 +142,7 @@ fn quorumtool(quorate: bool) -> Answer {
     Answer::exit(if quorate { 0 } else { 2 }, text, "")
 }
 
-/// A change that costs the quorum, made by somebody who is gone then.
+/// A change that loses quorum, made by somebody who is gone then.
 pub(crate) fn lose(host: &FakeHost, running: &Running) {
     let text = conf(5, &["10.99.9"]).to_text();
     host.change(|machine| {

@@ -228,7 +228,7 @@ fn on_the_way_to_armed() {
     let mut watch = new(None);
     assert!(matches!(watch.step(&state(&[], None, 7), AT(0)), Step::Wait(_)));
     assert_eq!(watch.step(&state(&[], None, 8), AT(1)), Step::Done);
-    // it had, and the time begins anew
+    // it had, and the time begins again
     for between in [state(&[], Some(Underway), 8), state(&["arm-ha"], None, 8)] {
         let mut watch = new(Some(0));
         assert!(matches!(watch.step(&state(&[], None, 7), AT(1)), Step::Wait(_)));

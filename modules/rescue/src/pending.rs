@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! What corosync follows only when it is started anew, and where it has not been.
+//! What corosync follows only when it is restarted, and where it has not been.
 //!
 //! After a reload corosync tells some changed values as its own (`totem.link_mode`) and goes on with the old ones, so
 //! nothing on a node tells that a restart is due. Whoever changes such a key therefore writes down before the change what
@@ -69,7 +69,7 @@ pub fn of_node(host: &dyn Host, pending: Vec<Pending>, node: &str) -> Vec<Pendin
     own
 }
 
-/// Takes a node, whose corosync was started anew, out of the record.
+/// Takes a node, whose corosync was restarted, out of the record.
 ///
 /// # Errors
 /// When the record cannot be read or written.
@@ -104,7 +104,7 @@ fn started(host: &dyn Host) -> Option<u64> {
 /// As lines of words, a value at the end of its line.
 fn to_text(cluster: &str, pending: &[Pending]) -> String {
     let mut text = format!(
-        "# Written by pve.cluster: what corosync on these nodes runs until it is started anew, and since when.\ncluster {cluster}\n"
+        "# Written by pve.cluster: what corosync on these nodes runs until it is restarted, and since when.\ncluster {cluster}\n"
     );
     for Pending { node, key, since, runs } in pending {
         let _ = match runs {

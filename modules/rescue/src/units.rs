@@ -22,7 +22,7 @@ pub(crate) const SERVICE: &str = "pve-cluster-rescue.service";
 pub(crate) const TIMER_FILE: &str = "/etc/systemd/system/pve-cluster-rescue.timer";
 pub(crate) const SERVICE_FILE: &str = "/etc/systemd/system/pve-cluster-rescue.service";
 
-/// The timer's file. After a boot the time begins anew, so that corosync has it for its start. A rescue that was killed, or could not come to
+/// The timer's file. After a boot the time begins again, so that corosync has it for its start. A rescue that was killed, or could not come to
 /// its end yet, is started again a minute later.
 pub(crate) fn timer(seconds: u64) -> String {
     format!(

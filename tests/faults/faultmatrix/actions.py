@@ -125,7 +125,7 @@ def _inside(here):
         here("authkey is there", "exists('/etc/corosync/authkey')"),
         here("the database is copied", "stopped('pmxcfs') and new('/var/lib/pve-cluster/backup/*.sql.gz')"),
         here("corosync and pmxcfs have started", "started('corosync') and started('pmxcfs')"),
-        here("/etc/pve takes writes", "started('corosync') and started('pmxcfs') and writable()"),
+        here("/etc/pve is writable", "started('corosync') and started('pmxcfs') and writable()"),
         here("the certificate is made", "started('pmxcfs') and exists('/etc/pve/local/pve-ssl.pem')"),
         here("pvecm has ended", "ended('add')"),
     ]

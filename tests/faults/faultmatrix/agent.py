@@ -140,7 +140,7 @@ class Agent:
 
     @staticmethod
     def writable():
-        """pmxcfs takes writes."""
+        """pmxcfs is writable."""
         try:
             return bool(os.lstat("/etc/pve/local").st_mode & 0o200)
         except OSError:

@@ -87,7 +87,7 @@ def _attempt(world, action, fault, point):
 
 
 def _ready(world, action, on):
-    """Members that booted are quorate again, and every node takes writes."""
+    """Members that booted are quorate again, and every node is writable."""
     for name in on:
         world.holds(name, READY, 90)
     members = [name for name in on if world.run(name, "cat /etc/pve/corosync.conf 2>/dev/null", check=False)]

@@ -28,7 +28,7 @@ stand-ins for `pvecm` and pmxcfs that imitate recordings of the real ones.
 
 "Ended well" is seen from all nodes, not from the task's answer: the nodelist and the membership are what the task wants,
 `config_version` is the same in `/etc/pve`, in `/etc/corosync` and in the running corosync of every member, all are quorate, `/etc/pve`
-takes writes, certificates are there, no lock of the collection's is left; guests' configurations, users, storage definitions and foreign keys are
+is writable, certificates are there, no lock of the collection's is left; guests' configurations, users, storage definitions and foreign keys are
 byte for byte as before, and the controller still logs in by its key.
 
 The faults:

@@ -127,7 +127,7 @@ def heal(world, action, fault, task):
         others = [name for name in action.nodes if name != action.actor and name not in action.off]
         for name in others:
             _unseen(world, name, action)
-        world.mend(action.actor)
+        world.repair(action.actor)
 
 
 def revive(world, action):

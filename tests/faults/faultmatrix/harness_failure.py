@@ -2,7 +2,7 @@
 """A case that the harness could not carry out: what is written of it, and what is printed instead.
 
 Nothing of the product was seen then. The results, and so the documents, get one plain phrase; the traceback, with this machine's
-paths in it, goes to stderr for whoever mends the harness.
+paths in it, goes to stderr for whoever repairs the harness.
 """
 
 import sys
@@ -32,7 +32,7 @@ def phrase(why):
 def told_later(before, now):
     """Whether a case that ended well is to be told of with its failure before that.
 
-    One that fails only now and then is not to look as if it never did; another build begins anew, and a failure of the harness
+    One that fails only now and then is not to look as if it never did; another build begins again, and a failure of the harness
     says nothing of the task.
     """
     return before.get("result") == "FAILED" and now["result"] != "FAILED" and before.get("build") == now["build"] and not is_one(before)

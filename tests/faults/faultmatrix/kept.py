@@ -18,7 +18,7 @@ def guest(node, number):
 
 
 def put(world, name, guests=()):
-    """Write what is to stay to a node whose /etc/pve takes writes; guests are numbers of guests of this node."""
+    """Write what is to stay to a node whose /etc/pve is writable; guests are numbers of guests of this node."""
     files = dict(FILES) | dict(guest(name, number) for number in guests)
     script = ["set -e", f"mkdir -p /etc/pve/nodes/{name}/qemu-server"]
     script += [f"cat > {path} <<'END'\n{content.rstrip()}\nEND" for path, content in files.items()]

@@ -84,7 +84,7 @@ def _left_over(world, action, text, _extra):
 
 
 def _again(_world, _action, text, _extra):
-    return bool(re.search(r"run this (?:task|playbook) again|then this task again|under way|expires 120 s|takes no writes yet|start it first", text))
+    return bool(re.search(r"run this (?:task|playbook) again|then this task again|under way|expires 120 s|is still read-only|start it first", text))
 
 
 # In this order: the first whose words are in the text is what is done.

@@ -70,7 +70,7 @@ def of_member(name, seen, members, listed):
     if not re.search(r"^Quorate:\s+Yes$", seen["quorum"], re.M):
         wrong.append(f"'{name}' is not quorate")
     if seen["writes"].strip() != "yes":
-        wrong.append(f"'/etc/pve' on '{name}' takes no writes")
+        wrong.append(f"'/etc/pve' on '{name}' is read-only")
     if not set(listed) <= set(seen["certificates"].split()):
         wrong.append(f"certificates on '{name}' are of {seen['certificates'].split()} only")
     if set(seen["certificates"].split()) != set(seen["signed"].split()):
@@ -91,7 +91,7 @@ def of_standalone(name, seen):
     if seen["cmap"].strip():
         wrong.append(f"corosync runs on '{name}'")
     if seen["writes"].strip() != "yes":
-        wrong.append(f"'/etc/pve' on '{name}' takes no writes")
+        wrong.append(f"'/etc/pve' on '{name}' is read-only")
     if seen["nodes"].split() != [name]:
         wrong.append(f"'/etc/pve/nodes' on '{name}' has {seen['nodes'].split()}")
     if name not in seen["certificates"].split():

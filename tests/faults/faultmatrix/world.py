@@ -235,7 +235,7 @@ class World:
             which = node(name)
             machine.cut_power(self.lab, which)
             for net in NETWORKS:
-                network.mend(self.lab, which, net)
+                network.repair(self.lab, which, net)
             if name not in names:
                 return
             live = self.lab.live(which)
@@ -295,10 +295,10 @@ class World:
         for net in NETWORKS:
             network.cut(self.lab, node(name), net)
 
-    def mend(self, name):
+    def repair(self, name):
         """Plug them in again."""
         for net in NETWORKS:
-            network.mend(self.lab, node(name), net)
+            network.repair(self.lab, node(name), net)
 
     def login(self, name):
         """A fresh login by the controller's key, and no other way in: what ssh said, or nothing."""

@@ -143,7 +143,7 @@ def _(scene):
     scene.note("pve4 joined by hand")
     scene.cut("pve2")
     fired(scene, *THREE, seconds=OTHERS_FIRST + 240)
-    scene.mend("pve2")
+    scene.repair("pve2")
     for name in scene.case.nodes:
         scene.sees(name, 4, 90)
     scene.must(scene.nodes_listed() == ["pve1", "pve2", "pve3", "pve4"], f"listed are {scene.nodes_listed()}")
@@ -162,7 +162,7 @@ def _(scene):
     scene.on("pve1", "pvecm delnode pve3", check=True)
     scene.cut("pve2")
     fired(scene, "pve1", "pve2", seconds=OTHERS_FIRST + 240)
-    scene.mend("pve2")
+    scene.repair("pve2")
     for name in ("pve1", "pve2"):
         scene.sees(name, 2, 90)
         scene.must(scene.nodes_listed(name) == ["pve1", "pve2"], f"listed on '{name}' are {scene.nodes_listed(name)}")
@@ -179,7 +179,7 @@ def _(scene):
     scene.one_version(*THREE)
     scene.cut("pve2")
     fired(scene, *THREE)
-    scene.mend("pve2")
+    scene.repair("pve2")
     scene.rescued()
     scene.one_version(*THREE)
     for name in THREE:
@@ -204,7 +204,7 @@ def _(scene):
 
 
 @case("died-armed/weeks-later", "change of the token", "the run dies armed and pve3 loses its power", "it boots weeks later by its clock, cut off, while somebody has edited corosync.conf on the others",
-      "its rescue does nothing but go, and says why; with the cut mended and cluster-repair it runs what the others run")
+      "its rescue does nothing but go, and says why; with the cut repaired and cluster-repair it runs what the others run")
 def _(scene):
     scene.ahead("pve3", "pve-cluster-rescue.service", 21)
     die_armed(scene)
@@ -220,7 +220,7 @@ def _(scene):
     scene.must("armed too long ago" in scene.on("pve3", "journalctl -t corosync_rescue -o cat --no-pager"), f"it did not say why: {scene.journal('pve3')[-600:]}")
     scene.must(scene.on("pve3", files) == before, "its rescue wrote a corosync.conf")
     scene.note("the rescue of pve3 has gone: it was armed too long ago")
-    scene.mend("pve3")
+    scene.repair("pve3")
     outcome = scene.play("cluster-repair.yml")
     scene.done(outcome, "cluster-repair ends well")
     for name in THREE:
@@ -280,7 +280,7 @@ def _(scene):
     scene.cut("pve3")
     fired(scene, *THREE)
     scene.must(scene.quorate("pve1") and scene.quorate("pve2"), "the majority is not quorate")
-    scene.mend("pve3")
+    scene.repair("pve3")
     scene.rescued()
     for name in THREE:
         scene.sees(name, 3, 120)
@@ -296,7 +296,7 @@ def _(scene):
     scene.cut("pve3")
     scene.on("pve3", "systemctl stop pve-cluster")
     fired(scene, "pve1", "pve2")
-    scene.mend("pve3")
+    scene.repair("pve3")
     scene.on("pve3", "systemctl start pve-cluster")
     scene.rescued()
     for name in THREE:
@@ -318,7 +318,7 @@ def _(scene):
     _disarm(scene, "pve1")
     scene.cut("pve2")
     fired(scene, "pve2")
-    scene.mend("pve2")
+    scene.repair("pve2")
     scene.rescued(240)
     for name in ("pve1", "pve2"):
         scene.sees(name, 2, 180)
@@ -335,7 +335,7 @@ def _(scene):
     _disarm(scene, "pve1")
     scene.cut("pve2")
     fired(scene, "pve2")
-    scene.mend("pve2")
+    scene.repair("pve2")
     for name in ("pve1", "pve2"):
         scene.sees(name, 2, 180)
     scene.one_version("pve1", "pve2", seconds=180)

@@ -19,7 +19,7 @@ those of `tests/lab`: real systemd, sshd and corosync, with stand-ins for Proxmo
 real ones, high availability and its watchdogs included.
 
 In every case this has to hold beside what its row says: nothing gets worse, nothing is called done that is not, and in the end, after
-the remedy that was named, all nodes run one version of corosync.conf, are quorate and take writes, and no lock, rescue or mark is left.
+the remedy that was named, all nodes run one version of corosync.conf, are quorate and are writable, and no lock, rescue or mark is left.
 
 """
 # How much of what was said is quoted, in characters. What the steps keep of it is longer.

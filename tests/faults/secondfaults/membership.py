@@ -81,7 +81,7 @@ def _(scene):
 
 
 @case("remove/rule-refused", "remove pve3, which is off", "a rule that names it cannot be changed, for `ha-manager` refuses it", "the run is begun again without a remedy",
-      "refused before the node is taken out, or all the rest is done; with the rule mended it ends well")
+      "refused before the node is taken out, or all the rest is done; with the rule repaired it ends well")
 def _(scene):
     for number in (100, 200):
         scene.on("pve1", f"ls /etc/pve/nodes/*/qemu-server/{number}.conf || printf 'cores: 1\\n' > /etc/pve/nodes/pve1/qemu-server/{number}.conf")
@@ -125,7 +125,7 @@ def _(scene):
     listed = scene.nodes_listed()
     scene.refused(scene.end(removal(scene, "pve1")), "pve3")
     scene.must(scene.nodes_listed() == listed, "it is no longer listed")
-    scene.mend("pve3")
+    scene.repair("pve3")
     scene.on("pve3", "systemctl start pve-cluster")
     for name in THREE:
         scene.sees(name, 3, 90)
@@ -356,7 +356,7 @@ def _(scene):
     scene.cut("pve2")
     scene.sees("pve1", 2)
     scene.refused(scene.end(leaving(scene, "pve3")), "would not be quorate without it")
-    scene.mend("pve2")
+    scene.repair("pve2")
     for name in THREE:
         scene.sees(name, 3, 90)
     scene.must(scene.boots() == boots, "a node was reset")
@@ -592,7 +592,7 @@ def _sign_of_life(name, title, rules, stop):
         scene.refused(scene.end(removal(scene, "pve1")), "pve3")
         scene.must(scene.nodes_listed() == listed, "it is no longer listed")
         scene.deaf("pve3", (), undo=True)
-        scene.mend("pve3")
+        scene.repair("pve3")
         scene.on("pve3", "systemctl start pve-cluster ssh pveproxy")
         for name in THREE:
             scene.sees(name, 3, 90)

@@ -174,7 +174,7 @@ def _(scene):
     back(scene)
 
 
-@case("repair/two-sides-and-stranded", "cluster-repair", "two sides are quorate", "pve2 runs on an old corosync.conf", "refused, naming both sides; no node is mended through whichever side answers first; after the cut it is mended, with the restart that is asked for if need be")
+@case("repair/two-sides-and-stranded", "cluster-repair", "two sides are quorate", "pve2 runs on an old corosync.conf", "refused, naming both sides; no node is repaired through whichever side answers first; after the cut it is repaired, with the restart that is asked for if need be")
 def _(scene):
     scene.on("pve2", "cp /etc/corosync/corosync.conf /root/old.conf; systemctl stop corosync")
     scene.edit("pve1", "s/^totem {/totem {\\n  token: 4000/")
@@ -182,7 +182,7 @@ def _(scene):
     two_sides(scene)
     outcome = scene.play("cluster-repair.yml")
     scene.refused(outcome, "quorate on 2 sides that do not see each other: pve1, pve2 .* and pve3 ")
-    scene.mend("pve3")
+    scene.repair("pve3")
     outcome = scene.play("cluster-repair.yml", cluster_repair_timeout=60)
     if not outcome.ok:
         say(scene, "the run after the cut", outcome)
@@ -190,7 +190,7 @@ def _(scene):
         scene.must(behind and behind[1] < behind[3], f"it names no remedy: {outcome.words()[:800]}")
         scene.on(behind[2], "systemctl restart corosync", check=True)
         outcome = scene.play("cluster-repair.yml")
-    scene.done(outcome, "mended after the cut")
+    scene.done(outcome, "repaired after the cut")
     back(scene)
 
 
@@ -200,7 +200,7 @@ def _(scene):
     before = digest(scene)
     task = scene.begin("cluster-repair.yml")
     scene.at(task, "pve1", "module()")
-    scene.mend("pve3")
+    scene.repair("pve3")
     say(scene, "the run", scene.end(task))
     scene.must(digest(scene) == before, "a corosync.conf was changed")
     back(scene)
@@ -215,14 +215,14 @@ def strand(scene):
     scene.note("pve3 missed a change")
 
 
-@case("repair/member-without-pmxcfs", "cluster-repair", "pve3 is stranded on an old version", "pmxcfs of pve1 is stopped", "mended through pve2, or refused; never through a member that cannot tell")
+@case("repair/member-without-pmxcfs", "cluster-repair", "pve3 is stranded on an old version", "pmxcfs of pve1 is stopped", "repaired through pve2, or refused; never through a member that cannot tell")
 def _(scene):
     strand(scene)
     scene.on("pve1", "systemctl stop pve-cluster")
     say(scene, "the run", scene.play("cluster-repair.yml"))
     scene.on("pve1", "systemctl start pve-cluster")
     outcome = scene.play("cluster-repair.yml")
-    scene.done(outcome, "mended")
+    scene.done(outcome, "repaired")
     back(scene)
 
 
@@ -235,7 +235,7 @@ def _(scene):
     say(scene, "the run", scene.end(task))
     scene.start("pve1")
     scene.holds("pve1", "corosync-quorumtool -siH | grep -q '^Quorate: *Yes'", 120)
-    scene.done(scene.play("cluster-repair.yml"), "mended by the next run")
+    scene.done(scene.play("cluster-repair.yml"), "repaired by the next run")
     back(scene)
 
 
@@ -247,14 +247,14 @@ def _(scene):
     scene.cut("pve3")
     scene.end(task)
     say(scene, "the run in the cut", scene.play("cluster-repair.yml"))
-    scene.mend("pve3")
+    scene.repair("pve3")
     outcome = scene.play("cluster-repair.yml")
-    scene.done(outcome, "mended after the cut")
+    scene.done(outcome, "repaired after the cut")
     back(scene)
 
 
 @case("repair/renamed", "cluster-repair", "pve3 is stranded on an old version", "its host name is another one",
-      "refused for it, with the name that it had; nothing is cleaned; with its name back it is mended")
+      "refused for it, with the name that it had; nothing is cleaned; with its name back it is repaired")
 def _(scene):
     scene.on("pve3", "mkdir -p /etc/pve/nodes/pve3/qemu-server; printf 'cores: 1\\n' > /etc/pve/nodes/pve3/qemu-server/303.conf", check=True)
     strand(scene)
@@ -266,7 +266,7 @@ def _(scene):
     scene.must(scene.on("pve3", "ls /etc/pve/nodes/pve3/qemu-server/303.conf 2>/dev/null").strip(), "the guest that it has is gone")
     scene.note("nothing is cleaned")
     scene.on("pve3", rename.format("pve9", "pve3"), check=True)
-    scene.done(scene.play("cluster-repair.yml"), "mended with its name back")
+    scene.done(scene.play("cluster-repair.yml"), "repaired with its name back")
     back(scene)
     scene.must(scene.on("pve3", "ls /etc/pve/nodes/pve3/qemu-server/303.conf 2>/dev/null").strip(), "the guest that it has is gone")
 
@@ -419,7 +419,7 @@ def _(scene):
     outcome = scene.play("cluster-preflight.yml")
     scene.must(answered(outcome, "pve1", "pve2") is False, f"a forged packet was taken for an answer of pve2: {outcome.words()[:600]}")
     scene.refused(outcome, "pve2")
-    scene.mend("pve2")
-    scene.done(scene.end(scene.begin("cluster-init.yml"), 900), "with the link mended the cluster is formed, whatever is sent")
+    scene.repair("pve2")
+    scene.done(scene.end(scene.begin("cluster-init.yml"), 900), "with the link repaired the cluster is formed, whatever is sent")
     scene.on("pve3", "pkill -f '[f]orger.py'; true")
     scene.well(members=THREE)

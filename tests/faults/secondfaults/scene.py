@@ -134,9 +134,9 @@ class Scene:
         for net in nets or ("corosync",):
             network.cut(self.world.lab, node(name), WIRES[net])
 
-    def mend(self, name, *nets):
+    def repair(self, name, *nets):
         for net in nets or ("corosync", "mgmt"):
-            network.mend(self.world.lab, node(name), WIRES[net])
+            network.repair(self.world.lab, node(name), WIRES[net])
 
     def deaf(self, name, others, undo=False):
         """Cut a node off from others on both networks, while the controller reaches all of them."""
@@ -156,7 +156,7 @@ class Scene:
     def heal(self):
         """Everything on, every wire plugged in, no rule left: what somebody does who knows nothing of clusters."""
         for name in self.case.nodes:
-            self.mend(name)
+            self.repair(name)
         each(self._start, self.case.nodes)
         for name in self.case.nodes:
             self.deaf(name, (), undo=True)

@@ -90,7 +90,7 @@ def heal(lab: Lab, options: argparse.Namespace) -> None:
     target = node(options.node)
     with locked(lab):
         for net in NETWORKS:
-            network.mend(lab, target, net)
+            network.repair(lab, target, net)
         if machine.leader(lab, target) is not None:
             _nft(lab, options.node, "table inet lab_block\ndelete table inet lab_block\n")
 

@@ -72,7 +72,7 @@ def _remember_key(lab: Lab, key: bool | None) -> None:
 def _make_fresh(lab: Lab, which: Node, lowers: list[Path]) -> None:
     """Boot a node that is off as a new one."""
     for net in NETWORKS:
-        network.mend(lab, which, net)
+        network.repair(lab, which, net)
     lowers = layers.below(which, lowers)
     layer = pristine.layer(lab, which, lowers)
     machine.power_on(lab, which, [layer, *lowers], fresh=True)

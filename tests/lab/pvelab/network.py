@@ -104,7 +104,7 @@ def cut(lab: Lab, node: Node, network: Network) -> None:
         _ip(lab.controller_namespace, "link", "set", port(node, network), "down")
 
 
-def mend(lab: Lab, node: Node, network: Network) -> None:
+def repair(lab: Lab, node: Node, network: Network) -> None:
     """Plug the wire in again and end its delay and loss."""
     _mark(lab, node, network).unlink(missing_ok=True)
     if lab.namespace(node) in namespaces():

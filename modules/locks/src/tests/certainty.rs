@@ -75,7 +75,7 @@ fn a_lock_that_is_another_s_or_nobody_s_is_lost() {
     let table: [(&str, Change); 3] = [
         ("it was removed", |m| m.remove(LOCK)),
         ("its name was removed", |m| m.remove(name(100, 0))),
-        ("PVE has made it anew", |m| m.set_mtime(LOCK, START + 2)),
+        ("PVE has recreated it", |m| m.set_mtime(LOCK, START + 2)),
     ];
     for (case, change) in table {
         let host = node();

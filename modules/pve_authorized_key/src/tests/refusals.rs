@@ -55,11 +55,11 @@ fn without_other_members() {
     let table = [
         (
             &THREE[..2],
-            "'pve2' is not seen: run 'systemctl start corosync' on 'pve2' if it is stopped there, else mend the network between",
+            "'pve2' is not seen: run 'systemctl start corosync' on 'pve2' if it is stopped there, else fix the network between",
         ),
         (
             THREE,
-            "'pve2', 'pve3' are not seen: run 'systemctl start corosync' on those where it is stopped, else mend the network \
+            "'pve2', 'pve3' are not seen: run 'systemctl start corosync' on those where it is stopped, else fix the network \
              between",
         ),
     ];

@@ -41,8 +41,8 @@ pub(crate) fn name_online(name: &str) -> Reason {
 /// The entry has none but this node's own addresses.
 pub(crate) fn listed_itself(name: &str, peer: &str) -> Reason {
     lasting(format!(
-        "the cluster lists this node ('{name}') already, because a join of it stopped half way or it was installed anew: \
-         'repair: true' lets this task mend it (playbooks/cluster-repair.yml), or take the entry out with 'pvecm delnode \
+        "the cluster lists this node ('{name}') already, because a join of it stopped half way or it was reinstalled: \
+         'repair: true' lets this task repair it (playbooks/cluster-repair.yml), or take the entry out with 'pvecm delnode \
          {name}' on '{peer}'"
     ))
 }

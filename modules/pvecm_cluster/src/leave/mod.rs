@@ -197,7 +197,7 @@ fn clean_all(
     Err(format!("something came back each time in {}", cleaned.join(", ")))
 }
 
-/// Waits until this node is standalone and takes writes, and sees that it has what is its own.
+/// Waits until this node is standalone and is writable, and sees that it has what is its own.
 fn verify(host: &dyn Host, before: &Kept, deadline: Duration) -> Result<(), String> {
     let waited = wait_until(host, deadline, PAUSE, || {
         let here = membership::observe::here(host).map_err(|error| error.to_string())?;
@@ -205,7 +205,7 @@ fn verify(host: &dyn Host, before: &Kept, deadline: Duration) -> Result<(), Stri
             return Err(format!("'/etc/pve' of this node is not that of a standalone node; {REMEDY}"));
         }
         if here.view.mount != Mount::Writable {
-            return Err(format!("'/etc/pve' takes no writes; {REMEDY}"));
+            return Err(format!("'/etc/pve' is read-only; {REMEDY}"));
         }
         if here.view.corosync.is_some() {
             return Err(format!("corosync still runs on this node; {REMEDY}"));

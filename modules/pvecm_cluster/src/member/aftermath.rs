@@ -82,7 +82,7 @@ fn node_state(here: &Here) -> String {
         Some(running) => format!("corosync {}", quorum(view.conf.conf(), running)),
     });
     if view.mount == Mount::ReadOnly {
-        parts.push("'/etc/pve' takes no writes".to_owned());
+        parts.push("'/etc/pve' is read-only".to_owned());
     }
     if !here.certificate {
         parts.push("it has no node certificate".to_owned());
@@ -155,7 +155,7 @@ fn remedy(here: &Here, there: &There) -> String {
                      or take the node back with 'pvecm delnode {name}' on '{}'",
                     peer.view.node
                 ),
-                _ => "mend the cause, then run this task again".to_owned(),
+                _ => "fix the cause, then run this task again".to_owned(),
             };
         }
     };
@@ -176,7 +176,7 @@ fn remedy(here: &Here, there: &There) -> String {
             peer.map_or_else(|| "a member".to_owned(), |peer| format!("'{}'", peer.view.node))
         ),
         (None, _) if here.corosync_service == "failed" => {
-            "mend what 'journalctl -u corosync' on this node names, then run 'systemctl restart corosync' and this task \
+            "fix what 'journalctl -u corosync' on this node names, then run 'systemctl restart corosync' and this task \
              again"
                 .to_owned()
         }
@@ -195,7 +195,7 @@ fn remedy(here: &Here, there: &There) -> String {
         ),
         (Some(_), _) if view.mount == Mount::ReadOnly => {
             "pmxcfs has not synchronised, 'journalctl -u pve-cluster' on this node says why; 'systemctl restart \
-             pve-cluster' starts it anew"
+             pve-cluster' restarts it"
                 .to_owned()
         }
         (Some(_), _) if unmet.is_some() => unmet.as_ref().map(company).unwrap_or_default(),
@@ -222,7 +222,7 @@ fn company(alone: &verify::Alone) -> String {
             quoted(&alone.names)
         )
     } else {
-        "run 'systemctl restart pve-cluster' on this node, which makes it count anew, then this task again"
+        "run 'systemctl restart pve-cluster' on this node, which makes it count again, then this task again"
             .to_owned()
     }
 }
@@ -303,12 +303,12 @@ mod tests {
                 None,
                 "run 'systemctl start pve-cluster' on this node, then this task again".into(),
             ),
-            (fake::standalone(), |_| {}, None, "mend the cause, then run this task again".into()),
+            (fake::standalone(), |_| {}, None, "fix the cause, then run this task again".into()),
             (
                 fake::standalone(),
                 |_| {},
                 Some(fake::peer(1, ALONE, &[(1, 1)])),
-                "mend the cause, then run this task again".into(),
+                "fix the cause, then run this task again".into(),
             ),
             (
                 fake::standalone(),
@@ -355,7 +355,7 @@ mod tests {
                 fake::member(),
                 |machine| fake::become_member(machine, 2, PAIR, &[]),
                 Some(fake::peer(2, PAIR, &[(1, 2)])),
-                "mend what 'journalctl -u corosync' on this node names, then run 'systemctl restart corosync' and this \
+                "fix what 'journalctl -u corosync' on this node names, then run 'systemctl restart corosync' and this \
                  task again"
                     .into(),
             ),
@@ -409,7 +409,7 @@ mod tests {
                 |machine| machine.set_quorate(false),
                 None,
                 "pmxcfs has not synchronised, 'journalctl -u pve-cluster' on this node says why; 'systemctl restart \
-                 pve-cluster' starts it anew"
+                 pve-cluster' restarts it"
                     .into(),
             ),
             (
@@ -430,7 +430,7 @@ mod tests {
                     machine.write("/etc/pve/.members", nobody);
                 },
                 None,
-                "run 'systemctl restart pve-cluster' on this node, which makes it count anew, then this task again".into(),
+                "run 'systemctl restart pve-cluster' on this node, which makes it count again, then this task again".into(),
             ),
             (
                 fake::member(),

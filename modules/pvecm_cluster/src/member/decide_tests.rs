@@ -414,13 +414,13 @@ fn each_reason_in_the_cluster_not_to_join() {
                     c.peer().joining = Joining::Refused;
                     c.peer().view.mount = Mount::ReadOnly;
                 },
-                "'/etc/pve' on 'pve1' takes no writes yet",
+                "'/etc/pve' on 'pve1' is still read-only",
             ),
             (
                 |c| c.peer().view.corosync = None,
                 "corosync is not running on 'pve1': run 'systemctl start corosync' there",
             ),
-            (|c| c.peer().view.mount = Mount::ReadOnly, "'/etc/pve' on 'pve1' takes no writes yet"),
+            (|c| c.peer().view.mount = Mount::ReadOnly, "'/etc/pve' on 'pve1' is still read-only"),
             (
                 |c| c.peer().view.corosync = Some(running(1, &[(1, 3)])),
                 "node 'pve3' of the cluster is not online and would miss the new corosync.conf: start or remove it \
@@ -488,7 +488,7 @@ fn cluster_with(address: &str) -> Conf {
 #[test]
 fn a_node_that_the_cluster_lists_already() {
     const ITSELF: &str = "the cluster lists this node ('pve2') already, because a join of it stopped half way or it was \
-                          installed anew: 'repair: true' lets this task mend it (playbooks/cluster-repair.yml), or take \
+                          reinstalled: 'repair: true' lets this task repair it (playbooks/cluster-repair.yml), or take \
                           the entry out with 'pvecm delnode pve2' on 'pve1'";
     check(
         reinstalled,

@@ -180,7 +180,7 @@ fn join_cluster(
     }
 }
 
-/// Unlocks the cluster after a join that did not come about. A reservation is given free where it was made.
+/// Unlocks the cluster after a join that did not come about. A reservation is released where it was made.
 fn release(host: &dyn Host, wanted: &Wanted) {
     if let (Way::Ssh, Some(target), Ok(me)) =
         (&wanted.way, &wanted.cluster_node, Owner::this(host, Activity::Join))

@@ -129,7 +129,7 @@ fn refusals_come_before_any_change_and_all_at_once() {
     let answer = answer(&host, &with(join(), "nodeid", 1));
     let expected = "cannot join cluster 'prod': '/etc/corosync/authkey' is left over from another cluster: remove it \
                     if this node belongs to none; this host already contains virtual guests (100); nodeid 1 belongs to \
-                    node 'pve1' of the cluster. 'repair: true' (playbooks/cluster-repair.yml) lets this task mend this: corosync's \
+                    node 'pve1' of the cluster. 'repair: true' (playbooks/cluster-repair.yml) lets this task repair this: corosync's \
                     files of an earlier cluster were left on this node";
     assert_eq!(msg(&answer), expected);
     assert_eq!(answer["reasons"].as_array().unwrap().len(), 3);
@@ -202,7 +202,7 @@ fn a_join_without_quorum_ends_at_the_deadline_and_says_how_things_are() {
     assert_eq!(answer["backup"], "/var/lib/pve-cluster/backup/config-1795197802.sql.gz");
     assert!(host.elapsed() <= Duration::from_secs(60));
     let node = "nodeid 2 of cluster 'prod' by its own corosync.conf (config_version 2), corosync is not quorate (1 of 2 \
-                votes) with 'pve2', '/etc/pve' takes no writes, it has no node certificate";
+                votes) with 'pve2', '/etc/pve' is read-only, it has no node certificate";
     let cluster = "cluster 'prod' lists this node as nodeid 2 (config_version 2), on 'pve1' corosync is not quorate (1 \
                    of 2 votes) with 'pve1'";
     let remedy = "the nodes do not reach each other over the links: check the addresses and UDP ports 5405-5412 \
@@ -242,16 +242,16 @@ fn a_stranded_node_is_named_on_the_next_run() {
         msg(&answer).split(". ").collect::<Vec<_>>(),
         [
             "cannot confirm membership of cluster 'prod': after 54 s corosync is not running on this node (failed); \
-             '/etc/pve' takes no writes on this node; the node certificate '/etc/pve/nodes/pve2/pve-ssl.pem' is missing",
+             '/etc/pve' is read-only on this node; the node certificate '/etc/pve/nodes/pve2/pve-ssl.pem' is missing",
             "This node: nodeid 2 of cluster 'prod' by its own corosync.conf (config_version 2), corosync is not running \
-             (failed: it had config_version 2 and the other nodes 3), '/etc/pve' takes no writes, it has no node \
+             (failed: it had config_version 2 and the other nodes 3), '/etc/pve' is read-only, it has no node \
              certificate",
             "The cluster: cluster 'prod' lists this node as nodeid 2 (config_version 3), on 'pve1' corosync is quorate \
              (2 of 3 votes) with 'pve1', 'pve3'",
             "What to do: the cluster changed its corosync.conf while this node joined: copy '/etc/pve/corosync.conf' of \
              'pve1' to '/etc/corosync/corosync.conf' on this node and run 'systemctl reset-failed corosync' and \
              'systemctl restart corosync' here",
-            "'repair: true' (playbooks/cluster-repair.yml) lets this task mend this: corosync did not run on this node",
+            "'repair: true' (playbooks/cluster-repair.yml) lets this task repair this: corosync did not run on this node",
         ]
     );
 }
@@ -388,7 +388,7 @@ fn a_pvecm_that_gives_up_at_once_changed_nothing() {
         msg(&answer),
         "cannot join cluster 'prod': pvecm gave up: the cluster node cannot be reached over ssh: it does not answer, or \
          its host key is not known. This node: a member of no cluster. The cluster: cluster 'prod' does not list this \
-         node (config_version 1), on 'pve1' corosync is quorate (1 of 1 votes) with 'pve1'. What to do: mend the cause, \
+         node (config_version 1), on 'pve1' corosync is quorate (1 of 1 votes) with 'pve1'. What to do: fix the cause, \
          then run this task again"
     );
     assert_eq!(host.elapsed(), Duration::ZERO);
@@ -643,7 +643,7 @@ fn a_certificate_is_not_made_before_pmxcfs_has_met_another() {
     assert!(host.elapsed() >= Duration::from_secs(6));
 }
 
-/// What openssl says of pve1's certificate after pve2 has made an authority anew.
+/// What openssl says of pve1's certificate after pve2 has recreated the authority.
 const STRANGE: &str = "OU=PVE Cluster Node, O=Proxmox Virtual Environment, CN=pve1.lab.local\nerror 20 at 0 depth lookup: \
     unable to get local issuer certificate\nerror /etc/pve/nodes/pve1/pve-ssl.pem: verification failed\n";
 const VERIFY: &str =
@@ -669,7 +669,7 @@ fn with_authority(after: i64, said: Answer) -> FakeHost {
 fn a_join_that_cost_the_cluster_its_authority_says_what_mends_it() {
     let host = with_authority(8, Answer::exit(2, "", STRANGE));
     let broken = answer(&host, &join());
-    let what = "but its join made '/etc/pve/pve-root-ca.pem' anew, because it was quorate before pmxcfs had met another \
+    let what = "but its join recreated '/etc/pve/pve-root-ca.pem', because it was quorate before pmxcfs had met another \
                 node's, and the certificate of 'pve1' is of the one before: run 'pvecm updatecerts --force' and 'systemctl \
                 restart pveproxy pvedaemon' on 'pve1'";
     assert_eq!(msg(&broken), format!("cannot join cluster 'prod': this node is a member now, {what}"));

@@ -219,7 +219,7 @@ fn whole(seen: &Seen, conf: &Conf) -> Result<(), Vec<Reason>> {
     if reasons.is_empty() { Ok(()) } else { Err(reasons) }
 }
 
-/// Removing a node makes corosync count the nodelist anew, also where fewer votes were expected by hand.
+/// Removing a node makes corosync count the nodelist again, also where fewer votes were expected by hand.
 fn quorum_afterwards(conf: &Conf, nodeid: u32, running: &Running) -> Option<Reason> {
     let staying = conf.nodes.iter().filter(|(id, _)| **id != nodeid);
     let (mut votes, mut there) = (0, 0);

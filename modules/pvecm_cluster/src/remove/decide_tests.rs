@@ -40,7 +40,7 @@ fn each_reason_has_its_words_and_its_remedy() {
         (
             |m| become_member(m, 3, THREE, &[(1, 3), (2, 3), (3, 3)]),
             "node 'pve3' is online: shut it down, and see to it that it never starts again as it is (while it is off, \
-             install it anew or clear it)",
+             reinstall it or clear it)",
         ),
         (
             |m| become_member(m, 3, THREE, &[(2, 3)]),
@@ -49,7 +49,7 @@ fn each_reason_has_its_words_and_its_remedy() {
         ),
         (
             |m| m.set_quorate(false),
-            "'/etc/pve' takes no writes on this node although it is quorate: if that stays so, run 'systemctl restart \
+            "'/etc/pve' is read-only on this node although it is quorate: if that stays so, run 'systemctl restart \
              pve-cluster' (for 1 s)",
         ),
         (

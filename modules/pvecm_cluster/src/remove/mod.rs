@@ -330,7 +330,7 @@ fn missing(here: &Here, node: &str, nodeid: u32) -> Vec<String> {
         missing.push("pmxcfs still knows it as a node".to_owned());
     }
     if view.mount != Mount::Writable {
-        missing.push("'/etc/pve' takes no writes on this node".to_owned());
+        missing.push("'/etc/pve' is read-only on this node".to_owned());
     }
     missing
 }

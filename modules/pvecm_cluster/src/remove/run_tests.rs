@@ -264,7 +264,7 @@ fn a_corosync_that_has_given_up_is_not_waited_for() {
     assert_eq!(
         msg(&answer),
         "cannot remove node 'pve3' from cluster 'prod': the cluster no longer lists it, but after 1 s corosync is not \
-         running on this node (failed); '/etc/pve' takes no writes on this node. what is left of it (/etc/pve/nodes/pve3, \
+         running on this node (failed); '/etc/pve' is read-only on this node. what is left of it (/etc/pve/nodes/pve3, \
          /etc/pve/priv/authorized_keys, /etc/pve/priv/known_hosts) is still there: run this task again, which goes on \
          where this one stopped"
     );
@@ -343,7 +343,7 @@ fn quorum_lost_at_the_lock_is_told_with_what_to_do() {
     let said = answer(&removable().fail_at(0, 13), &remove());
     assert_eq!(
         msg(&said),
-        "cannot remove node 'pve3' from cluster 'prod': '/etc/pve' takes no writes on this node; run this task again, which \
+        "cannot remove node 'pve3' from cluster 'prod': '/etc/pve' is read-only on this node; run this task again, which \
          goes on where this one stopped"
     );
     assert_eq!(said["changed"], false);

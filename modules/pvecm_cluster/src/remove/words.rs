@@ -31,7 +31,7 @@ pub(crate) fn not_quorate(votes: u32, expected: u32) -> Reason {
 
 pub(crate) fn read_only() -> Reason {
     passing(
-        "'/etc/pve' takes no writes on this node although it is quorate: if that stays so, run 'systemctl restart \
+        "'/etc/pve' is read-only on this node although it is quorate: if that stays so, run 'systemctl restart \
          pve-cluster'",
     )
 }
@@ -39,7 +39,7 @@ pub(crate) fn read_only() -> Reason {
 pub(crate) fn online(node: &str) -> Reason {
     lasting(format!(
         "node '{node}' is online: shut it down, and see to it that it never starts again as it is (while it is off, \
-         install it anew or clear it)"
+         reinstall it or clear it)"
     ))
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! What is wrong with a node that is to be a member, as far as it can be mended here. Pure.
+//! What is wrong with a node that is to be a member, as far as it can be repaired here. Pure.
 
 use std::net::IpAddr;
 
@@ -32,7 +32,7 @@ pub(crate) struct Seen {
     pub(crate) unseen: Vec<Member>,
 }
 
-/// Something that can be mended.
+/// Something that can be repaired.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Fault {
     /// pmxcfs does not run; what lies in its way.
@@ -64,7 +64,7 @@ impl Fault {
             }
             Self::Leftovers => "corosync's files of an earlier cluster were left on this node".to_owned(),
             Self::Listed { by } => {
-                format!("the cluster of '{by}' listed this node, which had not joined, or was installed anew")
+                format!("the cluster of '{by}' listed this node, which had not joined, or was reinstalled")
             }
             Self::Forgotten { by } => {
                 format!("this node had the files of a cluster that, as '{by}' says, no longer lists it")
@@ -78,7 +78,7 @@ impl Fault {
     }
 }
 
-/// What is wrong with the node, the first thing first; what cannot be mended here is told as an error.
+/// What is wrong with the node, the first thing first; what cannot be repaired here is told as an error.
 pub(crate) fn fault(cluster_name: &str, joins: bool, seen: &Seen) -> Result<Option<Fault>, String> {
     if let Some(why) = two_sides(cluster_name, seen) {
         return Err(why);
@@ -136,7 +136,7 @@ fn quorate(seen: &Seen) -> Option<&Member> {
 
 /// Whether a standalone node has been taken in by the cluster and only the rest of the join is missing: the nodelist has it
 /// by its own addresses, and either corosync's files are the cluster's already, or the cluster cannot be quorate without it and
-/// so can neither be joined anew nor take the entry out.
+/// so can neither be joined again nor take the entry out.
 fn is_half_joined(cluster_name: &str, seen: &Seen) -> bool {
     let name = &seen.here.view.node;
     let Some((member, (nodeid, node))) =

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! Mends a node that is to be a member, before it is confirmed or joins: one fault after the other, each seen before and
+//! Repairs a node that is to be a member, before it is confirmed or joins: one fault after the other, each seen before and
 //! gone afterwards. Whatever replaces something of the node is copied first.
 
+mod act;
 mod args;
 mod consult;
 mod fault;
-mod mend;
 #[cfg(test)]
 mod run_tests;
 
@@ -17,11 +17,11 @@ use cluster_state::pmxcfs::{DATABASE, Mount};
 use cluster_state::{corosync_conf, vmlist};
 use host::{Host, Waited, if_there, is_there, wait_until};
 
+pub(crate) use self::act::Leave;
 pub(crate) use self::args::Args;
 use self::consult::Place;
 pub(crate) use self::fault::Fault;
 use self::fault::Seen;
-pub(crate) use self::mend::Leave;
 use corosync_document::Document;
 use membership::pmxcfs_service;
 use membership::seen::{Conf, ConfFile, Here};
@@ -32,22 +32,22 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// How long it may take until a node can be looked at.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// What was mended.
+/// What was repaired.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Mended {
+pub(crate) struct Repaired {
     pub(crate) faults: Vec<Fault>,
     /// Where the copies are.
     pub(crate) backups: Vec<String>,
 }
 
-impl Mended {
+impl Repaired {
     /// What was the matter, in words.
     fn words(&self) -> Vec<String> {
         self.faults.iter().map(Fault::words).collect()
     }
 }
 
-/// Lets a node become a member, and mends it before where that is asked for. `member` is told whether the cluster lists this node, which
+/// Lets a node become a member, and repairs it before where that is asked for. `member` is told whether the cluster lists this node, which
 /// is to join by force then.
 pub(crate) fn around(
     args: &Args,
@@ -59,27 +59,27 @@ pub(crate) fn around(
     if !args.repair {
         return member(false).map_err(|failure| hinted(host, args, failure));
     }
-    let mended = if context.check_mode { forecast(args, host)? } else { mend(args, leave, host)? };
-    let relisted = mended.faults.iter().any(|fault| matches!(fault, Fault::Listed { .. }));
+    let repaired = if context.check_mode { forecast(args, host)? } else { repair(args, leave, host)? };
+    let relisted = repaired.faults.iter().any(|fault| matches!(fault, Fault::Listed { .. }));
     // In check mode nothing beyond the first fault can be told.
-    if context.check_mode && mended.faults.iter().any(|fault| !matches!(fault, Fault::Listed { .. })) {
-        let msg = format!("this node would be mended and be a member of cluster '{}'", args.cluster_name);
-        return Ok(Outcome::changed().msg(msg).with("mended", mended.words()));
+    if context.check_mode && repaired.faults.iter().any(|fault| !matches!(fault, Fault::Listed { .. })) {
+        let msg = format!("this node would be repaired and be a member of cluster '{}'", args.cluster_name);
+        return Ok(Outcome::changed().msg(msg).with("repaired", repaired.words()));
     }
     let told = |data: &mut serde_json::Map<String, serde_json::Value>| {
-        if !mended.faults.is_empty() {
-            data.insert("mended".to_owned(), mended.words().into());
+        if !repaired.faults.is_empty() {
+            data.insert("repaired".to_owned(), repaired.words().into());
         }
-        if !mended.backups.is_empty() {
-            data.insert("repair_backups".to_owned(), mended.backups.clone().into());
+        if !repaired.backups.is_empty() {
+            data.insert("repair_backups".to_owned(), repaired.backups.clone().into());
         }
     };
-    let acted = mended.faults.iter().any(|fault| !matches!(fault, Fault::Listed { .. }));
+    let acted = repaired.faults.iter().any(|fault| !matches!(fault, Fault::Listed { .. }));
     match member(relisted) {
         Ok(mut outcome) => {
             told(&mut outcome.data);
             if acted && !outcome.changed {
-                outcome.msg = format!("this node is mended: {}", outcome.msg);
+                outcome.msg = format!("this node is repaired: {}", outcome.msg);
             }
             outcome.changed |= acted;
             Ok(outcome)
@@ -100,62 +100,65 @@ fn hinted(host: &dyn Host, args: &Args, mut failure: Failure) -> Failure {
     });
     if let Ok(Some(fault)) = found {
         failure.msg.push_str(&format!(
-            ". 'repair: true' (playbooks/cluster-repair.yml) lets this task mend this: {}",
+            ". 'repair: true' (playbooks/cluster-repair.yml) lets this task repair this: {}",
             fault.words()
         ));
     }
     failure
 }
 
-/// The first fault, without mending it.
-fn forecast(args: &Args, host: &dyn Host) -> Result<Mended, Failure> {
+/// The first fault, without repairing it.
+fn forecast(args: &Args, host: &dyn Host) -> Result<Repaired, Failure> {
     let found = see(host, args)
         .and_then(|seen| fault::fault(&args.cluster_name, args.joins, &seen))
         .map_err(|why| failure(args, &why))?;
-    Ok(Mended { faults: found.into_iter().collect(), backups: Vec::new() })
+    Ok(Repaired { faults: found.into_iter().collect(), backups: Vec::new() })
 }
 
-fn mend(args: &Args, leave: &Leave<'_>, host: &dyn Host) -> Result<Mended, Failure> {
+fn repair(args: &Args, leave: &Leave<'_>, host: &dyn Host) -> Result<Repaired, Failure> {
     let deadline = host.elapsed() + Duration::from_secs(u64::try_from(args.timeout).unwrap_or(1)) / 2;
-    let mut mended = Mended::default();
+    let mut repaired = Repaired::default();
     for _ in 0..ROUNDS {
         let found = see(host, args).and_then(|seen| {
             let fault = fault::fault(&args.cluster_name, args.joins, &seen)?;
             Ok(fault.map(|fault| (fault, seen)))
         });
         let told = |why: &str| {
-            let failure = failure(args, why).with("mended", mended.words());
-            let failure = if mended.backups.is_empty() {
+            let failure = failure(args, why).with("repaired", repaired.words());
+            let failure = if repaired.backups.is_empty() {
                 failure
             } else {
-                failure.with("repair_backups", &mended.backups)
+                failure.with("repair_backups", &repaired.backups)
             };
-            if mended.faults.is_empty() { failure } else { failure.after_change() }
+            if repaired.faults.is_empty() { failure } else { failure.after_change() }
         };
         let (fault, seen) = match found.map_err(|why| told(&why))? {
-            None => return Ok(mended),
+            None => return Ok(repaired),
             Some(found) => found,
         };
-        if mended.faults.contains(&fault) {
-            return Err(told(&format!("{}, and it was not mended by what was done about it", fault.words())));
+        if repaired.faults.contains(&fault) {
+            return Err(told(&format!(
+                "{}, and it was not repaired by what was done about it",
+                fault.words()
+            )));
         }
         let relisted = matches!(fault, Fault::Listed { .. });
-        let done = mend::mend(host, args, leave, &seen, &fault, deadline);
+        let done = act::repair(host, args, leave, &seen, &fault, deadline);
         match done {
-            Ok(backup) => mended.backups.extend(backup),
+            Ok(backup) => repaired.backups.extend(backup),
             Err((why, backup)) => {
-                mended.backups.extend(backup);
-                mended.faults.push(fault.clone());
+                repaired.backups.extend(backup);
+                repaired.faults.push(fault.clone());
                 let failure = failure(args, &format!("{} ({why})", fault.words()));
-                return Err(failure.with("repair_backups", &mended.backups).after_change());
+                return Err(failure.with("repair_backups", &repaired.backups).after_change());
             }
         }
-        mended.faults.push(fault);
+        repaired.faults.push(fault);
         if relisted {
-            return Ok(mended);
+            return Ok(repaired);
         }
     }
-    Err(failure(args, &format!("one fault followed another: {}", mended.words().join("; "))).after_change())
+    Err(failure(args, &format!("one fault followed another: {}", repaired.words().join("; "))).after_change())
 }
 
 /// The node and, unless it is well, a member of its cluster. Files come and go while pmxcfs dies or starts, so it is looked
@@ -269,5 +272,5 @@ fn places(args: &Args, here: &Here, local: Option<&str>) -> Vec<Place> {
 }
 
 fn failure(args: &Args, why: &str) -> Failure {
-    Failure::new(format!("cannot mend this node for cluster '{}': {why}", args.cluster_name))
+    Failure::new(format!("cannot repair this node for cluster '{}': {why}", args.cluster_name))
 }

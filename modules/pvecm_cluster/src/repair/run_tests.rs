@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! Each situation made on a fake node and mended: what is done, what is copied, what happens when it is interrupted.
+//! Each situation made on a fake node and repaired: what is done, what is copied, what happens when it is interrupted.
 
 use std::time::Duration;
 
@@ -38,8 +38,8 @@ fn told(version: u64, nodes: &[(u32, &str)], digest: &str) -> String {
     )
 }
 
-/// Adds the programs that mend, and a pve1 that answers.
-fn mendable(host: FakeHost, version: u64, nodes: &[(u32, &str)], digest: &str) -> FakeHost {
+/// Adds the programs that repair, and a pve1 that answers.
+fn repairable(host: FakeHost, version: u64, nodes: &[(u32, &str)], digest: &str) -> FakeHost {
     crate::leave::fake::with_services(host)
         .dir("/var/backups")
         .file("/var/lib/pve-cluster/config.db", "database")
@@ -54,7 +54,7 @@ const THREE: &[(u32, &str)] = &[(1, "pve1"), (2, "pve2"), (3, "pve3")];
 /// A pve2 whose corosync gave up, because pve3 joined while it did
 /// (`captures/parallel_API_joins_of_pve3_and_pve4_into_a_2-node_cluster--the_stranded_node_pve3--pve3`).
 fn stranded() -> FakeHost {
-    mendable(member(), 3, THREE, OURS).with(|machine| become_member(machine, 2, PAIR, &[])).action(
+    repairable(member(), 3, THREE, OURS).with(|machine| become_member(machine, 2, PAIR, &[])).action(
         "systemctl restart corosync",
         Answer::ok("").taking(Duration::from_millis(1440)).doing(|machine| {
             let current = machine.text("/etc/corosync/corosync.conf").unwrap();
@@ -69,10 +69,10 @@ fn stranded() -> FakeHost {
 fn a_stranded_node_gets_the_clusters_configuration() {
     let host = stranded();
     let said = answer(&host, &join(true));
-    assert_eq!(msg(&said), "this node is mended: this node is nodeid 2 of cluster 'prod'", "{said}");
+    assert_eq!(msg(&said), "this node is repaired: this node is nodeid 2 of cluster 'prod'", "{said}");
     assert_eq!(said["changed"], json!(true));
     assert_eq!(
-        said["mended"],
+        said["repaired"],
         json!(["this node was stranded: corosync's corosync.conf was not that of 'pve1'"])
     );
     let backup = said["repair_backups"][0].as_str().unwrap();
@@ -123,7 +123,7 @@ fn two_quorate_sides_are_a_refusal_that_names_both() {
         let said = answer(&host, &join(true));
         assert_eq!(
             msg(&said),
-            "cannot mend this node for cluster 'prod': cluster 'prod' is quorate twice, on two sides that do not see each other: 'pve1', \
+            "cannot repair this node for cluster 'prod': cluster 'prod' is quorate twice, on two sides that do not see each other: 'pve1', \
              'pve3' (as 'pve1' says) and 'pve4' (as 'pve4' says). Only a person can tell which is right: stop corosync on the other side, \
              whose guests and changes in '/etc/pve' are to be given up"
         );
@@ -144,7 +144,7 @@ fn a_node_that_was_renamed_is_told_and_left_alone() {
     let vmlist = r#"{"version": 5, "ids": {"101": {"node": "pve2", "type": "qemu", "version": 1},
         "102": {"node": "pve9", "type": "lxc", "version": 2}, "103": {"node": "pve1", "type": "qemu", "version": 3}}}"#;
     let build = |quorate: bool| {
-        let host = mendable(member(), 2, PAIR, OURS).file("/etc/pve/.vmlist", vmlist).with_hostname("pve9");
+        let host = repairable(member(), 2, PAIR, OURS).file("/etc/pve/.vmlist", vmlist).with_hostname("pve9");
         let host = host.with_address("coro", "10.77.1.12", 24);
         if quorate { host } else { host.with(|machine| become_member(machine, 2, PAIR, &[(2, 2)])) }
     };
@@ -152,7 +152,7 @@ fn a_node_that_was_renamed_is_told_and_left_alone() {
     let said = answer(&host, &join(true));
     assert_eq!(
         msg(&said),
-        "cannot mend this node for cluster 'prod': the cluster lists the addresses of this node as 'pve2', and its host name is 'pve9'. It is \
+        "cannot repair this node for cluster 'prod': the cluster lists the addresses of this node as 'pve2', and its host name is 'pve9'. It is \
          not quorate, and has guests (101, 102) under the two names: give it its name back ('hostnamectl set-hostname pve2', and the same in \
          /etc/hosts), then run 'systemctl restart pve-cluster'"
     );
@@ -169,7 +169,7 @@ fn without_repair_nothing_is_done_and_the_way_is_told() {
     let host = stranded().query(&fake::ssh(membership::probe::Errand::Look), peer);
     let said = answer(&host, &join(false));
     assert_eq!((&said["failed"], host.effects()), (&json!(true), Vec::new()), "{said}");
-    let end = "'repair: true' (playbooks/cluster-repair.yml) lets this task mend this: this node was stranded: \
+    let end = "'repair: true' (playbooks/cluster-repair.yml) lets this task repair this: this node was stranded: \
                corosync's corosync.conf was not that of 'pve1'";
     assert!(msg(&said).ends_with(end), "{said}");
 }
@@ -181,7 +181,7 @@ fn check_mode_names_the_fault_and_changes_nothing() {
     given["_ansible_check_mode"] = true.into();
     let said = answer(&host, &given);
     assert_eq!((&said["changed"], &said["failed"]), (&json!(true), &Value::Null), "{said}");
-    assert_eq!(said["mended"].as_array().unwrap().len(), 1);
+    assert_eq!(said["repaired"].as_array().unwrap().len(), 1);
     assert_eq!(host.effects(), Vec::<String>::new());
 }
 
@@ -200,7 +200,10 @@ fn a_wrong_key_is_replaced_and_never_shown() {
     let host = build();
     let said = answer(&host, &join(true));
     assert_eq!(said["failed"], Value::Null, "{said}");
-    assert_eq!(said["mended"], json!(["this node was stranded: corosync's authkey was not that of 'pve1'"]));
+    assert_eq!(
+        said["repaired"],
+        json!(["this node was stranded: corosync's authkey was not that of 'pve1'"])
+    );
     let steps = host.effects();
     assert!(steps.contains(&"create /etc/corosync/.authkey.new 0600 (4 bytes)".to_owned()), "{steps:?}");
     assert!(steps.contains(&"chmod 0400 /etc/corosync/.authkey.new".to_owned()), "{steps:?}");
@@ -222,7 +225,7 @@ fn a_fault_at_any_step_of_a_rescue_is_told_and_the_next_run_finishes() {
 }
 
 fn stopped(stray: bool) -> FakeHost {
-    mendable(member(), 2, PAIR, OURS).with(move |machine| {
+    repairable(member(), 2, PAIR, OURS).with(move |machine| {
         machine.unmount("/etc/pve");
         if stray {
             machine.write("/etc/pve/stray.txt", "x");
@@ -243,11 +246,11 @@ fn a_pmxcfs_that_was_left_stopped_is_started() {
     let host = stopped(false);
     let said = answer(&host, &join(true));
     assert_eq!((&said["changed"], &said["failed"]), (&json!(true), &Value::Null), "{said}");
-    assert_eq!(said["mended"], json!(["'/etc/pve' was not mounted"]));
+    assert_eq!(said["repaired"], json!(["'/etc/pve' was not mounted"]));
     let host = stopped(true);
     let said = answer(&host, &join(true));
     assert_eq!(
-        said["mended"],
+        said["repaired"],
         json!(["'/etc/pve' was not mounted, and files lay in its way ('stray.txt')"]),
         "{said}"
     );
@@ -274,7 +277,7 @@ fn a_node_without_its_database_is_not_started_with_an_empty_one() {
     let said = answer(&host, &join(true));
     assert_eq!(
         msg(&said),
-        "cannot mend this node for cluster 'prod': pmxcfs's database '/var/lib/pve-cluster/config.db' is missing: put a copy \
+        "cannot repair this node for cluster 'prod': pmxcfs's database '/var/lib/pve-cluster/config.db' is missing: put a copy \
          back, as from '/var/lib/pve-cluster/backup', before pve-cluster starts with an empty one"
     );
     assert_eq!(host.effects(), Vec::<String>::new());
@@ -282,12 +285,12 @@ fn a_node_without_its_database_is_not_started_with_an_empty_one() {
 
 #[test]
 fn a_corosync_that_does_not_run_is_started() {
-    let host = mendable(member(), 2, PAIR, OURS).with(|machine| set_services(machine, "inactive")).action(
+    let host = repairable(member(), 2, PAIR, OURS).with(|machine| set_services(machine, "inactive")).action(
         "systemctl restart corosync",
         Answer::ok("").doing(|machine| become_member(machine, 2, PAIR, &[(1, 2), (2, 2)])),
     );
     let said = answer(&host, &join(true));
-    assert_eq!(said["mended"], json!(["corosync did not run on this node"]), "{said}");
+    assert_eq!(said["repaired"], json!(["corosync did not run on this node"]), "{said}");
     assert_eq!((&said["changed"], &said["failed"]), (&json!(true), &Value::Null));
     assert!(said.get("repair_backups").is_none());
 }
@@ -311,26 +314,26 @@ fn a_creation_that_stopped_before_its_restart_is_finished() {
         "state": "present", "cluster_name": "prod", "links": [{"address": "10.77.1.12"}], "repair": true,
     });
     let said = answer(&host, &create);
-    assert_eq!(said["mended"], json!(["corosync did not run on this node"]), "{said}");
+    assert_eq!(said["repaired"], json!(["corosync did not run on this node"]), "{said}");
     assert_eq!((&said["changed"], &said["failed"]), (&json!(true), &Value::Null));
 }
 
 #[test]
 fn files_of_an_earlier_cluster_are_removed_before_the_join() {
     let build = || {
-        mendable(joinable(), 1, fake::ALONE, THEIRS)
+        repairable(joinable(), 1, fake::ALONE, THEIRS)
             .file("/etc/corosync/authkey", "old")
             .file("/etc/corosync/corosync.conf", "totem {\n}\n")
     };
     let host = build();
     let said = answer(&host, &join(true));
     assert_eq!((&said["changed"], &said["failed"]), (&json!(true), &Value::Null), "{said}");
-    assert_eq!(said["mended"], json!(["corosync's files of an earlier cluster were left on this node"]));
+    assert_eq!(said["repaired"], json!(["corosync's files of an earlier cluster were left on this node"]));
     assert_eq!(msg(&said), "this node joins cluster 'prod' as nodeid 2");
     let host = build();
     let said = answer(&host, &join(false));
     assert!(msg(&said).contains("is left over from another cluster"), "{said}");
-    let end = "lets this task mend this: corosync's files of an earlier cluster were left on this node";
+    let end = "lets this task repair this: corosync's files of an earlier cluster were left on this node";
     assert!(msg(&said).ends_with(end), "{said}");
 }
 
@@ -343,7 +346,7 @@ fn a_node_that_the_cluster_lists_joins_again_under_its_name() {
     };
     let listed = quorate(&listed);
     let forced = format!("{} --force", fake::ADD);
-    let host = mendable(joinable(), 2, PAIR, THEIRS)
+    let host = repairable(joinable(), 2, PAIR, THEIRS)
         .query(&fake::ssh(membership::probe::Errand::Look), listed.clone())
         .action(&fake::ssh(membership::probe::Errand::Claim { keep: 0 }), fake::claimed(&listed))
         .action(
@@ -354,8 +357,8 @@ fn a_node_that_the_cluster_lists_joins_again_under_its_name() {
     assert_eq!((&said["changed"], &said["failed"]), (&json!(true), &Value::Null), "{said}");
     assert_eq!(said["pvecm"]["cmd"], forced);
     assert_eq!(
-        said["mended"],
-        json!(["the cluster of 'pve1' listed this node, which had not joined, or was installed anew"])
+        said["repaired"],
+        json!(["the cluster of 'pve1' listed this node, which had not joined, or was reinstalled"])
     );
 }
 
@@ -366,7 +369,7 @@ fn waiting(digest: &str) -> String {
 
 /// A pve2 whose join ended after pve1 had taken it in: before corosync's files came, or after.
 fn half_joined(files: bool) -> FakeHost {
-    mendable(standalone(), 2, PAIR, OURS)
+    repairable(standalone(), 2, PAIR, OURS)
         .query(&consult::look("10.77.0.11", None).line(), waiting(OURS))
         .query(&consult::look("pve1", None).line(), Answer::exit(255, "", "Host key verification failed.\n"))
         .query(
@@ -418,8 +421,8 @@ fn a_join_that_stopped_half_way_is_taken_to_its_end() {
         }
         let said = answer(&host, &join(true));
         assert_eq!((&said["changed"], &said["failed"]), (&json!(true), &Value::Null), "{said}");
-        let mended = "the join of this node to the cluster of 'pve1' had stopped half way";
-        assert_eq!(said["mended"], json!([mended]));
+        let repaired = "the join of this node to the cluster of 'pve1' had stopped half way";
+        assert_eq!(said["repaired"], json!([repaired]));
         let backup = said["repair_backups"][0].as_str().unwrap();
         assert!(backup.contains("/half-joined-prod-"), "{backup}");
         assert!(
@@ -436,7 +439,7 @@ fn a_refused_join_tells_that_it_had_stopped_half_way() {
     let peer = fake::peer(2, PAIR, &[(1, 2)]);
     let host = half_joined(true).query(&fake::ssh(membership::probe::Errand::Look), peer);
     let said = answer(&host, &join(false));
-    let end = "'repair: true' (playbooks/cluster-repair.yml) lets this task mend this: the join of this node to the cluster of \
+    let end = "'repair: true' (playbooks/cluster-repair.yml) lets this task repair this: the join of this node to the cluster of \
                'pve1' had stopped half way";
     assert!(msg(&said).ends_with(end), "{said}");
     assert_eq!(host.effects(), Vec::<String>::new());
@@ -452,7 +455,7 @@ fn a_half_joined_node_with_guests_is_not_touched() {
     let said = answer(&host, &join(true));
     assert_eq!(
         msg(&said),
-        "cannot mend this node for cluster 'prod': the join of this node to the cluster of 'pve1' stopped half way, and it has \
+        "cannot repair this node for cluster 'prod': the join of this node to the cluster of 'pve1' stopped half way, and it has \
          guests (100), whose configurations the rest of the join would drop: move them to another machine, or take the entry out \
          with 'pvecm delnode pve2' on 'pve1'"
     );
@@ -476,7 +479,7 @@ fn a_fault_at_any_step_of_the_rest_of_a_join_is_told_and_the_next_run_finishes()
 fn forgotten() -> FakeHost {
     let host = joinable();
     host.change(|machine| become_member(machine, 2, PAIR, &[(2, 2)]));
-    mendable(host, 3, &[(1, "pve1"), (3, "pve3")], THEIRS)
+    repairable(host, 3, &[(1, "pve1"), (3, "pve3")], THEIRS)
 }
 
 #[test]
@@ -485,7 +488,7 @@ fn a_node_that_was_forgotten_becomes_standalone_and_joins() {
     let said = answer(&host, &join(true));
     assert_eq!((&said["changed"], &said["failed"]), (&json!(true), &Value::Null), "{said}");
     assert_eq!(
-        said["mended"],
+        said["repaired"],
         json!(["this node had the files of a cluster that, as 'pve1' says, no longer lists it"])
     );
     assert!(said["repair_backups"][0].as_str().unwrap().contains("/left-prod-"));
@@ -502,7 +505,7 @@ fn a_forgotten_node_with_guests_is_not_touched() {
     let said = answer(&host, &join(true));
     assert_eq!(
         msg(&said),
-        "cannot mend this node for cluster 'prod': 'pve1' says that the cluster no longer lists this node, which has guests \
+        "cannot repair this node for cluster 'prod': 'pve1' says that the cluster no longer lists this node, which has guests \
          (100) and would have to join with them: let it leave with 'state: absent', move the guests, and let it join then"
     );
     assert_eq!(host.effects(), Vec::<String>::new());
@@ -521,7 +524,7 @@ fn a_node_that_is_well_is_asked_nothing_more() {
     let host = member();
     let said = answer(&host, &join(true));
     assert_eq!((&said["changed"], &said["failed"]), (&json!(false), &Value::Null), "{said}");
-    assert!(said.get("mended").is_none());
+    assert!(said.get("repaired").is_none());
     let fresh = crate::leave::fake::with_services(standalone());
     assert!(fresh.effects().is_empty());
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! Reserves the cluster for a join by password, on the cluster node, and gives it free again.
+//! Reserves the cluster for a join by password, on the cluster node, and releases it again.
 //!
 //! Root of a node that joins by password cannot log in to the cluster by ssh: it can neither look at it nor lock it
 //! beforehand, and the API has no lock that a join could take. So the cluster node does both over Ansible's own
@@ -24,7 +24,7 @@ use membership::{check, door};
 /// A lock lives for 120 s by itself; a reservation is waiting for another task all that time.
 const WITHOUT_REFRESH: u64 = 60;
 
-/// The options of a task that reserves a cluster or gives it free.
+/// The options of a task that reserves a cluster or releases it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Args {
     pub(crate) deed: Deed,

@@ -502,7 +502,7 @@ fn a_wrong_password_changes_nothing_and_is_told() {
         msg(&answer),
         "cannot join cluster 'prod': pvecm gave up: the cluster node does not accept the password of root. This node: a \
          member of no cluster. The cluster: seen before this join: cluster 'prod' does not list this node (config_version 1), \
-         on 'pve1' corosync is quorate (1 of 1 votes) with 'pve1'. What to do: mend the cause, then run this task again"
+         on 'pve1' corosync is quorate (1 of 1 votes) with 'pve1'. What to do: fix the cause, then run this task again"
     );
     assert!(answer["cluster_state"].as_str().unwrap().starts_with("seen before this join: "), "{answer}");
     assert_eq!(answer["changed"], false);
@@ -519,7 +519,7 @@ fn a_join_that_breaks_off_while_it_asks_may_have_changed_the_cluster() {
         msg(&answer),
         "cannot join cluster 'prod': pvecm had not ended after 110 s and was stopped while the cluster was asked to list \
          this node. This node: a member of no cluster. The cluster: seen before this join: cluster 'prod' does not list this \
-         node (config_version 1), on 'pve1' corosync is quorate (1 of 1 votes) with 'pve1'. What to do: mend the cause, then \
+         node (config_version 1), on 'pve1' corosync is quorate (1 of 1 votes) with 'pve1'. What to do: fix the cause, then \
          run this task again"
     );
     assert_eq!(answer["changed"], true);

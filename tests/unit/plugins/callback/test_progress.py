@@ -52,7 +52,7 @@ class Versions(unittest.TestCase):
             self.assertNotIn(name, _NOT_WORK)
 
 
-# These look, or mend what is left: they wait for nothing, or only for what a program takes.
+# These look, or fix what is left: they wait for nothing, or only for what a program takes.
 _SHORT = {
     "Ask every node what would be done",
     "Clear what an earlier one left",

@@ -56,11 +56,11 @@ class ClusterFindings(unittest.TestCase):
     def test_not_quorate(self):
         self.assertEqual(
             self.found(
-                situation="not_quorate", reasons=["1 of 2 votes are there, 2 are needed"],
+                situation="not_quorate", reasons=["1 of 2 votes present, 2 needed"],
                 quorum={"quorate": False}, members=("pve1",),
             ),
             [
-                "pve1: it is not quorate (1 of 2 votes are there, 2 are needed)",
+                "pve1: it is not quorate (1 of 2 votes present, 2 needed)",
                 "pve1: it does not see pve2",
             ],
         )

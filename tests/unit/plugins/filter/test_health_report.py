@@ -143,8 +143,8 @@ class Findings(unittest.TestCase):
         self.assertEqual(
             self.found(slow),
             [
-                "latency pve1: its link 0 to pve2 has a latency of 6.1 ms on average, from 5 ms is too much",
-                "latency pve1: its link 1 to pve2 has a latency of 2 ms on average, from 2 ms is too much",
+                "latency pve1: its link 0 to pve2 averages 6.1 ms (limit 5 ms)",
+                "latency pve1: its link 1 to pve2 averages 2 ms (limit 2 ms)",
                 "loss pve1: its link 0 to pve3 has lost 5 % of its packets since corosync started",
             ],
         )

@@ -125,11 +125,11 @@ class PreflightFindings(unittest.TestCase):
             host(situation="pmxcfs_stopped", membership=None, reasons=["/etc/pve is not mounted"], guests=None),
         )
         self.one(
-            "unhealthy-member", "it is a member of 'lab', but not quorate (1 of 3 votes are there, 2 are needed)",
-            "bring the cluster in order first: playbooks/cluster-repair.yml mends what is half in it; 'pvecm status' and "
+            "unhealthy-member", "it is a member of 'lab', but not quorate (1 of 3 votes present, 2 needed)",
+            "bring the cluster in order first: playbooks/cluster-repair.yml repairs what is half in it; 'pvecm status' and "
             "'journalctl -u corosync -u pve-cluster' on it tell more",
             host(situation="not_quorate", membership="member", cluster_name="lab",
-                 reasons=["1 of 3 votes are there, 2 are needed"]),
+                 reasons=["1 of 3 votes present, 2 needed"]),
         )
 
     def test_guests_stop_a_join_and_not_a_creation(self):

@@ -47,11 +47,11 @@ class Measured(unittest.TestCase):
     def test_latency(self):
         self.assertEqual(
             self.found(link(latency=slow(2.0))),
-            ["warning latency: link 0 to pve2 has a latency of 2 ms (jitter 0.5 ms), from 2 ms is too much"],
+            ["warning latency: link 0 to pve2 has a latency of 2 ms (jitter 0.5 ms, limit 2 ms)"],
         )
         self.assertEqual(
             self.found(link(latency=slow(5.25))),
-            ["error latency: link 0 to pve2 has a latency of 5.25 ms (jitter 0.5 ms), from 5 ms is too much"],
+            ["error latency: link 0 to pve2 has a latency of 5.25 ms (jitter 0.5 ms, limit 5 ms)"],
         )
         self.assertEqual(self.found(link(latency=slow(5.25)), limits={"latency_warning_ms": 6.0, "latency_error_ms": 7.0}), [])
 

@@ -104,7 +104,7 @@ class Pages(unittest.TestCase):
 
     def test_text(self):
         text = health_text(troubled(), ["status", "nodes"], ["pve3: gone"])
-        self.assertTrue(text.startswith("cluster 'labcluster' is NOT HEALTHY (2026-11-20T18:30:00Z)\nquorate: 3 of 3 votes are there"), text)
+        self.assertTrue(text.startswith("cluster 'labcluster' is NOT HEALTHY (2026-11-20T18:30:00Z)\nquorate: 3 of 3 votes present"), text)
         self.assertIn("\npve3  -   -      no answer  -", text)
         self.assertTrue(text.endswith("Not as in the earlier report:\n  pve3: gone\n"), text)
 

@@ -29,15 +29,15 @@ class SshFindings(unittest.TestCase):
 
     def test_a_file_in_place_of_the_link(self):
         message = "root's authorized_keys leads to '/root/.ssh/authorized_keys', not to the cluster's file '/etc/pve/priv/authorized_keys'"
-        for writable, mended in (("yes", True), ("no", False)):
+        for writable, repaired in (("yes", True), ("no", False)):
             with self.subTest(writable=writable):
                 self.assertEqual(
                     ssh_findings(printed("/root/.ssh/authorized_keys", writable), facts()),
-                    [{"message": message, "mended_by_pve": mended}],
+                    [{"message": message, "repaired_by_pve": repaired}],
                 )
 
     def test_pinned_keys_that_are_not_the_nodes(self):
-        finding = [{"message": "'/etc/pve/nodes/pve1/ssh_known_hosts' has none of its host keys", "mended_by_pve": True}]
+        finding = [{"message": "'/etc/pve/nodes/pve1/ssh_known_hosts' has none of its host keys", "repaired_by_pve": True}]
         for pinned in ("", "pve1 ssh-rsa OLD\n", "pve2 ssh-rsa AAAA\n", "\n", "pve1\n"):
             with self.subTest(pinned=pinned):
                 self.assertEqual(ssh_findings(printed(pinned=pinned), facts()), finding)
@@ -52,7 +52,7 @@ class SshFindings(unittest.TestCase):
         self.assertEqual(
             ssh_findings(printed(more=more), facts()),
             [
-                {"message": "it does not reach pve2: Host key verification failed", "mended_by_pve": False},
-                {"message": "it does not reach 10.77.0.12: no answer", "mended_by_pve": False},
+                {"message": "it does not reach pve2: Host key verification failed", "repaired_by_pve": False},
+                {"message": "it does not reach 10.77.0.12: no answer", "repaired_by_pve": False},
             ],
         )

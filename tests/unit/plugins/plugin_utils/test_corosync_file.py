@@ -211,7 +211,7 @@ class InTheRoles(unittest.TestCase):
         self.assertEqual(told("10.77.1.99"), [("pve1", f"{begin}10.77.1.99, which is no address of the cluster", clean)])
         self.assertEqual(told(None), [("pve1", f"{begin}a host that knet could not name", clean)])
         own = three()[0]["facts"]["nodelist"][1]["links"]["0"]
-        remedy = "compare /etc/corosync/authkey and the file of pve2 with the cluster's; playbooks/cluster-repair.yml mends it"
+        remedy = "compare /etc/corosync/authkey and the file of pve2 with the cluster's; playbooks/cluster-repair.yml repairs it"
         self.assertEqual(told(own), [("pve1", f"{begin}pve2 ({own})", remedy)])
         self.assertEqual((len(told(own, 86400)), len(told(own, 86401)), len(told(own, 7201, events_hours=2))), (1, 0, 0))
 

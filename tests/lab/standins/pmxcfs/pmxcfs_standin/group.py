@@ -95,7 +95,7 @@ class SyncGroup:
         return fd
 
     def dispatch(self):
-        """Delivers what has arrived; False when the connection has to be made anew."""
+        """Delivers what has arrived; False when the connection has to be recreated."""
         try:
             while not self.blocked and self.mode != LEAVE and self.connection.dispatch_one():
                 pass
@@ -339,5 +339,5 @@ class SyncGroup:
         self._deliver_waiting()
 
     def fail(self):
-        """Gives up the connection; it is made anew, and the state agreed on again."""
+        """Gives up the connection; it is recreated, and the state agreed on again."""
         self._set_mode(LEAVE)

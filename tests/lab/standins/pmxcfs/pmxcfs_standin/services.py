@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The four connections to corosync, each made anew when lost.
+"""The four connections to corosync, each recreated when lost.
 
 A connection is tried at once at the start and then, by a job that runs every second, when
 the last try lies more than 5 whole seconds back. This gives the delays of the recordings:

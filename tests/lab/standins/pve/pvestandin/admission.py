@@ -15,7 +15,7 @@ CONF_LOCK = "file-corosync_conf"
 def change_configuration(change):
     """Run `change` holding this node's lock and, when the cluster has other nodes, the cluster-wide one.
 
-    A lone node must not take the latter: the change costs it its quorum, and it could not give it back.
+    A lone node must not take the latter: it loses quorum by the change, and it could not give it back.
     """
 
     def work():

@@ -51,7 +51,7 @@ def nodes():
 
 
 def works():
-    """Whether /etc/pve is there and takes writes; without the first, it is a bare folder in which nothing must be left."""
+    """Whether /etc/pve is there and is writable; without the first, it is a bare folder in which nothing must be left."""
     return cfs.mounted() and cfs.quorate()
 
 
@@ -106,7 +106,7 @@ def queue(command):
 
 
 class Lock:
-    """A cluster-wide lock that is held by renewing it. Who starts anew cannot know that it was his, and waits until it is stale."""
+    """A cluster-wide lock that is held by renewing it. Who restarts cannot know that it was his, and waits until it is stale."""
 
     def __init__(self, name):
         self.name, self.directory = name, f"{paths.CFS_LOCKS}/{name}"

@@ -19,8 +19,8 @@ use super::fault::{Fault, Seen};
 /// How the node leaves the cluster of the task by force, which state `absent` does.
 pub(crate) type Leave<'a> = dyn Fn() -> Result<Outcome, Failure> + 'a;
 
-/// Mends it. Returns where the copies are, if any were made; why it could not be mended, and the same.
-pub(crate) fn mend(
+/// Repairs it. Returns where the copies are, if any were made; why it could not be repaired, and the same.
+pub(crate) fn repair(
     host: &dyn Host,
     args: &Args,
     leave: &Leave<'_>,
@@ -83,7 +83,7 @@ fn clear(leave: &Leave<'_>) -> Result<Option<String>, (String, Option<String>)> 
     }
 }
 
-/// Gives corosync the cluster's files and starts it anew
+/// Gives corosync the cluster's files and restarts it
 /// (`captures/parallel_API_joins_of_pve3_and_pve4_into_a_2-node_cluster--stranded_node_current_corosync.conf_copied_in_corosync_restarted--pve3`).
 /// The database, which the cluster's then replaces, is copied first.
 fn rescue(
