@@ -651,6 +651,13 @@ mod tests {
         }
         let of_ipv6 = GOOD.replace("10.0.0.", "fd00::").replace("secauth: on", "ip_version: ipv6");
         assert_eq!(broken(&of_ipv6), [""; 0]);
+        assert_eq!(
+            broken(&of_ipv6.replace("ip_version: ipv6", "ip_version: ipv4")),
+            [
+                "'ip_version' is 'ipv4', which excludes the address 'fd00::1'",
+                "'ip_version' is 'ipv4', which excludes the address 'fd00::2'",
+            ]
+        );
         assert_eq!(broken(&three.replace("secauth: on", "join: 4381")).len(), 1);
         assert_eq!(
             broken(&three.replace("secauth: on", "token_retransmits_before_loss_const: 122")).len(),
@@ -696,6 +703,22 @@ mod tests {
         ] {
             assert_eq!(broken(&GOOD.replace(from, to)), expected, "{to}");
         }
+    }
+
+    #[test]
+    fn only_knet_takes_several_links() {
+        let two = GOOD
+            .replace("10.0.0.1\n", "10.0.0.1\n    ring1_addr: fd00::1\n")
+            .replace("10.0.0.2\n", "10.0.0.2\n    ring1_addr: fd00::2\n")
+            .replace("linknumber: 0", "linknumber: 0\n  }\n  interface {\n    linknumber: 1");
+        assert_eq!(broken(&two), [""; 0]);
+        let several = |text: &str| {
+            broken(&text.replace("secauth: on", "transport: udpu"))
+                .iter()
+                .filter(|said| said.contains("link"))
+                .count()
+        };
+        assert_eq!((several(&two), several(GOOD)), (1, 0));
     }
 
     #[test]
