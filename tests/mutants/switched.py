@@ -138,6 +138,9 @@ class Switched:
             for message in messages:
                 if message.get("reason") == "compiler-message" and message["message"]["level"] == "error":
                     texts.append(message["message"]["rendered"])
+                    if (message["message"]["code"] or {}).get("code") == "E0004":
+                        left |= self.arms(message["message"])
+                        continue
                     mark = blamed(message["message"], places)
                     own = mark and mark.own and (message["message"]["code"] or {}).get("code") in OF_TYPES
                     (unviable if own else left).update(mark.mutants if mark else [])
@@ -145,6 +148,13 @@ class Switched:
                 raise SystemExit(f"cannot build the mutants of '{self.crate}' behind switches:\n" + "\n".join(texts))
             self.left |= left
             self.unviable |= unviable - self.left
+
+    def arms(self, message):
+        """The mutants that take an arm away where the compiler misses one: no place of theirs holds what is matched."""
+        (span, *_) = [span for span in message["spans"] if span["is_primary"]]
+        arms = {number: mutant for number, mutant in self.mutants.items() if mutant["genre"] == "MatchArm" and mutant["file"] == span["file_name"]}
+        near = {number for number, mutant in arms.items() if around(mutant["function"]["span"], span["line_start"])} - self.left
+        return near or set(arms)
 
     def reached(self, programs):
         """By mutant, the tests that reach it, each with its program; a test that reaches few comes first."""
@@ -234,6 +244,11 @@ def marks(text):
             start, mutants, own = open_ones.pop()
             found.append(Mark(start, mark.end(), mutants, own))
     return found
+
+
+def around(span, line):
+    """Whether the line is in the place that cargo-mutants gives."""
+    return span["start"]["line"] <= line <= span["end"]["line"]
 
 
 def blamed(message, places):

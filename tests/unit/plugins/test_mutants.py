@@ -161,6 +161,17 @@ class Switched(unittest.TestCase):
         self.assertEqual(self.blamed(b"fn f", b" x "), ({3}, False))
         self.assertIsNone(self.blamed(b"fn f"))
 
+    def test_a_match_that_lacks_an_arm_blames_the_arms_of_its_function(self):
+        def mutant(genre, first, last, file="f.rs"):
+            function = {"return_type": "", "span": {"start": {"line": first}, "end": {"line": last}}}
+            return {"genre": genre, "file": file, "function": function}
+        mutants = [mutant("MatchArm", 1, 5), mutant("MatchArm", 6, 9), mutant("MatchArmGuard", 6, 9), mutant("MatchArm", 6, 9, "g.rs")]
+        tried = switched.Switched(ROOT, ROOT, "x", [], [], mutants)
+        span = {"file_name": "f.rs", "is_primary": True, "line_start": 6}
+        self.assertEqual(tried.arms({"spans": [{**span, "is_primary": False, "line_start": 1}, span]}), {1})
+        tried.left.add(1)
+        self.assertEqual(tried.arms({"spans": [span]}), {0, 1})
+
     def test_a_copy_is_what_git_would_add(self):
         with tempfile.TemporaryDirectory() as folder:
             root, tree = Path(folder) / "root", Path(folder) / "tree"
