@@ -232,6 +232,8 @@ class WithPlaybook(unittest.TestCase):
         wait("pve3", "corosync-quorumtool -siH | grep -q '^Quorate: *No'")
         on("pve3", "pvecm expected 1")
         wait("pve3", "corosync-quorumtool -siH | grep -q '^Quorate: *Yes'")
+        # pmxcfs hears of it later, and the kernel shows the old modes for a second
+        wait("pve3", "test \"$(stat -c %a /etc/pve/corosync.conf /etc/pve/local | xargs)\" = '640 755'")
         before = {node: state(node) for node in NODES}
         run = play(self.inventory, PLAYBOOK)
         self.assertNotEqual(run.rc, 0, run.output)

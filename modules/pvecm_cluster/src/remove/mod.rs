@@ -24,8 +24,8 @@ use std::time::Duration;
 
 use ansible_module::{Context, Diff, Failure, Outcome};
 use cluster_state::pmxcfs::Mount;
-use host::{Command, Ending, Host, Waited, wait_until};
-use locks::{Deed, Lock, Owner};
+use host::{Command, Ending, Host, Waited, is_there, wait_until};
+use locks::{COROSYNC_CONF, Deed, Lock, NoLock, Owner};
 use membership::files::{AUTHORIZED_KEYS, KNOWN_HOSTS};
 use membership::keys::Stopped;
 use membership::lock::{self, AGAIN as REMEDY, NotTaken, unlock};
@@ -91,7 +91,9 @@ fn locked(
     if plan.listed {
         // What PVE may refuse comes first: afterwards there would be no way back.
         refusable(host, args, wanted, (&seen, &plan), lock, &mut copied, deadline)?;
-        let deleted = certain(host, args, lock).and_then(|()| delete(host, args, wanted, &seen, deadline));
+        let deleted = unlocked(host, args, deadline)
+            .and_then(|()| certain(host, args, lock))
+            .and_then(|()| delete(host, args, wanted, &seen, deadline));
         outcome = outcome.with("pvecm", deleted.map_err(|failure| told(failure, false, copied.as_deref()))?);
     }
     let mut rest = if plan.listed { again(host, args, wanted, true)? } else { (seen, plan.clone()) };
@@ -244,6 +246,32 @@ fn lock(host: &dyn Host, args: &Args, seen: &Seen, deadline: Duration) -> Result
 }
 
 /// `pvecm delnode`, and the wait until the cluster itself says that the node is gone.
+/// Waits for the lock of corosync.conf where there is one, for half of the time that is left. pvecm waits 10 s for it and gives up, and a run that
+/// was killed leaves it for 120 s; what is left of a dead run of this node is taken over at once.
+fn unlocked(host: &dyn Host, args: &Args, deadline: Duration) -> Result<(), Failure> {
+    let there =
+        is_there(host, &locks::path(COROSYNC_CONF)).map_err(|error| failure(args, &error.to_string()))?;
+    if !there {
+        return Ok(());
+    }
+    let until = host.elapsed() + deadline.saturating_sub(host.elapsed()) / 2;
+    let lock = Lock::take(host, COROSYNC_CONF, Deed::Removal, until).map_err(|why| match why {
+        NoLock::Held(_) => {
+            let (path, by) = (locks::path(COROSYNC_CONF), why.by());
+            failure(
+                args,
+                &format!(
+                    "'{}' is another program's all the time{by}, and expires 120 s after that has died; {REMEDY}",
+                    path.display()
+                ),
+            )
+        }
+        NoLock::ReadOnly => failure(args, &format!("'/etc/pve' is read-only on this node; {REMEDY}")),
+        NoLock::Host(error) => failure(args, &format!("{error}; {REMEDY}")),
+    })?;
+    lock.release(host).map_err(|error| failure(args, &format!("{error}; {REMEDY}")))
+}
+
 fn delete(
     host: &dyn Host,
     args: &Args,

@@ -106,6 +106,48 @@ fn another_live_run_on_this_node_is_respected_and_a_dead_one_is_not() {
     assert!(is_clean(&host) && !host.exists(LOCK) && !host.exists(&name(&joins("pve2", 100))));
 }
 
+/// Without this pvecm gives up after 10 s, for as long as 120 s.
+#[test]
+fn the_lock_of_the_file_is_waited_for_and_that_of_a_dead_run_taken_over() {
+    const FILE: &str = "/etc/pve/priv/lock/file-corosync_conf";
+    // process 100 of this node lives, 99 does not
+    let locked = |node: &str, process: u32| {
+        let host = removable();
+        let by = format!(
+            "{FILE}-by-change.{node}.{process}.{}.0f1e2d3c4b5a49788796a5b4c3d2e1f0.1767225600",
+            5000 + process
+        );
+        host.change(|machine| {
+            machine.set_process(101);
+            machine.make_dir(FILE);
+            machine.set_mtime(FILE, 1_767_225_600);
+            machine.make_dir(&by);
+        });
+        (host, by)
+    };
+    let (dead, by) = locked("pve2", 99);
+    let said = answer(&dead, &remove());
+    assert_eq!(said["changed"], true, "{said}");
+    assert!(is_clean(&dead) && !dead.exists(FILE) && !dead.exists(&by), "at once");
+    assert!(dead.elapsed() < Duration::from_secs(20), "{:?}", dead.elapsed());
+
+    let (live, _) = locked("pve2", 100);
+    live.change(|machine| {
+        machine.after(Duration::from_secs(25), |machine| machine.remove(FILE));
+    });
+    assert_eq!(answer(&live, &remove())["changed"], true);
+    assert!(live.elapsed() >= Duration::from_secs(25), "{:?}", live.elapsed());
+
+    let (held, by) = locked("pve2", 100);
+    assert_eq!(
+        msg(&answer(&held, &remove())),
+        "cannot remove node 'pve3' from cluster 'prod': '/etc/pve/priv/lock/file-corosync_conf' is another program's all the \
+         time (node 'pve2' changes a file of the cluster (process 100)), and expires 120 s after that has died; run this task again, which goes on where this one stopped"
+    );
+    assert!(held.exists(FILE) && held.exists(&by) && held.exists("/etc/pve/nodes/pve3"));
+    assert!(!held.effects().iter().any(|effect| effect.contains("delnode")));
+}
+
 /// The lock is lost on the way, as to a run that stood still for longer than it lasts.
 #[test]
 fn without_its_lock_a_run_does_nothing_more() {
