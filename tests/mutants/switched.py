@@ -126,7 +126,7 @@ class Switched:
         while True:
             places = self.write(program)
             built = subprocess.run(
-                ["cargo", "test", *packages, "--lib", "--no-run", "--message-format", "json", "--target-dir", self.root / "target"],
+                ["cargo", "test", *packages, "--lib", "--no-run", "--message-format", "json", "--target-dir", self.home / "switched-target"],
                 cwd=self.tree, capture_output=True, text=True, check=False,
             )
             messages = [json.loads(line) for line in built.stdout.splitlines() if line.startswith("{")]

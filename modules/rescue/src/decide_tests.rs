@@ -388,6 +388,23 @@ fn a_link_with_other_addresses_is_taken_away_first() {
     }
 }
 
+/// One peer, which link 0 reaches: it is that peer's link that counts.
+#[test]
+fn a_link_of_the_only_peer_carries_the_step() {
+    let moved = conf(5, &["10.77.1", "10.77.6"]);
+    let copy = two(4);
+    let record = Record {
+        connected: BTreeSet::from([(2, 0), (2, 1)]),
+        intended: [&copy, &moved].map(digest).into(),
+        ..record()
+    };
+    let mut look = well(&moved);
+    look.links.retain(|(peer, _), _| *peer == 2);
+    look.links.get_mut(&(2, 1)).unwrap().connected = false;
+    let Deed::Write(text, _) = decide(&record, &copy, &look, NEW) else { panic!("written") };
+    assert_eq!((text.config_version(), text.links()), (Some(103), BTreeSet::from([0])));
+}
+
 #[test]
 fn what_no_change_did_is_not_for_it_to_repair() {
     let mut look = lost(&one(4));

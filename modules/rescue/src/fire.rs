@@ -107,6 +107,11 @@ fn arm_again(host: &dyn Host, came: &Came, tell: &dyn Fn(&str)) -> Result<(), St
     }
 }
 
+/// Whether a deed of this kind is the one start of a stopped corosync that comes before the copy is put back.
+pub(crate) fn starts_alone(what: u8, quorate: bool) -> bool {
+    what == RESTART && !quorate
+}
+
 fn repair(host: &dyn Host, record: &Record, copy: &Document, tell: &dyn Fn(&str)) -> Came {
     let rebooted = rebooted(host);
     let expired = record.has_expired(host.unix_time());
@@ -153,7 +158,7 @@ fn repair(host: &dyn Host, record: &Record, copy: &Document, tell: &dyn Fn(&str)
                 let what = kind(&deed);
                 tell(&told);
                 // also where it fails: without quorum that is no reason to try nothing else
-                started |= what == RESTART && !seen.quorate;
+                started |= starts_alone(what, seen.quorate);
                 match act(host, record, copy, &seen, deed) {
                     Ok(()) => restarted |= what == RESTART && seen.quorate,
                     Err(reason) => tell(&format!("{told}: failed: {reason}")),
@@ -245,7 +250,7 @@ fn rank(copy: &Document, own: u32) -> u32 {
     u32::try_from(lower).unwrap_or(u32::MAX)
 }
 
-const RESTART: u8 = 4;
+pub(crate) const RESTART: u8 = 4;
 
 fn kind(deed: &Deed) -> u8 {
     match deed {

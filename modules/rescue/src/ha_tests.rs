@@ -73,6 +73,21 @@ fn the_marker_is_there_from_before_the_command_until_it_is_armed_for_certain() {
     assert_eq!(arm(&host, until(&host), &|| ()), Ok(false));
 }
 
+/// The manager has taken it out of the queue, and has not written yet what it does.
+#[test]
+fn a_command_is_given_once_while_the_manager_begins() {
+    let later = |status: &'static str| {
+        Answer::ok("").doing(move |machine| {
+            machine.after(Duration::from_secs(8), move |machine| machine.write(STATUS, status));
+        })
+    };
+    let host = node(None).action(DISARM, later(DISARMED)).action(ARM, later(r#"{"timestamp": 9}"#));
+    disarm(&host, until(&host), &|| ()).unwrap();
+    assert_eq!(given(&host), [format!("run {DISARM}")]);
+    assert_eq!(arm(&host, until(&host), &|| ()), Ok(true));
+    assert_eq!(given(&host), [format!("run {DISARM}"), format!("run {ARM}")]);
+}
+
 /// No manager takes the command up: it is refused, and what is queued is undone behind it.
 #[test]
 fn a_command_that_nobody_takes_up_is_ours_until_it_is_undone() {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use testkit::{Answer, FakeHost};
 
 use crate::decide_tests::conf;
+use crate::fire::{RESTART, starts_alone};
 use crate::fire_tests::{CLUSTER, LOCAL, LOCK, Running, left, lose, node, purpose};
 use crate::units::{RECORD, THIS_BOOT};
 use crate::{Came, arm, fire};
@@ -199,6 +200,15 @@ fn where_a_reload_does_not_help_corosync_is_restarted_once_under_the_lock() {
     let place = |what: &str| effects.iter().rposition(|effect| effect.contains(what)).expect(what);
     assert!(place(&format!("mkdir {LOCK}")) < place("restart corosync"), "{effects:?}");
     assert!(place("restart corosync") < place(&format!("rmdir {LOCK}")), "{effects:?}");
+}
+
+/// A restart of a node that lagged, with quorum, is not the start that comes before the copy is put back.
+#[test]
+fn only_a_restart_without_quorum_is_the_first_start() {
+    assert!(starts_alone(RESTART, false));
+    assert!(
+        !starts_alone(RESTART, true) && !starts_alone(RESTART + 1, false) && !starts_alone(RESTART + 1, true)
+    );
 }
 
 #[test]
