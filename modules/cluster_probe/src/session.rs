@@ -390,6 +390,10 @@ impl Path {
 }
 
 #[cfg(test)]
+#[path = "session_bounds_tests.rs"]
+mod bounds;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::wire::encode;

@@ -367,4 +367,15 @@ mod tests {
         wait(&host, "prod", Duration::ZERO, true, |_| false).unwrap();
         assert!(!host.exists("/etc/pve/priv/lock/pvecm_cluster-pve2"));
     }
+
+    /// Without quorum nobody has anything to synchronise: that is what is missing, and not company.
+    #[test]
+    fn pmxcfs_need_not_have_met_others_without_quorum() {
+        let host = fake::member();
+        host.change(|machine| {
+            machine.write("/etc/pve/.members", fake::alone_in_pmxcfs(2, fake::PAIR));
+            machine.query("corosync-quorumtool -siH", fake::quorum(2, &[1, 2], 5));
+        });
+        assert_eq!(missing(&host), ["this node is not quorate (2 of 5 votes)"]);
+    }
 }

@@ -821,3 +821,33 @@ fn the_state_alone_chooses() {
     case.args = create();
     assert!(matches!(case.plan(), Ok(Plan::Create(_))));
 }
+
+/// Votes that are missing although every node is there: somebody expects more by hand.
+#[test]
+fn a_cluster_that_is_not_quorate_with_all_its_nodes() {
+    let mut case = Case::joining();
+    let all = running(1, &[(1, 3), (3, 3)]);
+    case.peer().view.corosync = Some(Running { quorate: false, expected_votes: 5, ..all });
+    assert_eq!(case.reasons(), ["the cluster is not quorate (2 of 5 votes)"]);
+}
+
+#[test]
+fn two_links_with_prefixes_of_their_own() {
+    let mut case = Case::creating();
+    case.args.links = vec![link("10.77.1.12"), link("10.77.0.12")];
+    for (prefixes, told) in [((24, 24), false), ((16, 24), false), ((24, 16), false), ((16, 16), true)] {
+        case.candidate.addresses =
+            vec![("10.77.1.12".parse().unwrap(), prefixes.0), ("10.77.0.12".parse().unwrap(), prefixes.1)];
+        let warnings = warnings(&case.wanted(), &case.candidate, &case.there);
+        assert_eq!(!warnings.is_empty(), told, "{prefixes:?}");
+    }
+}
+
+#[test]
+fn a_reinstalled_node_may_ask_for_its_own_nodeid() {
+    let mut case = reinstalled();
+    case.args.force = true;
+    case.args.nodeid = Some(2);
+    let forecast = Forecast { nodeid: 2, config_version: 4, members: names(&["pve1", "pve2"]) };
+    assert_eq!(case.plan(), Ok(Plan::Join(forecast)));
+}

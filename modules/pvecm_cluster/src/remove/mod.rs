@@ -13,6 +13,8 @@ mod entangled_tests;
 #[cfg(test)]
 mod fake;
 mod lists;
+#[cfg(test)]
+mod lists_tests;
 mod look;
 mod reach;
 #[cfg(test)]

@@ -7,6 +7,8 @@ mod args;
 mod consult;
 mod fault;
 #[cfg(test)]
+mod fault_tests;
+#[cfg(test)]
 mod run_tests;
 
 use std::path::Path;
