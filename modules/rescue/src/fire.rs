@@ -193,6 +193,11 @@ fn act(host: &dyn Host, record: &Record, copy: &Document, seen: &Look, deed: Dee
             // a watchdog that still counts from an outage before must not see another one
             let own = own_name(record);
             ha::wait_until_renewed(host, &own, host.elapsed() + ha::PATIENCE, &|| lock.renew(host))?;
+            // the lock and the watchdog may have taken minutes, and another node may be gone by now
+            let now = look(host, &mut Asked::default());
+            if !now.quorate || !now.spare {
+                return Err("the others would not be quorate without this node".to_owned());
+            }
             restart(host)
         }),
         Deed::Restart(_) => restart(host),

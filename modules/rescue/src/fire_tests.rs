@@ -35,6 +35,8 @@ pub(crate) struct Running {
     /// What node 3 runs instead.
     pub(crate) third: Cell<Option<u64>>,
     pub(crate) quorate: Cell<bool>,
+    /// How many of the three votes are missing.
+    pub(crate) missing: Cell<u32>,
     /// Whether it does not run.
     pub(crate) down: Cell<bool>,
     /// Whether it cannot be started with the file that was there before.
@@ -76,7 +78,7 @@ pub(crate) fn node() -> (FakeHost, Rc<Running>) {
             }
             "corosync-cmapctl" => Some(Answer::ok(cmap(&asked))),
             "corosync-cfgtool -n" => Some(Answer::ok(LINKS)),
-            "corosync-quorumtool -siH" => Some(quorumtool(asked.quorate.get())),
+            "corosync-quorumtool -siH" => Some(quorumtool(asked.quorate.get(), 3 - asked.missing.get())),
             "corosync -t -c /dev/stdin" => Some(Answer::ok("")),
             "systemctl is-active pve-cluster-rescue.service" => Some(if asked.at_work.get() {
                 Answer::exit(3, "activating\n", "")
@@ -130,12 +132,12 @@ fn cmap(running: &Running) -> String {
     text
 }
 
-fn quorumtool(quorate: bool) -> Answer {
+fn quorumtool(quorate: bool, votes: u32) -> Answer {
     let (yes, flags) = if quorate { ("Yes", "Quorate ") } else { ("No", "") };
     let text = format!(
         "Quorum information\n------------------\nDate:             Fri Nov 20 21:39:03 2026\nQuorum provider:  \
          corosync_votequorum\nNodes:            3\nNode ID:          1\nRing ID:          1.d\nQuorate:          {yes}\n\n\
-         Votequorum information\n----------------------\nExpected votes:   3\nHighest expected: 3\nTotal votes:      3\nQuorum:           \
+         Votequorum information\n----------------------\nExpected votes:   3\nHighest expected: 3\nTotal votes:      {votes}\nQuorum:           \
          2  \nFlags:            {flags}\n\nMembership information\n----------------------\n    Nodeid      Votes Name\n         1          1 \
          pve1 (local)\n         2          1 pve2\n         3          1 pve3\n"
     );

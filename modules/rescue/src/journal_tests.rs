@@ -255,6 +255,30 @@ fn an_outage_is_not_added_to_an_earlier_one() {
     assert_eq!(restarts, 1);
 }
 
+/// It was decided while all were there, and the watchdog was waited for meanwhile.
+#[test]
+fn a_restart_is_not_made_where_a_node_is_lost_before_it() {
+    let (host, running) = behind();
+    running.stuck.set(true);
+    let lost = std::rc::Rc::clone(&running);
+    let lrm = "/etc/pve/nodes/pve1/lrm_status";
+    let host = host
+        .dir("/etc/pve/nodes/pve2")
+        .dir("/etc/pve/nodes/pve3")
+        .file(lrm, r#"{"state": "active", "mode": "active", "timestamp": 1}"#)
+        .at(Duration::from_secs(90), move |_| lost.missing.set(1))
+        .at(Duration::from_secs(100), move |machine| {
+            machine.write(lrm, r#"{"state": "active", "mode": "active", "timestamp": 2}"#);
+        });
+    let (told, _) = journal(&host);
+    let last = told.iter().find(|line| line.contains("failed")).unwrap();
+    assert_eq!(
+        *last,
+        format!("100: {RESTARTING}: failed: the others would not be quorate without this node")
+    );
+    assert!(!host.effects().iter().any(|effect| effect.contains("restart corosync")), "{told:?}");
+}
+
 #[test]
 fn a_node_that_lags_takes_the_clusters_file() {
     let (host, running) = behind();
