@@ -54,26 +54,27 @@ const PATTERN: &str = "--grep=has no active links|link: [0-9]+ is down|Token has
 /// # Errors
 /// When the journal does not answer.
 pub fn query(host: &dyn Host) -> Result<Events, StateError> {
-    let command = program(
-        "journalctl",
-        &[
-            "--unit=corosync.service",
-            "--boot",
-            "--output=short-unix",
-            "--no-pager",
-            "--quiet",
-            "--case-sensitive=yes",
-            PATTERN,
-        ],
-    );
+    journal(host, &[PATTERN]).map(|said| parse(&said))
+}
+
+/// What corosync's unit has said since the machine booted, in lines that match `--grep=..` among these words for journalctl.
+///
+/// # Errors
+/// When the journal does not answer.
+pub(crate) fn journal(host: &dyn Host, more: &[&str]) -> Result<String, StateError> {
+    let words = [
+        "--unit=corosync.service",
+        "--boot",
+        "--output=short-unix",
+        "--no-pager",
+        "--quiet",
+        "--case-sensitive=yes",
+    ];
+    let command = program("journalctl", &[&words[..], more].concat());
     let output = host.run(&command)?;
     // exit code 1 without a word: no such line
     let none = output.rc() == 1 && output.stdout.trim().is_empty() && output.stderr.trim().is_empty();
-    if output.exited_zero() || none {
-        Ok(parse(&output.stdout))
-    } else {
-        Err(StateError::failed(&command, &output))
-    }
+    if output.exited_zero() || none { Ok(output.stdout) } else { Err(StateError::failed(&command, &output)) }
 }
 
 /// Counts lines such as `1795197726.123456 pve1 corosync[123]:   [KNET  ] link: host: 2 link: 0 is down`.

@@ -7,7 +7,7 @@ use host::Host;
 use serde::Serialize;
 
 use crate::StateError;
-use crate::read::program;
+use crate::corosync_events::journal;
 
 /// The last such packet since this machine booted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -27,23 +27,7 @@ const WORDS: &str = "Unable to decrypt packet from ";
 /// When the journal does not answer.
 pub fn query(host: &dyn Host) -> Result<Option<ForeignPacket>, StateError> {
     let pattern = format!("--grep={WORDS}");
-    let words = [
-        "--unit=corosync.service",
-        "--boot",
-        "--output=short-unix",
-        "--no-pager",
-        "--quiet",
-        "--case-sensitive=yes",
-    ];
-    let command = program("journalctl", &[&words[..], &["--lines=1", &pattern]].concat());
-    let output = host.run(&command)?;
-    // exit code 1 without a word: no such line
-    let none = output.rc() == 1 && output.stdout.trim().is_empty() && output.stderr.trim().is_empty();
-    if output.exited_zero() || none {
-        Ok(parse(&output.stdout))
-    } else {
-        Err(StateError::failed(&command, &output))
-    }
+    journal(host, &["--lines=1", &pattern]).map(|said| parse(&said))
 }
 
 /// Reads a line such as `1795197726.5 pve1 corosync[9]:   [KNET  ] rx: Unable to decrypt packet from 10.0.0.9:5405 (size 80)!`.

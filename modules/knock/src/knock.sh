@@ -1,8 +1,12 @@
-for program in ping timeout bash; do
+for program in ping timeout bash getent; do
     command -v "$program" >/dev/null || { echo "there is no '$program'" >&2; exit 3; }
 done
 LC_ALL=C
 export LC_ALL
+# Whoever is not found by name was not asked, which is no silence.
+for address in "$@"; do
+    getent ahosts "$address" >/dev/null || { echo "the name '$address' cannot be resolved" >&2; exit 3; }
+done
 for address in "$@"; do
     { if ping -c 2 -W 2 -q -- "$address" >/dev/null 2>&1; then echo "$address answers a ping"; fi } &
     for port in 22 8006; do

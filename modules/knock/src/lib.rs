@@ -114,6 +114,22 @@ mod tests {
         );
     }
 
+    /// A node that is known by name in corosync.conf, on a machine that does not know the name.
+    #[test]
+    fn a_name_that_nobody_knows_is_no_silence() {
+        let folder = tempfile::tempdir().unwrap();
+        let host = RealHost::new();
+        for (program, text) in [("ping", "#!/bin/sh\nexit 1\n"), ("getent", "#!/bin/sh\nexit 2\n")] {
+            host.create(&folder.path().join(program), text.as_bytes(), 0o755).unwrap();
+        }
+        let path = format!("PATH={}:/usr/bin:/bin", folder.path().display());
+        let shell = Command::new("env").args([path, "sh".to_owned()]);
+        assert_eq!(
+            run(&host, shell, &strings(&["pve3-corosync"])).unwrap_err(),
+            "the program that knocks there ended with 3 (the name 'pve3-corosync' cannot be resolved)"
+        );
+    }
+
     /// Nothing is run with it: ping would take it for an option, and say nothing of the address.
     #[test]
     fn what_a_program_would_take_for_an_option_is_never_silent() {
