@@ -38,6 +38,48 @@ fn a_value_that_is_in_the_file_and_does_not_run_is_loaded_anew() {
     assert_eq!(run(&host, &ask)["changed"], false);
 }
 
+/// The priority decides which link carries, so one that does not run is told and healed. An option that knet has no use for is
+/// not asked after.
+#[test]
+fn a_priority_of_a_link_that_does_not_run_is_loaded_anew() {
+    let with = |version| {
+        two_links(version).replace(
+            "    linknumber: 1\n",
+            "    bindnetaddr: 10.77.0.0\n    knet_link_priority: 20\n    linknumber: 1\n",
+        )
+    };
+    let told =
+        "'totem.interface[1].knet_link_priority' is '20' in the file, but corosync on this node runs not set";
+    let host = drifted(&two_links(6), &with(6), &with(6));
+    let read = run(&host, &json!({}));
+    assert_eq!(
+        read["warnings"],
+        json!([format!("{told}: run the task with any option that the file has already, and it is healed")]),
+        "{read}"
+    );
+    let healed = run(&host, &json!({"links": [{"number": 1, "priority": 20}], "timeout": 15}));
+    assert_eq!((&healed["changed"], &healed["healed"]), (&json!(true), &json!([told])), "{healed}");
+    assert_eq!(host.text(CLUSTER), with(7));
+}
+
+/// What is healed beside a change is named with it, and each key once.
+#[test]
+fn what_is_healed_on_the_way_is_named_beside_what_is_changed() {
+    let host = drifted(&conf(6), &with_token(6), &with_token(6));
+    let answer = run(&host, &json!({"totem": {"join": 60}, "timeout": 15}));
+    assert_eq!((&answer["changed"], &answer["healed"]), (&json!(true), &json!([TOKEN])), "{answer}");
+    assert_eq!(
+        answer["changes"],
+        json!([
+            {"key": "totem.join", "before": null, "after": "60"},
+            {"key": "totem.token", "before": null, "after": "5000"},
+        ])
+    );
+    let host = drifted(&conf(6), &with_token(6), &with_token(6));
+    let answer = run(&host, &json!({"totem": {"token": 6000}, "timeout": 15}));
+    assert_eq!(answer["changes"], json!([{"key": "totem.token", "before": "5000", "after": "6000"}]));
+}
+
 #[test]
 fn reading_tells_and_heals_nothing() {
     let host = drifted(&conf(6), &with_token(6), &with_token(6));

@@ -242,6 +242,18 @@ fn an_ignored_watchdog_is_renewed_before_the_change() {
     );
 }
 
+/// Whoever says that no watchdog runs is not refused for what cannot be read.
+#[test]
+fn an_unknown_watchdog_that_is_ignored_is_no_refusal() {
+    let host = healthy().dir("/etc/pve/ha").file(LRM, "{");
+    let answer = run(&host, json!({"totem": {"token": 5000}, "ha": "ignore", "timeout": 5}));
+    assert_eq!(
+        (&answer["changed"], &answer["warnings"], host.text(CLUSTER)),
+        (&json!(true), &Value::Null, changed(7)),
+        "{answer}"
+    );
+}
+
 /// A cluster with an active resource manager, whose high availability takes 5 s for whatever it is told.
 fn with_ha(trouble: Trouble) -> FakeHost {
     let after = |state: &'static str| {
