@@ -276,8 +276,8 @@ def _judge(module, path, code, tests):
 class Run:
     """Tries the mutants of some files and keeps what came of them."""
 
-    def __init__(self, root, home, again=False):
-        self.root, self.file = root, home / "python.json"
+    def __init__(self, root, home, commit, again=False):
+        self.root, self.file, self.commit = root, home / "python.json", commit
         self.tried = {} if again or not self.file.exists() else json.loads(self.file.read_text())
         sys.path[:0] = [str(root / "tests/unit"), str(root / ".ansible/collections")]
         # once, for all forks
@@ -297,7 +297,7 @@ class Run:
         digest = hashlib.sha256(source.encode()).hexdigest()
         before = self.tried.get(path, {})
         known = before.get("mutants", {}) if before.get("digest") == digest else {}
-        kept = self.tried[path] = {"digest": digest, "mutants": {name: what for name, what in known.items() if what != "missed"}}
+        kept = self.tried[path] = {"digest": digest, "commit": self.commit, "mutants": {name: what for name, what in known.items() if what != "missed"}}
         all_of = list(mutants(source, path))
         left = [one for one in all_of if one.name not in kept["mutants"]]
         if left:

@@ -245,13 +245,15 @@ fn an_ignored_watchdog_is_renewed_before_the_change() {
 /// Whoever says that no watchdog runs is not refused for what cannot be read.
 #[test]
 fn an_unknown_watchdog_that_is_ignored_is_no_refusal() {
-    let host = healthy().dir("/etc/pve/ha").file(LRM, "{");
-    let answer = run(&host, json!({"totem": {"token": 5000}, "ha": "ignore", "timeout": 5}));
-    assert_eq!(
-        (&answer["changed"], &answer["warnings"], host.text(CLUSTER)),
-        (&json!(true), &Value::Null, changed(7)),
-        "{answer}"
-    );
+    for unreadable in [LRM, MANAGER] {
+        let host = healthy().dir("/etc/pve/ha").file(unreadable, "{");
+        let answer = run(&host, json!({"totem": {"token": 5000}, "ha": "ignore", "timeout": 5}));
+        assert_eq!(
+            (&answer["changed"], &answer["warnings"], host.text(CLUSTER)),
+            (&json!(true), &Value::Null, changed(7)),
+            "{unreadable}: {answer}"
+        );
+    }
 }
 
 /// A cluster with an active resource manager, whose high availability takes 5 s for whatever it is told.

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import subprocess
 import sys
 import tempfile
@@ -23,6 +24,9 @@ SPEC.loader.exec_module(python)
 SPEC = importlib.util.spec_from_file_location("switched", ROOT / "tests/mutants/switched.py")
 switched = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(switched)
+SPEC = importlib.util.spec_from_file_location("counts_table", ROOT / "tests/mutants/table.py")
+table = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(table)
 
 TABLE = tomllib.loads((ROOT / "tests/mutants/mutants.toml").read_text())
 SURVIVOR = "modules/rescue/src/decide.rs: replace < with <= in decide"
@@ -31,6 +35,31 @@ SURVIVOR = "modules/rescue/src/decide.rs: replace < with <= in decide"
 def found(**lists):
     """One crate's results."""
     return [("rescue", judge.Found(caught=["modules/rescue/src/decide.rs: replace decide -> Deed with x"], **lists))]
+
+
+class Document(unittest.TestCase):
+    """What is written into docs/MUTANTS.md."""
+
+    def test_each_is_counted_once_and_nothing_is_claimed_of_what_was_not_tried(self):
+        with tempfile.TemporaryDirectory() as folder:
+            root, home = Path(folder), Path(folder) / "home"
+            (home / "rescue").mkdir(parents=True)
+            counts = {"commit": "abc1234", "caught": 7, "timeout": 1, "unviable": 2, "missed": 3, "left": 4, "explained": 1}
+            (home / "rescue/counts.json").write_text(json.dumps(counts))
+            tried = {"plugins/a.py": {"commit": "def5678", "mutants": {"plugins/a.py:1:1: x": "caught", "plugins/a.py:2:2: y": "missed"}}}
+            (home / "python.json").write_text(json.dumps(tried))
+            (root / "docs").mkdir()
+            (root / table.DOCUMENT).write_text(f"before\n{table.MARKS[0]}old\n{table.MARKS[1]}after\n")
+            table.write(root, home, ["rescue", "locks"], ["plugins/a.py", "plugins/b.py"], {"plugins/a.py: y"})
+            written = (root / table.DOCUMENT).read_text()
+        self.assertEqual([line for line in written.splitlines() if line.startswith("| `")], [
+            "| `rescue` | abc1234 | 17 | 7 | 1 | 2 | 1 | 2 | 4 |",
+            "| `locks` | - | - | - | - | - | - | - | all |",
+            "| `plugins/a.py` | def5678 | 2 | 1 | 0 | 0 | 1 | 0 | 0 |",
+            "| `plugins/b.py` | - | - | - | - | - | - | - | all |",
+        ])
+        self.assertTrue(written.startswith("before\n<!-- counts") and written.endswith("<!-- end of counts -->\nafter\n"), written)
+        self.assertNotIn("old", written)
 
 
 class Verdict(unittest.TestCase):
