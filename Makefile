@@ -96,6 +96,10 @@ cluster-corosync: build ## Change corosync.conf as INVENTORY, or WISH=file.yml, 
 cluster-export: build ## Write the cluster as it is into an inventory, in reports/
 	.venv/bin/ansible-playbook -i $(INVENTORY) playbooks/cluster-export.yml
 
+cluster-adopt: build ## Write the inventory of a cluster that runs, through one of its members (NODE=address)
+	$(if $(filter-out file,$(origin NODE)),,$(error cannot adopt a cluster: NODE is not given; make cluster-adopt NODE=192.0.2.11))
+	.venv/bin/ansible-playbook -i $(NODE), playbooks/cluster-adopt.yml
+
 cluster-qdevice: build ## Give the cluster the vote of a QDevice (STATE=absent takes it away)
 	.venv/bin/ansible-playbook -i $(INVENTORY) playbooks/cluster-qdevice.yml -e cluster_qdevice_state=$(STATE)
 

@@ -12,20 +12,25 @@ description:
   - Turns the facts of a quorate member into an inventory from which this collection forms the same cluster.
   - Refuses names, addresses and numbers that are none, because what a node says would be a template where the inventory is read.
   - Nodes that the inventory did not have are exported by their name and the address that pmxcfs knows.
-positional: _input, hosts, conf
+positional: _input, hosts, conf, settings
 options:
   _input:
     description: What M(pve.cluster.cluster_facts) read on a quorate member.
     type: dict
     required: true
   hosts:
-    description: By name of the node, C(host) (its name in the inventory), C(address) and C(fqdn).
+    description:
+      - By name of the node, C(host) (its name in the inventory), C(address), C(fqdn), C(reached) (where Ansible finds it), C(named) (how it calls
+        itself) and C(login) (how it is logged in to, as connection variables). What all nodes have alike of the last is written once.
     type: dict
     required: true
   conf:
     description: The cluster's corosync.conf.
     type: str
     required: true
+  settings:
+    description: Variables that describe the cluster and are kept, C(cluster_environment) and C(corosync_network), as far as they are given.
+    type: dict
 """
 
 EXAMPLES = """
@@ -45,12 +50,12 @@ from ansible_collections.pve.cluster.plugins.plugin_utils.export import export, 
 from ansible_collections.pve.cluster.plugins.plugin_utils.verbatim import verbatim
 
 
-def cluster_export(facts, hosts, conf):
+def cluster_export(facts, hosts, conf, settings=None):
     """The inventory, or a refusal with everything in the facts that is not what it should be."""
     problems = export_problems(facts, hosts, conf)
     if problems:
         raise AnsibleFilterError(f"cannot export the cluster: {'; '.join(problems)}")
-    return export(facts, hosts, conf)
+    return export(facts, hosts, conf, settings)
 
 
 class FilterModule:

@@ -11,12 +11,16 @@ version_added: 0.1.0
 description:
   - Writes an inventory of the filter P(pve.cluster.cluster_export#filter) as YAML. The text of corosync.conf, in which a node may have
     written anything, is marked with C(!unsafe), so that Ansible never takes it for a template.
-positional: _input
+positional: _input, with_conf
 options:
   _input:
     description: The inventory.
     type: dict
     required: true
+  with_conf:
+    description: Whether the text of corosync.conf is in it.
+    type: bool
+    default: false
 """
 
 EXAMPLES = """

@@ -17,9 +17,8 @@ options:
     type: dict
     required: true
   expected:
-    description: Fingerprints that nodes may show, as C(ssh-keygen -l) prints them. Empty when somebody is asked.
-    type: list
-    elements: str
+    description: Fingerprints that nodes may show, as C(ssh-keygen -l) prints them, in one list or by host. Empty when somebody is asked.
+    type: raw
     required: true
   accepted:
     description: Hosts whose keys somebody has accepted.

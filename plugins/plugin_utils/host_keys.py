@@ -12,6 +12,7 @@ import base64
 import binascii
 import hashlib
 import re
+from collections.abc import Mapping
 
 _SHA256 = re.compile(r"(?:^|\s)(SHA256:[A-Za-z0-9+/]{43})(?:\s|$)")
 _KIND = re.compile(r"[a-z0-9@.-]{1,64}")
@@ -51,13 +52,13 @@ def _told(keys):
 def judge(looks, expected, accepted, replace):
     """What may be pinned, what is to be asked, and what is wrong.
 
-    `looks`: by host, what files/look.py of the role host_keys printed, with `names`, the names to pin. `expected`: a list of fingerprints; empty when
+    `looks`: by host, what files/look.py of the role host_keys printed, with `names`, the names to pin. `expected`: a list of fingerprints, or one by host; empty when
     somebody is asked. `accepted`: the hosts whose keys were answered with a yes. `replace`: whether another known key of a type may go.
 
     Returns `ask` (host -> its keys, type and fingerprint each), `pins` (one entry for each name and key that is not known: `host`, `file`, `name`,
     `line`) and `problems` (sentences, all at once).
     """
-    prints, wrong = expected_prints(expected)
+    of_all, wrong = expected_prints([one for of_host in expected.values() for one in of_host] if isinstance(expected, Mapping) else expected)
     ask, pins = {}, []
     problems = [f"expected fingerprint '{entry}' is not one: ssh-keygen -l prints it, as SHA256: and 43 characters" for entry in wrong]
     for host, look in looks.items():
@@ -72,7 +73,8 @@ def judge(looks, expected, accepted, replace):
             continue
         known = look.get("known") or {}
         trusted = {line for lines in known.values() for line in lines} & set(keys)
-        if prints:
+        prints = expected_prints(expected.get(host) or [])[0] if isinstance(expected, Mapping) else of_all
+        if of_all:
             vouched = [line for line, print_ in keys.items() if print_ in prints]
             if not vouched:
                 problems.append(f"'{host}' shows {_told(told)}, and none of these is expected: it may be another machine")

@@ -39,6 +39,9 @@ class Export(unittest.TestCase):
         text = file.read_text()
         self.assertIn("cluster_name: lab", text)
         self.assertIn("corosync_conf_sha256", text)
+        self.assertNotIn("corosync_conf:", text)
+        for kept in ("fqdn: pve2.lab.local", "cluster_environment: development", "corosync_network: 10.77.1.0/24", "ansible_user: root"):
+            self.assertIn(kept, text)
         self.assertNotIn("PRIVATE", text)
         self.assertEqual([part for part in authkey() if part in text + run.output], [], "the authkey was exported")
 
@@ -63,7 +66,7 @@ class Export(unittest.TestCase):
         text = on("pve1", "cat /etc/pve/corosync.conf")
         self._write(f"# {command}\n{text}")
         exported = inventory.folder / "exported.yml"
-        run = play(inventory, "cluster-export.yml", "-e", f"cluster_export_file={exported}")
+        run = play(inventory, "cluster-export.yml", "-e", f"cluster_export_file={exported}", "-e", "cluster_export_corosync_conf=true")
         self.assertEqual(run.rc, 0, run.output)
         self.assertIn("corosync_conf: !unsafe |", exported.read_text())
         self.assertIn(command, exported.read_text())

@@ -76,6 +76,9 @@ class Find(unittest.TestCase):
 
     def test_every_playbook_begins_with_it(self):
         for path in sorted((ROOT / "playbooks").glob("cluster_*.yml")):
+            # begins without a cluster in its inventory
+            if path.name == "cluster_adopt.yml":
+                continue
             plays = yaml.safe_load(path.read_text())
             with self.subTest(path.name):
                 self.assertIn(plays[0].get("ansible.builtin.import_playbook"), ("find_cluster.yml", "cluster_init.yml"))

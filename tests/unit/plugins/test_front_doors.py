@@ -85,6 +85,13 @@ class FrontDoors(unittest.TestCase):
         self.assertEqual(run.returncode, 2)
         self.assertIn("cannot replace the controller's key: KEY is not given; make cluster-rotate-key KEY=~/.ssh/id_ed25519_new", run.stderr)
 
+    def test_a_cluster_is_adopted_from_an_address(self):
+        run = dry("cluster-adopt", "NODE=192.0.2.11")
+        self.assertTrue(run.stdout.endswith(".venv/bin/ansible-playbook -i 192.0.2.11, playbooks/cluster-adopt.yml\n"), run.stdout)
+        run = dry("cluster-adopt")
+        self.assertEqual(run.returncode, 2)
+        self.assertIn("cannot adopt a cluster: NODE is not given; make cluster-adopt NODE=192.0.2.11", run.stderr)
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -11,6 +11,7 @@ import unittest
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.pve.cluster.plugins.filter.cluster_export import cluster_export
+from ansible_collections.pve.cluster.plugins.plugin_utils.export import export_text
 from ansible_collections.pve.cluster.plugins.plugin_utils.ssm import ssm_problems, ssm_values
 
 from .test_health_report import recorded
@@ -40,6 +41,47 @@ class Export(unittest.TestCase):
             },
         )
         self.assertEqual(group["vars"]["cluster_exported"]["corosync_conf_sha256"], hashlib.sha256(b"totem {}\n").hexdigest())
+
+    def exported(self, hosts, **more):
+        """Its variables, and those of its hosts."""
+        inventory = cluster_export(recorded("two_links"), hosts, "totem {}\n", **more)
+        (group,) = inventory["all"]["children"].values()
+        return group["vars"], group["hosts"], export_text(inventory)
+
+    def test_the_domain_is_the_inventorys_or_else_the_nodes_own(self):
+        own = {
+            "pve1": {"host": "pve1", "address": "10.77.0.11", "fqdn": "pve1", "named": "PVE1.lab.local"},
+            "pve2": {"host": "pve2", "address": "10.77.0.12", "fqdn": "pve2.example.org", "named": "pve2.lab.local"},
+            "pve3": {"host": "pve3", "address": "10.77.0.13", "fqdn": "pve3", "named": "pve30.lab.local"},
+        }
+        variables, _hosts, _text = self.exported(own)
+        self.assertEqual([node.get("fqdn") for node in variables["cluster_nodes"]], ["PVE1.lab.local", "pve2.example.org", None])
+        for named in ("localhost", "pve3.", None, "pve3"):
+            self.assertNotIn("fqdn", self.exported({"pve3": {**own["pve3"], "named": named}})[0]["cluster_nodes"][2])
+        with self.assertRaisesRegex(AnsibleFilterError, r"named of node 'pve3' is 'pve3.\(\( x \)\)', which is not a name$"):
+            self.exported({"pve3": {**own["pve3"], "named": "pve3.{{ x }}"}})
+
+    def test_logins_that_are_alike_are_written_once(self):
+        login = {"ansible_user": "ops", "ansible_become": True, "ansible_ssh_common_args": "-o ProxyCommand='{{ x }}'"}
+        hosts = {name: {"host": name, "address": None, "reached": f"{name}.mgmt", "login": dict(login)} for name in ("pve1", "pve2", "pve3")}
+        hosts["pve2"]["login"]["ansible_port"] = 2222
+        hosts["pve3"]["login"]["ansible_user"] = "root"
+        variables, own, text = self.exported(hosts, settings={"cluster_environment": "production", "corosync_network": "", "other": "x"})
+        self.assertEqual({key: variables.get(key) for key in ("ansible_user", "ansible_become", "ansible_port")},
+                         {"ansible_user": None, "ansible_become": True, "ansible_port": None})
+        self.assertEqual(own, {
+            "pve1": {"ansible_host": "pve1.mgmt", "ansible_user": "ops"},
+            "pve2": {"ansible_host": "pve2.mgmt", "ansible_user": "ops", "ansible_port": 2222},
+            "pve3": {"ansible_host": "pve3.mgmt", "ansible_user": "root"},
+        })
+        self.assertIn("ansible_ssh_common_args: !unsafe", text)
+        self.assertIn("cluster_environment: production\n", text)
+        self.assertNotIn("corosync_network", text)
+        self.assertNotIn("other", text)
+
+    def test_where_a_host_is_reached_is_no_template(self):
+        with self.assertRaisesRegex(AnsibleFilterError, r"reached of node 'pve1' is '\(\( x \)\)', which is not an address$"):
+            self.exported({"pve1": {"host": "pve1", "reached": "{{ x }}"}})
 
     def test_a_key_in_corosync_conf_is_never_exported(self):
         with self.assertRaisesRegex(AnsibleFilterError, "its corosync.conf has the cluster's key in it"):

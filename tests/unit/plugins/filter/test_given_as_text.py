@@ -116,12 +116,15 @@ CASES = {
         (({"a": {"names": ["a"], "file": "f", "shown": [KEY], "known": {"a": [OTHER_KEY]}}},), {"expected": [], "accepted": ["a"], "replace": replace})
         for replace in (True, False)
     ],
+    "cluster_login": [
+        ((), {"variables": {"ansible_port": port, "ansible_become": become, "ansible_user": "ops"}}) for port in (2222, 22, None) for become in (True, False)
+    ],
     "ssh_ports": [((), {"hosts": [{"names": ["pve1"], "ports": [2222]}]})],
 }
 
 # What these are given comes from modules, files and programs alone, or is text anyway.
 FROM_ELSEWHERE = {
-    "cluster_export", "cluster_export_text", "cluster_findings", "corosync_rows", "failover_away", "failover_result",
+    "cluster_adoption", "cluster_export", "cluster_export_text", "cluster_findings", "corosync_rows", "failover_away", "failover_result",
     "health_changes", "health_html", "health_markdown", "history_lines", "history_rows", "known_hosts_current", "known_hosts_pinned", "login_problem", "probe_summary",
     "probe_unproven", "quorate_sides", "root_login", "rotation_problems", "ssh_findings", "ssh_seen", "ssm_values", "votes_reached",
 }

@@ -234,10 +234,12 @@ class Export(unittest.TestCase):
 
     def test_corosync_conf_is_marked_as_text(self):
         conf = f"# {TEMPLATE}\ntotem {{\n  version: 2\n}}\n"
-        text = export_text(cluster_export(recorded("two_links"), {}, conf))
+        inventory = cluster_export(recorded("two_links"), {}, conf)
+        self.assertNotIn("corosync_conf:", export_text(inventory))
+        text = export_text(inventory, with_conf=True)
         self.assertIn("corosync_conf: !unsafe |\n", text)
         for other in ("x: \t \n", "\u2028 {{ 1 }}", "{{ 1 }}", "", "#", "  a\n b\n"):
-            text = export_text(cluster_export(recorded("two_links"), {}, other))
+            text = export_text(cluster_export(recorded("two_links"), {}, other), with_conf=True)
             seen = []
 
             class Loader(yaml.SafeLoader):
@@ -248,6 +250,10 @@ class Export(unittest.TestCase):
             self.assertEqual(seen, [other])
             self.assertEqual(loaded["all"]["children"]["pve_cluster_nodes"]["vars"]["cluster_exported"]["corosync_conf"], other)
             self.assertEqual([node["short_name"] for node in loaded["all"]["children"]["pve_cluster_nodes"]["vars"]["cluster_nodes"]], list(THREE))
+
+    def test_corosync_conf_is_a_block_whatever_blanks_are_in_it(self):
+        text = export_text(cluster_export(recorded("two_links"), {}, "totem {\n\tversion: 2 \n  \n}\n\n"), with_conf=True)
+        self.assertIn("corosync_conf: !unsafe |+\n            totem {\n            \tversion: 2 \n", text)
 
     def test_bytes_that_are_no_text_are_refused(self):
         with self.assertRaisesRegex(AnsibleFilterError, "corosync.conf is not UTF-8 text"):

@@ -57,6 +57,15 @@ class Judge(unittest.TestCase):
         found = judge({"pve1": look(ED, EC)}, [f"256 {ED_PRINT} root@pve1 (ED25519)"], [], False)
         self.assertEqual(found, {"ask": {}, "pins": pins("pve1", ["10.0.0.1", "pve1"], ED), "problems": []})
 
+    def test_expected_by_host_no_node_may_show_the_key_of_another(self):
+        looks = {"pve1": look(ED), "pve2": look(EC, names=["10.0.0.2"])}
+        self.assertEqual(judge(looks, {"pve1": [ED_PRINT], "pve2": [EC_PRINT]}, [], False)["pins"],
+                         pins("pve1", ["10.0.0.1", "pve1"], ED) + pins("pve2", ["10.0.0.2"], EC))
+        for expected in ({"pve1": [EC_PRINT, OTHER_PRINT], "pve2": [EC_PRINT]}, {"pve2": [ED_PRINT, EC_PRINT]}):
+            found = judge(looks, expected, ["pve1"], False)
+            self.assertEqual(found["problems"], [f"'pve1' shows ssh-ed25519 {ED_PRINT}, and none of these is expected: it may be another machine"])
+            self.assertEqual([one["host"] for one in found["pins"]], ["pve2"])
+
     def test_another_machine_is_refused(self):
         found = judge({"pve1": look(OTHER)}, [ED_PRINT], ["pve1"], False)
         said = f"'pve1' shows ssh-ed25519 {OTHER_PRINT}, and none of these is expected: it may be another machine"
