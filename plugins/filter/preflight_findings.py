@@ -102,8 +102,10 @@ from ansible_collections.pve.cluster.plugins.plugin_utils import given
 from ansible_collections.pve.cluster.plugins.plugin_utils.answer_schema import (
     checked, checked_probe, misfit_findings, silence_findings,
 )
-from ansible_collections.pve.cluster.plugins.plugin_utils.findings import ERROR, finding, in_order, split_waived
-from ansible_collections.pve.cluster.plugins.plugin_utils.preflight_cluster import cluster_findings, join_findings, joined_findings, versions
+from ansible_collections.pve.cluster.plugins.plugin_utils.findings import ERROR, WARNING, finding, in_order, split_waived
+from ansible_collections.pve.cluster.plugins.plugin_utils.preflight_cluster import (
+    cluster_findings, is_admitted, join_findings, joined_findings, versions,
+)
 from ansible_collections.pve.cluster.plugins.plugin_utils.preflight_drops import dropped_findings
 from ansible_collections.pve.cluster.plugins.plugin_utils.preflight_machine import machine_findings
 from ansible_collections.pve.cluster.plugins.plugin_utils.preflight_measured import LIMITS, measured_findings
@@ -144,8 +146,9 @@ def preflight_findings(hosts, cluster_name, environment="development", limits=No
         wrong = [*misfit_findings({"misfits": misfits}), *silence_findings(host["node"], measured, nodes)]
         found.extend({**one, "node": host["node"]["name"]} for one in wrong)
     through = next((host for host in hosts if host["node"] is through["node"]), None) if through else None
+    admitted = [host["node"]["name"] for host in hosts if is_admitted(host, through)]
     for host in hosts:
-        own = list(_of_node(host, cluster_name))
+        own = list(_of_node(host, cluster_name, host["node"]["name"] in admitted))
         # of a machine without Proxmox VE nothing else is worth a word
         if versions(host).get("pve"):
             own += names_findings(host, nodes, names_follow)
@@ -156,7 +159,7 @@ def preflight_findings(hosts, cluster_name, environment="development", limits=No
             own += machine_findings(host, limits, given.names(bridges), joins)
         own += measured_findings(host, limits)
         if host is through:
-            own += joined_findings(host, joins)
+            own += joined_findings(host, joins, admitted)
         found.extend({**one, "node": host["node"]["name"]} for one in own)
     found.extend(cluster_findings(hosts, environment, limits))
     if part != "all":
@@ -170,7 +173,7 @@ def _foreign(facts, cluster_name):
     return facts["membership"] == "member" and facts["cluster_name"] != cluster_name
 
 
-def _of_node(host, cluster_name):
+def _of_node(host, cluster_name, admitted):
     facts, node = host["facts"], host["node"]
     version = versions(host).get("pve")
     if not version:
@@ -186,10 +189,10 @@ def _of_node(host, cluster_name):
             "host-name", ERROR, f"its host name is '{facts['nodename']}', the inventory calls it '{node['name']}'",
             "correct the inventory; a Proxmox VE node must not be renamed", measured=facts["nodename"], limit=node["name"],
         )
-    yield from _of_membership(host, cluster_name)
+    yield from _of_membership(host, cluster_name, admitted)
 
 
-def _of_membership(host, cluster_name):
+def _of_membership(host, cluster_name, admitted):
     facts = host["facts"]
     situation, member = facts["situation"], facts["membership"] == "member"
     why = "; ".join(facts.get("reasons") or [])
@@ -198,6 +201,12 @@ def _of_membership(host, cluster_name):
             "other-cluster", ERROR, f"it is a member of cluster '{facts['cluster_name']}'",
             f"take it out of that cluster first, or set cluster_name; it cannot be in '{cluster_name}' too",
             measured=facts["cluster_name"], limit=cluster_name,
+        )
+        return
+    if admitted:
+        # however far it has come
+        yield finding(
+            "admitted", WARNING, f"it is admitted to '{cluster_name}' and has no vote yet", "cluster-init takes it in, or takes it out", measured=situation,
         )
         return
     if situation == "pmxcfs_stopped":

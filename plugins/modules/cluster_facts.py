@@ -154,6 +154,13 @@ ansible_facts:
           returned: always
           type: int
           sample: 1
+        admitted:
+          description:
+            - Always true. The cluster lists this node with 0 votes, so that it is admitted and has no vote yet. A run of the playbook C(cluster_init)
+              gives it its vote.
+          returned: when the cluster lists this node without a vote
+          type: bool
+          sample: true
         quorum:
           description: The votes. All null where corosync does not run.
           returned: always
@@ -268,7 +275,7 @@ ansible_facts:
               returned: always
               type: int
             votes:
-              description: The node's votes.
+              description: The node's votes. 0 for one that is admitted and has no vote yet.
               returned: always
               type: int
             links:
@@ -700,6 +707,11 @@ ansible_facts:
               description:
                 - The run of this collection that disarmed high availability and did not arm it again. Null when there is none. The next
                   run that changes the cluster arms it.
+              returned: always
+              type: str
+            membership_changed_by:
+              description:
+                - Who is at work at the set of the cluster's nodes, by the lock of this collection, as a sentence. Null when nobody is.
               returned: always
               type: str
             root_second_factor:

@@ -68,6 +68,7 @@ SCHEMA = {
     "cluster_name": TEXT,
     "nodename": TEXT,
     "nodeid": NUMBER,
+    "admitted": FLAG,
     "quorum": {
         "quorate": FLAG, "expected_votes": NUMBER, "highest_expected": NUMBER, "total_votes": NUMBER, "quorum": NUMBER, "qdevice_votes": NUMBER,
         "flags": [TEXT],
@@ -119,6 +120,7 @@ SCHEMA = {
             "ha": _Maybe({"resources": [TEXT], "master": TEXT, "lrm": TEXT}),
             "rescues": [{"node!": TEXT, "owner": TEXT, "until": NUMBER, "expired!": FLAG}],
             "ha_left_disarmed_by": TEXT,
+            "membership_changed_by": TEXT,
             "root_second_factor": FLAG,
             "next_start_problem": TEXT,
             "foreign_packets": _Maybe({"address": TEXT, "last!": NUMBER}),

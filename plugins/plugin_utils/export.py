@@ -129,7 +129,9 @@ def export(facts, hosts, conf, settings=None):
         if fqdn:
             entry["fqdn"] = fqdn
         links = [_link(int(number), address, priorities.get(int(number))) for number, address in sorted(node["links"].items())]
-        listed.append({**entry, "links": links, "node_id": node["nodeid"], "votes": node["votes"]})
+        # one that is admitted and has no vote yet is to get one
+        votes = {"votes": node["votes"]} if node["votes"] else {}
+        listed.append({**entry, "links": links, "node_id": node["nodeid"], **votes})
     logins = [known[node["name"]].get("login") or {} for node in nodes]
     shared = _shared(logins)
     variables = {

@@ -358,6 +358,7 @@ def _of_cluster(hosts, limits):
             "see which node did not take the last change, and 'journalctl -u corosync -u pve-cluster' on it",
         )
     quorate = [host for host in hosts if host["facts"]["quorum"].get("quorate")]
+    yield from _of_admitted(hosts, quorate)
     if quorate and survives(quorate[0]["facts"]) == 0 and len(quorate[0]["facts"]["nodelist"] or []) > 1:
         yield finding(
             "no-margin", WARNING, "the loss of one more node would stop the cluster",
@@ -372,6 +373,23 @@ def _of_cluster(hosts, limits):
             )
     for identity, message, remedy in _differing_versions(hosts):
         yield finding(identity, WARNING, message, remedy)
+
+
+def _of_admitted(hosts, quorate):
+    """The nodes that are admitted and have no vote yet, by the newest file of those that are quorate, or of all where none is."""
+    seen = [host["facts"] for host in quorate or hosts]
+    newest = max(seen, key=lambda facts: facts["config_version"].get("pmxcfs") or 0, default=None)
+    at_work = [by for host in hosts for by in [(host["facts"].get("health") or {}).get("membership_changed_by")] if by]
+    for node in (newest or {}).get("nodelist") or []:
+        if node["votes"] != 0:
+            continue
+        if at_work:
+            yield finding("no-vote", WARNING, f"it is admitted and has no vote yet, and {at_work[0]}", "look again when that has ended", node=node["name"])
+        else:
+            yield finding(
+                "no-vote", ERROR, "it is admitted and has no vote yet", "run cluster-init again, which gives it its vote, or takes it out",
+                node=node["name"], measured=0, limit=1,
+            )
 
 
 def survives(facts):

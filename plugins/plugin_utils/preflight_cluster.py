@@ -104,6 +104,17 @@ def versions(host):
     return host["facts"].get("versions") or {}
 
 
+def is_admitted(host, through):
+    """Whether the cluster lists this host without a vote, at its own addresses: a run before this one had let it in, and this one goes on."""
+    if through is None or through["facts"]["membership"] != "member":
+        return False
+    wanted = {str(link_number(link, position)): spelled(link["address"]) for position, link in enumerate(host["node"]["links"])}
+    for listed in through["facts"].get("nodelist") or []:
+        if listed["name"] == host["node"]["name"]:
+            return listed["votes"] == 0 and {str(number): spelled(address) for number, address in listed["links"].items()} == wanted
+    return False
+
+
 def join_findings(host, through):
     """Of one node that is to join through another."""
     if through is None or not host["joins"] or host["facts"]["membership"] == "member":
@@ -143,6 +154,8 @@ def _of_room(host, through):
         )
     for other in listed:
         if other["name"] == name:
+            if is_admitted(host, through):
+                continue
             # An interrupted join of a second node leaves the first one without quorum, and so without a way to remove it.
             quorum = through["facts"].get("quorum") or {}
             first = ""
@@ -169,13 +182,16 @@ def _of_room(host, through):
                 )
 
 
-def joined_findings(through, joining):
-    """Of the node that others join through, when its cluster exists: whether the cluster is in a state in which a join is safe."""
+def joined_findings(through, joining, admitted=()):
+    """Of the node that others join through, when its cluster exists: whether the cluster is in a state in which a join is safe.
+
+    `admitted` are nodes of this run that have no vote yet: they get the current corosync.conf when they come in.
+    """
     facts = through["facts"]
     if not joining or facts["membership"] != "member":
         return
     seen = {member["name"] for member in facts.get("members") or []}
-    offline = sorted(node["name"] for node in facts.get("nodelist") or [] if node["name"] not in seen)
+    offline = sorted(node["name"] for node in facts.get("nodelist") or [] if node["name"] not in seen and node["name"] not in admitted)
     # where corosync does not run nobody is seen, and that is said as the node's situation
     if seen and offline:
         yield finding(

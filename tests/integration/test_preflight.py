@@ -268,6 +268,14 @@ class Joining(Lab):
         self.assertIn(("error", "member-offline", "pve1", None, None), found)
         self.assertEqual(self.said("member-offline"), ["members of the cluster are not online (pve2), and would miss the new corosync.conf"])
 
+    def test_72_a_node_that_is_admitted(self):
+        node = "\\g<0>  node {\n    name: pve3\n    nodeid: 3\n    quorum_votes: 0\n    ring0_addr: 10.77.1.13\n  }\n"
+        with self.corosync_conf((r"^nodelist \{\n", node)):
+            found = self.found()
+        self.assertIn(("warning", "admitted", "pve3", None, None), found)
+        self.assertEqual(self.said("admitted"), ["it is admitted to 'lab' and has no vote yet"])
+        self.assertFalse({"name-listed", "member-offline"} & {identity for _severity, identity, *_ in found})
+
     @staticmethod
     @contextmanager
     def corosync_conf(*changes):

@@ -177,6 +177,14 @@ impl Evidence {
         self.listed_as().unwrap_or_else(|| self.nodename().to_owned())
     }
 
+    /// Whether the cluster's file has this node without a vote, as one that is admitted and gets its vote once it is there.
+    #[must_use]
+    pub fn is_admitted(&self) -> bool {
+        let name = self.listed_name();
+        let nodes = self.conf().map(Document::nodes).unwrap_or_default();
+        nodes.iter().any(|node| node.name == name && node.votes == 0)
+    }
+
     /// The corosync.conf that counts: the cluster's, or, while pmxcfs cannot be read, corosync's copy.
     #[must_use]
     pub fn conf(&self) -> Option<&Document> {
@@ -354,7 +362,13 @@ impl Evidence {
                 judgement.reasons.push(votes);
                 judgement
             }
-            _ => judged(Situation::NotQuorate, Some(Membership::Member), votes),
+            _ => {
+                let mut judgement = judged(Situation::NotQuorate, Some(Membership::Member), votes);
+                if self.is_admitted() {
+                    judgement.reasons.push("this node is admitted and has no vote yet".to_owned());
+                }
+                judgement
+            }
         }
     }
 
@@ -412,6 +426,23 @@ mod tests {
     }
 
     #[test]
+    fn a_node_without_a_vote_is_admitted() {
+        let is_admitted = |host: &FakeHost| Evidence::read(host).is_admitted();
+        for host in [nodes::admitted(), nodes::admitted_and_cut_off(), nodes::admitted_and_stranded()] {
+            assert!(is_admitted(&host));
+        }
+        for host in [nodes::standalone(), nodes::three_nodes(), nodes::not_quorate()] {
+            assert!(!is_admitted(&host));
+        }
+        // the votes of others are theirs
+        let host = nodes::three_nodes();
+        let conf = host.text("/etc/pve/corosync.conf");
+        let (first, rest) = conf.split_at(conf.find("name: pve2").unwrap());
+        let conf = first.to_owned() + &rest.replace("quorum_votes: 1", "quorum_votes: 0");
+        assert!(!is_admitted(&host.file("/etc/pve/corosync.conf", conf)));
+    }
+
+    #[test]
     fn every_recorded_situation() {
         use Membership::{Member, Standalone};
         let cases: Vec<Case> = vec![
@@ -429,6 +460,21 @@ mod tests {
                 Situation::NotQuorate,
                 Some(Member),
                 &["1 of 3 votes present, 2 needed"],
+            ),
+            ("admitted", nodes::admitted(), Situation::Member, Some(Member), &[]),
+            (
+                "admitted and cut off",
+                nodes::admitted_and_cut_off(),
+                Situation::NotQuorate,
+                Some(Member),
+                &["0 of 1 votes present, 1 needed", "this node is admitted and has no vote yet"],
+            ),
+            (
+                "admitted and stranded",
+                nodes::admitted_and_stranded(),
+                Situation::Stranded,
+                Some(Member),
+                &["corosync stopped because it had config_version 2 and the other nodes 3"],
             ),
             (
                 "corosync stopped",

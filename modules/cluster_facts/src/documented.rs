@@ -78,6 +78,10 @@ fn every_fact_is_documented_and_every_documented_fact_is_there() {
         (&facts["nodeid"], &facts["links"][0]["address"])
     );
     answered(&renamed, "ansible_facts.pve_cluster", &documented, &mut found);
+    // one without a vote says so, and no other
+    let admitted = facts_of(&nodes::admitted(), &serde_json::json!({}));
+    assert_eq!((&admitted["admitted"], facts.get("admitted")), (&serde_json::json!(true), None));
+    answered(&admitted, "ansible_facts.pve_cluster", &documented, &mut found);
     assert_eq!(found.difference(&documented).collect::<Vec<_>>(), Vec::<&String>::new(), "not documented");
     assert_eq!(documented.difference(&found).collect::<Vec<_>>(), Vec::<&String>::new(), "not there");
     assert!(found.len() > 60, "{found:?}");

@@ -34,6 +34,9 @@ pub(crate) struct Facts {
     #[serde(skip_serializing_if = "Option::is_none")]
     listed_as: Option<String>,
     nodeid: Option<u32>,
+    /// Told only where the cluster lists this node without a vote.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    admitted: bool,
     quorum: QuorumFacts,
     qdevice: Option<QdeviceFacts>,
     pmxcfs: PmxcfsFacts,
@@ -144,6 +147,7 @@ pub(crate) fn facts(mut observed: Observed) -> Facts {
         nodename: name.to_owned(),
         listed_as: evidence.listed_as(),
         nodeid: running_nodeid.or_else(listed_nodeid),
+        admitted: evidence.is_admitted(),
         quorum: evidence.quorum.as_ref().map(quorum).unwrap_or_default(),
         qdevice: conf.and_then(Document::device).map(|device| QdeviceFacts {
             model: device.model,

@@ -52,6 +52,9 @@ golden!(
     removed,
     removed_and_restarted,
     stranded,
+    admitted,
+    admitted_and_cut_off,
+    admitted_and_stranded,
     plain_debian,
 );
 

@@ -17,6 +17,7 @@ use cluster_state::{StateError, certificates};
 use corosync_document::Document;
 use corosync_document::{disagreements, newer_options};
 use host::{Host, HostError, if_there};
+use locks::Holder;
 use rescue::Rescue;
 use serde::Serialize;
 
@@ -34,6 +35,7 @@ pub(crate) struct HealthObserved {
     ha: Reading<Ha>,
     rescues: Result<Vec<Rescue>, HostError>,
     ha_left: Result<Option<String>, HostError>,
+    membership: Result<Holder, HostError>,
     second_factor: Reading<bool>,
     /// None where the cluster has none.
     qdevice: Option<Reading<Qdevice>>,
@@ -56,6 +58,7 @@ pub(crate) fn observe(host: &dyn Host, evidence: &Evidence) -> HealthObserved {
         ha: ha::query(host),
         rescues: rescue::rescues(host),
         ha_left: rescue::ha::left(host),
+        membership: locks::holder(host, locks::MEMBERSHIP),
         second_factor: tfa::query(host, "root@pam"),
         qdevice: device.then(|| qdevice::query(host)),
         next_start: (!matches!(evidence.local_conf, Ok(None))).then(|| corosync_check::next_start(host)),
@@ -89,6 +92,8 @@ pub(crate) struct HealthFacts {
     rescues: Option<Vec<RescueFacts>>,
     /// Who has left high availability disarmed.
     ha_left_disarmed_by: Option<String>,
+    /// Who changes now which nodes the cluster has.
+    membership_changed_by: Option<String>,
     /// Whether root@pam is asked for a second factor.
     root_second_factor: Option<bool>,
     /// Why corosync would not start from its file, whatever runs now.
@@ -165,6 +170,15 @@ struct CertificateFacts {
     days_left: i64,
 }
 
+/// Who has the lock, as a sentence.
+fn changes(holder: Holder) -> Option<String> {
+    match holder {
+        Holder::Nobody => None,
+        Holder::Unnamed => Some("another node is joining or leaving the cluster".to_owned()),
+        Holder::Named(owner) => Some(owner.to_string()),
+    }
+}
+
 /// Puts it together. `name` gives a node's name by its nodeid.
 pub(crate) fn facts(
     observed: HealthObserved,
@@ -208,6 +222,7 @@ pub(crate) fn facts(
         ha: observed.ha.ok(),
         rescues: observed.rescues.ok().map(|rescues| rescues.into_iter().map(RescueFacts::of).collect()),
         ha_left_disarmed_by: observed.ha_left.ok().flatten(),
+        membership_changed_by: observed.membership.ok().and_then(changes),
         root_second_factor: observed.second_factor.ok(),
         next_start_problem: observed.next_start.and_then(Result::ok).flatten(),
         misread: evidence.conf().map(|conf| disagreements(conf).iter().map(ToString::to_string).collect()),
@@ -239,7 +254,11 @@ fn problems(observed: &HealthObserved) -> Vec<String> {
         observed.qdevice.as_ref().and_then(|qdevice| qdevice.as_ref().err()),
         observed.next_start.as_ref().and_then(|answer| answer.as_ref().err()),
     ];
-    let rescue = [observed.rescues.as_ref().err(), observed.ha_left.as_ref().err()];
+    let rescue = [
+        observed.rescues.as_ref().err(),
+        observed.ha_left.as_ref().err(),
+        observed.membership.as_ref().err(),
+    ];
     let rescue = rescue.into_iter().flatten().map(ToString::to_string);
     readings.into_iter().flatten().map(ToString::to_string).chain(rescue).chain(certificates).collect()
 }

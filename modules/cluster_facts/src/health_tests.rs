@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! The facts that are told only when they are asked for.
 
+use host::Host as _;
 use serde_json::{Value, json};
 use testkit::{Answer, FakeHost};
 
@@ -50,6 +51,21 @@ fn a_node_that_is_well() {
         found["certificates"].as_array().unwrap().iter().map(|found| &found["file"]).collect();
     assert_eq!(files, ["/etc/pve/local/pve-ssl.pem", "/etc/pve/pve-root-ca.pem"]);
     assert_eq!(found["problems"], json!([]));
+}
+
+#[test]
+fn who_changes_the_membership_is_told() {
+    let lock = "/etc/pve/priv/lock/pvecm_cluster-join";
+    let node = || with_health(nodes::admitted());
+    assert_eq!(health(&node())["membership_changed_by"], Value::Null);
+    let unnamed = health(&node().dir(lock));
+    assert_eq!(unnamed["membership_changed_by"], "another node is joining or leaving the cluster");
+    let owner = locks::Owner::reservation("pve9");
+    let host = node().dir(lock);
+    let since = host.unix_time();
+    let named = health(&host.dir(&format!("{lock}-by-{}.{since}", owner.word())));
+    assert_eq!(named["membership_changed_by"], owner.to_string());
+    assert_eq!(named["problems"], json!([]));
 }
 
 #[test]

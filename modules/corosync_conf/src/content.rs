@@ -4,7 +4,7 @@
 //! What it says counts, not how: comments, blank lines and the order of keys do not. The cluster's own file stays as it
 //! is but for the lines of what differs.
 
-use corosync_document::{Document, Place, disagreements, key, nearest, unknown_keys};
+use corosync_document::{Document, Node, Place, disagreements, key, nearest, unknown_keys};
 use serde_json::Value;
 
 use crate::links::{PRIORITY, WantedLink, links, option_text};
@@ -58,7 +58,9 @@ pub(crate) fn complete(content: &Document, file: &Document, wanted: &Wanted) -> 
     if listed {
         membership(content, file, &mut against);
         for node in content.nodes() {
-            whole.votes.push((node.name, node.votes));
+            if !left_without(content, file, &node) {
+                whole.votes.push((node.name, node.votes));
+            }
         }
     }
     let there = links(file);
@@ -101,6 +103,13 @@ pub(crate) fn complete(content: &Document, file: &Document, wanted: &Wanted) -> 
         but: PVES.to_vec(),
     });
     (whole, against)
+}
+
+/// Whether a node has no vote in the file, and the text says nothing of its votes. One that is being admitted gets its vote when it is there,
+/// and not because a text is silent.
+fn left_without(content: &Document, file: &Document, node: &Node) -> bool {
+    let silent = content.value(&Place::Node(node.name.clone()), "quorum_votes").is_none();
+    silent && file.nodes().iter().any(|known| known.name == node.name && known.votes == 0)
 }
 
 /// The keys that can be set become wishes. The others must be as they are in the file, or not be there.

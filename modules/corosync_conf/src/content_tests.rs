@@ -170,3 +170,41 @@ fn what_would_be_misread_is_refused_wherever_it_is() {
         ["'content', line 39: 'secauht' is no option of 'totem': did you mean 'secauth'?"]
     );
 }
+
+/// The file with pve3 admitted and without a vote.
+fn admitted() -> String {
+    let file = conf(6);
+    let (voting, rest) = file.split_at(file.find("name: pve3").unwrap());
+    voting.to_owned() + &rest.replacen("quorum_votes: 1", "quorum_votes: 0", 1)
+}
+
+/// A vote for a node that is not there could make the cluster lose quorum: it comes when the node does, and not with a text that says nothing of it.
+#[test]
+fn a_node_that_has_no_vote_yet_gets_none_by_silence() {
+    let file = admitted();
+    let silent = file.replace("    quorum_votes: 1\n", "").replace("    quorum_votes: 0\n", "");
+    let (answer, _) = given(&file, &silent);
+    assert_eq!((&answer["changed"], &answer["failed"]), (&json!(false), &Value::Null), "{answer}");
+    // of one that has another number of votes, silence is a wish as before
+    let (answer, text) = given(&conf(6).replacen("quorum_votes: 1", "quorum_votes: 2", 1), &silent);
+    assert_eq!((&answer["changed"], text), (&json!(true), conf(7)), "{answer}");
+    let (answer, text) = given(&file, &conf(1));
+    assert_eq!((&answer["changed"], text), (&json!(true), conf(7)), "{answer}");
+}
+
+/// What is read from a file while a node has no vote yet neither gives it one later nor takes it away.
+#[test]
+fn options_that_were_read_leave_a_node_its_missing_vote() {
+    let options = crate::export::config(&corosync_document::Document::parse(admitted().as_bytes()));
+    assert_eq!(options["nodes"], json!({"pve1": {"quorum_votes": 1}, "pve2": {"quorum_votes": 1}}));
+    for file in [admitted(), conf(6)] {
+        let mut asked =
+            json!({"nodes": options["nodes"], "state": "replaced", "timeout": 5, "rescue_after": 0});
+        let host = node(&file, Trouble::default());
+        let answered = answer(&args::spec(), asked.to_string().as_bytes(), &host, module::run);
+        assert_eq!((&answered["changed"], &answered["failed"]), (&json!(false), &Value::Null), "{answered}");
+        asked["nodes"] = json!({"pve2": {"quorum_votes": 1}});
+        let answered = answer(&args::spec(), asked.to_string().as_bytes(), &host, module::run);
+        assert_eq!((&answered["changed"], &answered["failed"]), (&json!(false), &Value::Null), "{answered}");
+    }
+}

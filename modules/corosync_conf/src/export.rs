@@ -38,8 +38,10 @@ pub(crate) fn config(document: &Document) -> Value {
         list.push(Value::from(entry));
     }
     config.insert("links".to_owned(), list.into());
+    // A node without a vote is being admitted: given back later, a 0 would take the vote that it has then.
+    let voting = document.nodes().into_iter().filter(|node| node.votes > 0);
     let nodes: Map<String, Value> =
-        document.nodes().into_iter().map(|node| (node.name, json!({"quorum_votes": node.votes}))).collect();
+        voting.map(|node| (node.name, json!({"quorum_votes": node.votes}))).collect();
     config.insert("nodes".to_owned(), nodes.into());
     config.into()
 }

@@ -219,7 +219,8 @@ pub(crate) fn complete(before: &Document, wanted: &Wanted) -> Wanted {
     }
     if given.nodes {
         for node in before.nodes() {
-            if !wanted.votes.iter().any(|(name, _)| *name == node.name) {
+            // a node without a vote is one that is being admitted, and gets it when it is there
+            if node.votes > 0 && !wanted.votes.iter().any(|(name, _)| *name == node.name) {
                 whole.votes.push((node.name, 1));
             }
         }

@@ -81,6 +81,11 @@ fn health(peer: &Peer, conf: &Conf, joining: &str) -> Vec<Reason> {
     if !offline.is_empty() {
         reasons.push(reason::offline(&offline));
     }
+    let admitted = conf.nodes.values().filter(|node| node.votes == 0 && node.name != joining);
+    let admitted: Vec<&str> = admitted.map(|node| node.name.as_str()).collect();
+    if !admitted.is_empty() {
+        reasons.push(reason::admitted(&admitted));
+    }
     let versions = versions(running);
     if versions.len() > 1 {
         reasons.push(reason::versions_differ(&spread(conf, running), &behind(conf, running)));

@@ -141,6 +141,16 @@ pub fn offline(names: &[&str]) -> Reason {
     ))
 }
 
+/// Nodes of the cluster have no vote yet. `pvecm` would give the one that joins a vote at once, beside members that may be too few for it.
+pub fn admitted(names: &[&str]) -> Reason {
+    let (nodes, have) = if names.len() == 1 { ("node", "has") } else { ("nodes", "have") };
+    passing(format!(
+        "{nodes} {} of the cluster {have} no vote yet, and with a further node's vote the cluster could lose quorum: another run may be at work, \
+         and where none is, playbooks/cluster-init.yml ends it",
+        quoted(names)
+    ))
+}
+
 /// Members run different config_versions.
 pub fn versions_differ(spread: &str, behind: &[String]) -> Reason {
     passing(format!(

@@ -131,7 +131,14 @@ pub(crate) fn plan(args: &Args, seen: &Seen, answering: &[Answers]) -> Result<Pl
     let all: u32 = nodes.values().map(|node| node.votes).sum();
     let votes = args.votes.unwrap_or_else(|| i64::from(total));
     let most = i64::from(total) * 2 - 1;
-    if votes < i64::from(total) || votes < 1 {
+    if total == 0 {
+        let own = nodes.values().filter(|node| node.votes == 0).map(|node| format!("'{}'", node.name));
+        reasons.push(format!(
+            "no node that this one sees has a vote (admitted and without one yet: {}), and so none becomes quorate: bring back a node that has \
+             one",
+            own.collect::<Vec<_>>().join(", ")
+        ));
+    } else if votes < i64::from(total) || votes < 1 {
         reasons.push(format!("{votes} votes are fewer than the {total} that this node sees"));
     } else if votes > i64::from(all.max(plan.before)) {
         reasons.push(format!("{votes} votes are more than all nodes have ({all})"));

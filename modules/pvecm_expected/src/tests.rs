@@ -274,3 +274,24 @@ fn while_a_rescue_is_armed_it_is_refused() {
     let reasons = refused(&host, &given());
     assert!(reasons[0].contains("its rescue is armed on 'pve2' by a role"), "{reasons:?}");
 }
+
+/// As the recordings `newcomers_without_a_vote_corosync_of_the_primary_killed--*` have it, `pvecm expected 1` makes no such node quorate.
+#[test]
+fn nodes_without_a_vote_do_not_become_quorate() {
+    let host = alone();
+    let conf = host.text("/etc/pve/corosync.conf");
+    let (first, rest) = conf.split_at(conf.find("name: pve2").unwrap());
+    let conf = first.replace("quorum_votes: 1", "quorum_votes: 0") + rest;
+    let said = "Node ID:          0x00000001\nRing ID:          1.9\nQuorate:          No\nExpected votes:   2\nHighest expected: 2\nTotal votes:      \
+                0\nQuorum:           2 Activity blocked\nFlags:            \n    Nodeid      Votes Name\n0x00000001          0 10.77.1.11 (local)\n";
+    let host = host
+        .file("/etc/pve/corosync.conf", conf)
+        .query("corosync-quorumtool -siH", Answer::exit(2, said, ""));
+    assert_eq!(
+        refused(&host, &given()),
+        [
+            "no node that this one sees has a vote (admitted and without one yet: 'pve1'), and so none becomes quorate: bring back a node that has \
+          one"
+        ]
+    );
+}

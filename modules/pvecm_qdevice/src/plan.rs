@@ -86,6 +86,7 @@ pub(crate) fn plan(wanted: &Wanted, seen: &Seen, qnetd: Option<&Qnetd>) -> Resul
                 None => {
                     reasons.extend(unusable_for_setup(seen));
                     reasons.extend(itself(*address, seen, &conf));
+                    reasons.extend(reason::admitted(&conf.admitted()));
                     if let Some(qnetd) = qnetd {
                         reasons.extend(unreachable(*address, &conf, qnetd));
                     }

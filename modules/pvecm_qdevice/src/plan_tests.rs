@@ -250,3 +250,23 @@ fn the_lock_of_a_node_that_has_left_is_in_nobodys_way() {
         assert!(said.contains(&path), "{case}: {said}");
     }
 }
+
+/// Its algorithm follows from the number of nodes, which is not yet that of those that vote.
+#[test]
+fn nodes_that_have_no_vote_yet_keep_it_out() {
+    let two = |first: usize| {
+        let file = conf(2, 3, None);
+        let parts: Vec<&str> = file.split("quorum_votes: 1").collect();
+        let votes = |at: usize| if at >= first { "quorum_votes: 0" } else { "quorum_votes: 1" };
+        format!("{}{}{}{}{}", parts[0], votes(0), parts[1], votes(1), parts[2])
+    };
+    let host = |first: usize| without(2, World::default()).file(CONF, two(first));
+    assert_eq!(
+        refused(&host(1), &present()),
+        ["node 'pve2' has no vote yet: playbooks/cluster-init.yml ends it"]
+    );
+    assert_eq!(
+        refused(&host(0), &present()),
+        ["nodes 'pve1', 'pve2' have no vote yet: playbooks/cluster-init.yml ends it"]
+    );
+}

@@ -95,6 +95,14 @@ pub(crate) fn odd(nodes: usize, terms: Terms) -> Reason {
     ))
 }
 
+/// Its algorithm and its votes follow from the number of nodes that vote.
+pub(crate) fn admitted(names: &[&str]) -> Option<Reason> {
+    let (nodes, have) = if names.len() == 1 { ("node", "has") } else { ("nodes", "have") };
+    (!names.is_empty()).then(|| {
+        passing(format!("{nodes} {} {have} no vote yet: playbooks/cluster-init.yml ends it", quoted(names)))
+    })
+}
+
 pub(crate) fn two_node() -> Reason {
     lasting(
         "'two_node' is set in corosync.conf, which a QDevice cannot be combined with: remove it first (module corosync_conf)",

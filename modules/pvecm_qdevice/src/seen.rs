@@ -136,6 +136,12 @@ impl Conf {
         Ok(Self { cluster_name, version, nodes, device: document.device(), two_node })
     }
 
+    /// The nodes that have no vote yet.
+    pub(crate) fn admitted(&self) -> Vec<&str> {
+        let without = self.nodes.values().filter(|node| node.votes == 0);
+        without.map(|node| node.name.as_str()).collect()
+    }
+
     /// The votes of all nodes.
     pub(crate) fn votes(&self) -> u32 {
         self.nodes.values().map(|node| node.votes).sum()

@@ -40,6 +40,17 @@ fn the_others_are_asked_whether_they_are_quorate_without_this_node() {
     }
 }
 
+/// A node that is admitted and has no vote yet takes none with it (`newcomers_without_a_vote_middle_state--corosync-quorumtool_-s--pve3`).
+#[test]
+fn a_node_without_a_vote_can_always_be_spared() {
+    let (host, _) = node();
+    let said = "Node ID:          1\nRing ID:          1.d\nQuorate:          Yes\nExpected votes:   1\nHighest expected: 1\nTotal votes:      \
+                1\nQuorum:           1\nFlags:            Quorate\n\n    Nodeid      Votes Name\n         1          0 pve1 (local)\n         \
+                2          1 pve2\n";
+    host.change(|machine| machine.query("corosync-quorumtool -siH", Answer::ok(said)));
+    assert!(seen(&host).spare);
+}
+
 #[test]
 fn what_does_not_answer_is_not_known_and_a_corosync_that_does_not_run_is() {
     let (host, running) = node();

@@ -249,6 +249,68 @@ pub(crate) fn stranded() -> FakeHost {
     recorded.host().query_prefix("journalctl ", as_cat(&journal.stdout))
 }
 
+/// A node that was let in without a vote, with two others, and is a member (recordings `newcomers_without_a_vote_middle_state--*--pve3`;
+/// the link table was not recorded, and is that of links which are up).
+pub(crate) fn admitted() -> FakeHost {
+    let mut recorded = recorded!("3-node_quorate" on "pve1");
+    recorded.name = "pve3";
+    recorded.members = recording!("newcomers_without_a_vote_middle_state--cat_etc_pve_.members--pve3");
+    let conf = || recording!("newcomers_without_a_vote_middle_state--cat_etc_pve_corosync.conf--pve3");
+    (recorded.cluster_conf, recorded.local_conf) = (conf(), conf());
+    recorded.quorum = recording!("newcomers_without_a_vote_middle_state--pvecm_status--pve3");
+    recorded.links.stdout = "Local node ID 3, transport knet\n".to_owned();
+    for id in [1, 2, 4] {
+        let _ = write!(
+            recorded.links.stdout,
+            "nodeid: {id} reachable\n   LINK: 0 udp (10.87.1.13->10.87.1.1{id}) enabled connected mtu: 1397\n\n"
+        );
+    }
+    recorded.cmap =
+        recording!("newcomers_without_a_vote_middle_state--corosync-cmapctl_runtime.members.--pve3");
+    recorded.cmap.stdout +=
+        &recording!("newcomers_without_a_vote_middle_state--corosync-cmapctl_runtime.votequorum.--pve3")
+            .stdout;
+    recorded.cmap.stdout += "totem.config_version (u64) = 2\n";
+    recorded.host()
+}
+
+/// Another one of them, while its corosync network is cut. Its own version was not recorded: it had the file of the others.
+pub(crate) fn admitted_and_cut_off() -> FakeHost {
+    let mut recorded = recorded!("3-node_quorate" on "pve1");
+    recorded.name = "pve4";
+    recorded.writable = false;
+    recorded.members =
+        recording!("newcomers_without_a_vote_pve4_partitioned_away--cat_etc_pve_.members--pve4");
+    let conf = || {
+        let mut conf = recording!("newcomers_without_a_vote_middle_state--cat_etc_pve_corosync.conf--pve3");
+        conf.stdout = conf.stdout.replace("config_version: 2", "config_version: 4");
+        conf
+    };
+    (recorded.cluster_conf, recorded.local_conf) = (conf(), conf());
+    recorded.quorum = recording!("newcomers_without_a_vote_pve4_partitioned_away--pvecm_status--pve4");
+    recorded.links.stdout = "Local node ID 4, transport knet\n".to_owned();
+    recorded.cmap.stdout =
+        "runtime.members.4.config_version (u64) = 4\nruntime.members.4.status (str) = joined\n\
+        runtime.votequorum.this_node_id (u32) = 4\ntotem.config_version (u64) = 4\n"
+            .to_owned();
+    recorded.host().query_prefix("journalctl ", "")
+}
+
+/// A third one, which lost its power as it started, while the cluster's file went on.
+pub(crate) fn admitted_and_stranded() -> FakeHost {
+    let journal = recording!(
+        "newcomers_without_a_vote_pve3_died_during_its_start_corosync.conf_moved_on_to_version_3_pve3_on_again--\
+         journalctl_-b_--no-pager_-u_corosync_-o_short-precise_tail_-n_25--pve3"
+    );
+    let mut recorded = recorded!(
+        "removed_node_pve3_was_online_at_delnode" on "pve3", writable: false, cmap: "corosync-cmapctl_totem."
+    );
+    recorded.members.stdout = "{\n\"nodename\": \"pve3\",\n\"version\": 0\n}\n".to_owned();
+    let conf = || recording!("newcomers_without_a_vote_middle_state--cat_etc_pve_corosync.conf--pve3");
+    (recorded.cluster_conf, recorded.local_conf) = (conf(), conf());
+    recorded.host().query_prefix("journalctl ", as_cat(&journal.stdout))
+}
+
 /// A node of three with two links.
 pub(crate) fn two_links() -> FakeHost {
     recorded!("two_links_3-node_quorate" on "pve1").host()

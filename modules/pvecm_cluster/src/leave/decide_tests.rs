@@ -211,3 +211,35 @@ fn a_machine_without_proxmox_ve_is_refused() {
         "Proxmox VE is not installed on this node: there is no '/etc/pve'"
     );
 }
+
+/// A node that has no vote yet leaves whatever the others are; the only one that has a vote does not.
+#[test]
+fn a_node_that_has_no_vote_yet_takes_none_with_it() {
+    for (without, reason) in [
+        (2, None),
+        (
+            1,
+            Some(
+                "would not be quorate without it (0 of the 1 votes needed): give them their votes first (playbooks/cluster-init.yml)",
+            ),
+        ),
+    ] {
+        let host = leaver();
+        host.change(|m| {
+            let conf = m.text("/etc/pve/corosync.conf").unwrap();
+            let (before, own) = conf.split_at(conf.find(&format!("name: pve{without}")).unwrap());
+            let mut conf = before.to_owned() + &own.replacen("quorum_votes: 1", "quorum_votes: 0", 1);
+            if without == 1 {
+                let (before, own) = conf.split_at(conf.find("name: pve3").unwrap());
+                conf = before.to_owned() + &own.replacen("quorum_votes: 1", "quorum_votes: 0", 1);
+            }
+            m.write("/etc/pve/corosync.conf", conf);
+            m.query("corosync-quorumtool -siH", membership::fake::quorum(2, &[2], 1));
+        });
+        let mut given = leave();
+        given["_ansible_check_mode"] = true.into();
+        let answer = answer(&host, &given);
+        assert_eq!(answer["failed"] == true, reason.is_some(), "{answer}");
+        assert!(reason.is_none_or(|reason| answer["msg"].as_str().unwrap().contains(reason)), "{answer}");
+    }
+}

@@ -13,9 +13,15 @@ pub(crate) fn leaving_another(cluster: &str, backup: &str) -> Reason {
 }
 
 pub(crate) fn others_lose_quorum(votes: u32, needed: u32, names: &[String]) -> Reason {
+    let remedy = if votes == 0 {
+        "give them their votes first (playbooks/cluster-init.yml), or, if they are to leave too, use 'force: true'".to_owned()
+    } else {
+        format!(
+            "start more nodes first, or, if they are to leave too or you will run 'pvecm expected {votes}' on one of them, use 'force: true'"
+        )
+    };
     lasting(format!(
-        "the others ({}) would not be quorate without it ({votes} of the {needed} votes needed): start more nodes first, or, if they are \
-         to leave too or you will run 'pvecm expected {votes}' on one of them, use 'force: true'",
+        "the others ({}) would not be quorate without it ({votes} of the {needed} votes needed): {remedy}",
         quoted(names)
     ))
 }

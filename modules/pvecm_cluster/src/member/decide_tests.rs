@@ -422,6 +422,16 @@ fn each_reason_in_the_cluster_not_to_join() {
             ),
             (|c| c.peer().view.mount = Mount::ReadOnly, "'/etc/pve' on 'pve1' is still read-only"),
             (
+                |c| peer_conf(c.peer()).nodes.get_mut(&3).unwrap().votes = 0,
+                "node 'pve3' of the cluster has no vote yet, and with a further node's vote the cluster could lose quorum: another \
+                 run may be at work, and where none is, playbooks/cluster-init.yml ends it",
+            ),
+            (
+                |c| peer_conf(c.peer()).nodes.values_mut().for_each(|node| node.votes = 0),
+                "nodes 'pve1', 'pve3' of the cluster have no vote yet, and with a further node's vote the cluster could lose quorum: \
+                 another run may be at work, and where none is, playbooks/cluster-init.yml ends it",
+            ),
+            (
                 |c| c.peer().view.corosync = Some(running(1, &[(1, 3)])),
                 "node 'pve3' of the cluster is not online and would miss the new corosync.conf: start or remove it \
                  first",

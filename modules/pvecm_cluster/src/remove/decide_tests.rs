@@ -381,3 +381,31 @@ fn what_cannot_be_judged_is_a_warning() {
         ])
     );
 }
+
+/// A node that has no vote yet can always be removed: of the others as many are quorate afterwards as before. Without their votes, the same is refused.
+#[test]
+fn a_node_that_has_no_vote_yet_costs_nobody_quorum() {
+    let five = &[(1, "pve1"), (2, "pve2"), (3, "pve3"), (4, "pve4"), (5, "pve5")];
+    for (without, refused) in [(&["pve1", "pve3", "pve4", "pve5"][..], false), (&["pve3"], true)] {
+        let host = removable();
+        host.change(|m| {
+            become_member(m, 3, five, &[(2, 3)]);
+            m.set_quorate(true);
+            m.query("corosync-quorumtool -siH", fake::quorum(2, &[2], 1));
+            let mut conf = fake::conf(3, five);
+            for name in without {
+                let (before, own) = conf.split_at(conf.find(&format!("name: {name}")).unwrap());
+                conf = before.to_owned() + &own.replacen("quorum_votes: 1", "quorum_votes: 0", 1);
+            }
+            m.write("/etc/pve/corosync.conf", conf);
+        });
+        let mut given = remove();
+        given["_ansible_check_mode"] = true.into();
+        let answer = answer(&host, &given);
+        assert_eq!(answer["failed"] == true, refused, "{answer}");
+        if refused {
+            let why = "the cluster would not be quorate afterwards (1 of 4 votes)";
+            assert!(answer["msg"].as_str().unwrap().contains(why), "{answer}");
+        }
+    }
+}

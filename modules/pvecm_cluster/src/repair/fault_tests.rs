@@ -301,3 +301,30 @@ fn two_sides() {
     assert_eq!(beside(0, &[1, 2]), Ok(None));
     assert_eq!(beside(1, &[2]), Ok(None));
 }
+
+/// A node that is admitted and has no vote yet, by the recordings `newcomers_without_a_vote_pve3_died_during_its_start*`: the cluster's file
+/// went on without it, or it never got one.
+#[test]
+fn a_node_without_a_vote() {
+    fn without(seen: &mut Seen) {
+        peer(seen).conf.nodes.get_mut(&2).unwrap().votes = 0;
+        peer(seen).text = conf(3, PAIR).replacen("quorum_votes: 1", "quorum_votes: 0", 1);
+    }
+    let stranded = || Ok(Some(Fault::Stranded { from: by(), authkey: false }));
+    let table: [Case; 5] = [
+        (stopped, without, stranded()),
+        (half_joined, without, Ok(Some(Fault::HalfJoined { by: by() }))),
+        (standalone, without, Ok(Some(Fault::Listed { by: by() }))),
+        (well, without, Ok(None)),
+        // its vote is none that a cluster waits for
+        (
+            waited_for,
+            |seen| {
+                without(seen);
+                peer(seen).lacks = 1;
+            },
+            Ok(None),
+        ),
+    ];
+    check(true, &table);
+}

@@ -83,6 +83,12 @@ class Export(unittest.TestCase):
         with self.assertRaisesRegex(AnsibleFilterError, r"reached of node 'pve1' is '\(\( x \)\)', which is not an address$"):
             self.exported({"pve1": {"host": "pve1", "reached": "{{ x }}"}})
 
+    def test_a_node_that_has_no_vote_yet_is_to_get_one(self):
+        """The inventory could not say otherwise: it takes votes from 1 on."""
+        group = cluster_export(recorded("admitted"), {}, "totem {}\n")["all"]["children"]["pve_cluster_nodes"]
+        votes = [(node["short_name"], node.get("votes", "none")) for node in group["vars"]["cluster_nodes"]]
+        self.assertEqual(votes, [("pve1", 1), ("pve2", "none"), ("pve3", "none"), ("pve4", "none")])
+
     def test_a_key_in_corosync_conf_is_never_exported(self):
         with self.assertRaisesRegex(AnsibleFilterError, "its corosync.conf has the cluster's key in it"):
             cluster_export(recorded("two_links"), {}, "totem {\n  key: c2VjcmV0\n}\n")

@@ -65,6 +65,11 @@ class ClusterFindings(unittest.TestCase):
             ],
         )
 
+    def test_a_vote_that_is_missing(self):
+        """So phase 6 does not say done, though every node is a member and quorate."""
+        nodelist = [{"name": "pve1", "votes": 1}, {"name": "pve2", "votes": 0}]
+        self.assertEqual(self.found(nodelist=nodelist), ["pve2: it is admitted and has no vote yet"])
+
     def test_a_node_that_the_inventory_lacks_and_nobody_sees(self):
         self.assertEqual(
             self.found(nodelist=[{"name": name} for name in ("pve1", "pve2", "pve9")]),

@@ -101,21 +101,47 @@ class Recorded(unittest.TestCase):
         for situation, wanted in table.items():
             with self.subTest(situation=situation):
                 self.assertEqual(self.ids(situation), wanted)
+        self.assertEqual(self.ids("admitted", "pve3"), (["no-vote"], "error"))
+        self.assertEqual(self.ids("admitted_and_cut_off", "pve4"), (["link-down", "no-vote", "nodelist", "not-quorate"], "error"))
         self.assertEqual(self.ids("majority", "pve2"), (["link-down", "nodelist"], "error"))
-        for situation in ("removed", "removed_and_restarted", "stranded"):
+        for situation in ("removed", "removed_and_restarted", "stranded", "admitted_and_stranded"):
             with self.subTest(situation=situation):
                 found, verdict = self.ids(situation, "pve3")
                 self.assertEqual(verdict, "error")
-                self.assertIn(situation.partition("_")[0], " ".join(found))
+                self.assertIn(situation.replace("admitted_and_", "").partition("_")[0], " ".join(found))
 
     def test_every_recorded_situation_is_in_the_table(self):
-        self.assertEqual(len(list(RECORDED.glob("*.json"))) - 1, 16, "but for the one of programs that hang")
+        self.assertEqual(len(list(RECORDED.glob("*.json"))) - 1, 19, "but for the one of programs that hang")
 
 
 class Findings(unittest.TestCase):
     """One case a finding, texts whole."""
 
     maxDiff = None
+
+    def test_nodes_that_have_no_vote_yet(self):
+        """As three of them were recorded, each told of once, by the newest file of a node that is quorate."""
+        member, behind = (copy.deepcopy(recorded("admitted")) for _ in range(2))
+        behind["quorum"]["quorate"], behind["config_version"]["pmxcfs"] = False, 9
+        for node in behind["nodelist"]:
+            node["votes"] = 1
+        hosts = [{"name": "pve3", "facts": member}, {"name": "pve4", "facts": behind}]
+
+        def found(hosts):
+            return [(one["severity"], one["node"], one["message"]) for one in report(hosts)["findings"] if one["id"] == "no-vote"]
+
+        self.assertEqual(found(hosts), [("error", f"pve{number}", "it is admitted and has no vote yet") for number in (2, 3, 4)])
+        at_work = "node 'pve2' is joining the cluster"
+        member["health"] = health(("pve1", "pve2", "pve3", "pve4"), "pve3", membership_changed_by=at_work)
+        self.assertEqual(found(hosts), [("warning", f"pve{number}", f"it is admitted and has no vote yet, and {at_work}") for number in (2, 3, 4)])
+        # of a newer file that nobody quorate has, nothing is believed while there is one who is
+        behind["quorum"]["quorate"] = True
+        self.assertEqual(found(hosts), [])
+        for host in hosts:
+            host["facts"]["quorum"]["quorate"] = False
+        self.assertEqual(found(hosts), [])
+        self.assertEqual(found([hosts[0]])[0], ("warning", "pve2", f"it is admitted and has no vote yet, and {at_work}"))
+        self.assertEqual(found(three()), [])
 
     def found(self, change, **options):
         """The findings when the first node's facts are changed so."""

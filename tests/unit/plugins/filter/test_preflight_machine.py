@@ -351,6 +351,32 @@ class Cluster(unittest.TestCase):
             found = preflight_findings([member, host("pve2", 2)], "lab")
             self.assertEqual([one["remedy"] for one in found if one["id"] == "name-listed"], [remedy + ending])
 
+    def test_a_node_that_is_admitted_goes_on_where_it_was(self):
+        """A run before had let pve2 in without a vote: neither its entry, nor what it has of the cluster's files, nor that it is off speaks against it."""
+        links = {0: "10.77.1.1", 1: "10.77.1.2"}
+        listed = [{"name": f"pve{number + 1}", "nodeid": number + 1, "votes": 1 - number, "links": {"0": links[number]}} for number in (0, 1)]
+        member = host(joins=False, situation="member", membership="member", cluster_name="lab", nodelist=listed, members=[{"name": "pve1"}])
+        admitted = ["warning admitted: it is admitted to 'lab' and has no vote yet"]
+        files = {"files": ["/etc/corosync/authkey", "/etc/corosync/corosync.conf"], "nodes": []}
+        for facts in (
+            {}, {"leftovers": files}, {"situation": "pmxcfs_stopped", "membership": "member", "cluster_name": "lab"},
+            {"situation": "stranded", "membership": "member", "cluster_name": "lab"},
+        ):
+            with self.subTest(facts=facts):
+                self.assertEqual(short([member, host("pve2", 2, **facts)]), admitted)
+        # a third one that joins has nothing to fear of it
+        self.assertEqual(short([member, host("pve2", 2), host("pve3", 3)]), admitted)
+        # one with a vote, at other addresses, or of which a member of another cluster tells, is not
+        for change in ({"votes": 1}, {"links": {"0": "10.77.1.9"}}, {"links": {}}):
+            with self.subTest(change=change):
+                other = {**member, "facts": {**member["facts"], "nodelist": [listed[0], {**listed[1], **change}]}}
+                self.assertIn("error name-listed: the cluster lists a node named 'pve2' already", short([other, host("pve2", 2)]))
+        # one that is off and not of this run would miss the new file
+        self.assertEqual(
+            short([member, host("pve3", 3)]),
+            ["error member-offline: members of the cluster are not online (pve2), and would miss the new corosync.conf"],
+        )
+
     def test_a_cluster_that_takes_no_node_now(self):
         self.assertEqual(
             self.found(through={"qdevice": {"model": "net"}}),
