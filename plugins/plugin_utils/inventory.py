@@ -15,6 +15,7 @@ from collections.abc import Mapping
 
 from ansible_collections.pve.cluster.plugins.plugin_utils.given import names, nothing
 from ansible_collections.pve.cluster.plugins.plugin_utils.known_names import OF_A_HOST, finding_ids, meant, misspelt
+from ansible_collections.pve.cluster.plugins.plugin_utils.option_values import option_problems
 
 # PVE's format `pve-node`, and its limit for a cluster name (recordings of `pvecm create` with bad names). A label of a host name has 63 letters at most.
 _LABEL = re.compile(r"[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?")
@@ -30,8 +31,6 @@ _PRIORITIES = range(256)
 
 _OF_AN_ENTRY = ("short_name", "fqdn", "management_ip", "ip", "corosync_ip", "links", "node_id", "votes")
 _OF_A_LINK = ("number", "address", "priority")
-ENVIRONMENTS = ("development", "production")
-_JOIN_METHODS = ("api", "ssh")
 _WAIVES = {"preflight_waive": "preflight", "cluster_health_waive": "cluster_health"}
 
 
@@ -295,12 +294,8 @@ def _of_address(value, where, key):
 
 def _of_the_rest(seen, own):
     """Values of which there are only a few, and names that are one letter off."""
-    problems, named = [], {}
+    problems, named = option_problems({host.host: host.variables for host in seen.values()}), {}
     for host in seen.values():
-        for name, known in (("cluster_environment", ENVIRONMENTS), ("cluster_join_method", _JOIN_METHODS), ("preflight_environment", ENVIRONMENTS)):
-            value = host.variables.get(name)
-            if not nothing(value) and value not in known:
-                problems.append(f"{name} '{value}' is not known{meant(value, known)}")
         for name, role in _WAIVES.items():
             for waived in names(host.variables.get(name)):
                 if waived not in finding_ids(role):

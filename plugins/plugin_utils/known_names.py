@@ -31,13 +31,19 @@ def _read(file):
 
 
 @functools.cache
-def variables():
-    """Every variable that a user of the collection may set."""
-    found = {*OF_A_HOST, *OF_THE_CLUSTER}
+def options():
+    """Every option of a role by name, as the specs have them. A name that several have is the same option, which a test holds."""
+    found = {}
     for file in sorted(_ROLES.glob("*/meta/argument_specs.yml")):
         for entry in _read(file)["argument_specs"].values():
             found.update(entry.get("options") or {})
-    return frozenset(found)
+    return found
+
+
+@functools.cache
+def variables():
+    """Every variable that a user of the collection may set."""
+    return frozenset({*OF_A_HOST, *OF_THE_CLUSTER, *options()})
 
 
 @functools.cache

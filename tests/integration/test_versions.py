@@ -116,9 +116,10 @@ class Story(Version):
                      "pve3 is a member of cluster 'lab'. Correct cluster_name, or take these nodes out of their cluster first.")
 
     def test_81_a_limit_that_is_no_number_is_refused(self):
-        # by the role's argument spec, before the filter would say it
+        # by the inventory, before the role's argument spec would say it of every node
         run = play(self.three, "cluster-health.yml", "-e", "cluster_health_latency_warning_ms=fast")
-        self.refused(run, "argument 'cluster_health_latency_warning_ms' is of type ", "cannot be converted to a float")
+        self.refused(run, "cannot use the inventory: cluster_health_latency_warning_ms (of pve1, pve2, pve3) is not a number: 'fast'")
+        self.assertEqual(len(re.findall("(?m)^fatal: ", run.output)), 1, run.output)
 
     def test_90_a_node_that_lost_its_power_is_a_failure_and_is_told(self):
         lab("kill", "pve3")

@@ -74,6 +74,21 @@ class Find(unittest.TestCase):
                 self.assertEqual(len(re.findall("fatal: ", said)), 1, said)
                 self.assertIn(NO_CLUSTER, said)
 
+    def test_an_option_of_a_role_with_another_type_is_refused_once_and_before_any_node_is_asked(self):
+        for words, said in (
+            (("-e", "cluster_health_latency_warning_ms=fast"), "cluster_health_latency_warning_ms (of pve2, pve1) is not a number: 'fast'"),
+            (("-e", '{"preflight_measure": "{{ [1] }}"}'), "preflight_measure (of pve2, pve1) is neither true nor false: '[1]'"),
+        ):
+            with self.subTest(words):
+                code, output = self.run_with({"nodes": CLUSTER}, *words)
+                self.assertEqual(code, 2, output)
+                self.assertEqual(len(re.findall("fatal: ", output)), 1, output)
+                self.assertIn(f'"msg": "cannot use the inventory: {said}"', output)
+
+    def test_an_option_that_needs_what_is_not_known_yet_is_left_to_its_role(self):
+        code, output = self.run_with({"nodes": CLUSTER}, "-e", '{"cluster_create_timeout": "{{ of_a_later_play }}", "corosync_totem": {"token": "{{ x }}"}}')
+        self.assertEqual(code, 0, output)
+
     def test_every_playbook_begins_with_it(self):
         for path in sorted((ROOT / "playbooks").glob("cluster_*.yml")):
             # begins without a cluster in its inventory

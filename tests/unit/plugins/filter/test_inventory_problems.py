@@ -228,8 +228,8 @@ class InventoryProblems(unittest.TestCase):
     def test_values_of_which_there_are_a_few(self):
         self.check(
             inventory(cluster_environment="prod", cluster_join_method="token", preflight_waive="too-few-node", cluster_health_waive=["nonsense-xyz"]),
-            "cluster_environment 'prod' is not known: did you mean 'production'?",
-            "cluster_join_method 'token' is not known: there are api, ssh",
+            "cluster_environment (of pve1, pve2, pve3) is 'prod', which is not known: did you mean 'production'?",
+            "cluster_join_method (of pve1, pve2, pve3) is 'token', which is not known: there are api, ssh",
             "preflight_waive has 'too-few-node', which is no finding: did you mean 'too-few-nodes'?",
             f"cluster_health_waive has 'nonsense-xyz', which is no finding{meant('nonsense-xyz', finding_ids('cluster_health'))}",
         )
