@@ -81,11 +81,6 @@ fn health(peer: &Peer, conf: &Conf, joining: &str) -> Vec<Reason> {
     if !offline.is_empty() {
         reasons.push(reason::offline(&offline));
     }
-    let admitted = conf.nodes.values().filter(|node| node.votes == 0 && node.name != joining);
-    let admitted: Vec<&str> = admitted.map(|node| node.name.as_str()).collect();
-    if !admitted.is_empty() {
-        reasons.push(reason::admitted(&admitted));
-    }
     let versions = versions(running);
     if versions.len() > 1 {
         reasons.push(reason::versions_differ(&spread(conf, running), &behind(conf, running)));
@@ -93,4 +88,13 @@ fn health(peer: &Peer, conf: &Conf, joining: &str) -> Vec<Reason> {
         reasons.push(reason::version_not_running(conf.config_version, versions.first().copied()));
     }
     reasons
+}
+
+/// Why a node cannot join with a vote of its own: others have none yet, and the cluster counts on few. One that is let in without a vote is no
+/// trouble beside them.
+pub fn beside_admitted(joining: &str, peer: &Peer) -> Option<Reason> {
+    let nodes = peer.view.conf.conf()?.nodes.values();
+    let admitted = nodes.filter(|node| node.votes == 0 && node.name != joining);
+    let names: Vec<&str> = admitted.map(|node| node.name.as_str()).collect();
+    (!names.is_empty()).then(|| reason::admitted(&names))
 }

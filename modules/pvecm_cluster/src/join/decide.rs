@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use corosync_document::Node;
 use host::Command;
-use membership::ready::ready;
+use membership::ready::{beside_admitted, ready};
 use membership::reason::Reason;
 use membership::seen::{Conf, Here, Peer, There, same_address};
 
@@ -55,6 +55,7 @@ pub(crate) fn cluster(wanted: &Wanted, here: &Here, candidate: &Candidate, there
     if !peer.view.is_mounted() {
         return reasons;
     }
+    reasons.extend(beside_admitted(&here.view.node, peer));
     if let Some(conf) = peer.view.conf.conf() {
         reasons.extend(room(wanted, here, candidate, conf, peer));
     }

@@ -16,7 +16,7 @@ use host::{Host, Waited, wait_until};
 use locks::{Holder, Owner};
 use membership::lock::{PAUSE, unlock_of};
 use membership::probe::{self, Errand};
-use membership::ready::ready;
+use membership::ready::{beside_admitted, ready};
 use membership::reservation::{self as text, Reservation};
 use membership::seen::{Door, Joining, Peer};
 use membership::{check, door};
@@ -122,6 +122,7 @@ fn reserve(args: &Args, timeout: u64, check_mode: bool, host: &dyn Host) -> Resu
             }
         };
         let mut reasons = ready(&args.cluster_name, &args.node, &peer);
+        reasons.extend(beside_admitted(&args.node, &peer));
         reasons.extend(door.reasons(&peer.view.node));
         if peer.view.node == args.node {
             reasons = vec![words::reserves_for_itself(&args.node)];

@@ -407,7 +407,7 @@ fn a_member_that_does_not_know_the_cluster_node_asks_for_a_reservation() {
 #[test]
 fn each_reason_not_to_join_by_password() {
     type Change = fn(&mut String, &mut Reservation);
-    let table: [(Change, String); 8] = [
+    let table: [(Change, String); 9] = [
         (|_, it| it.joining = "pve3".into(), "the reservation is for node 'pve3'".into()),
         (
             |_, it| it.made -= 121,
@@ -438,6 +438,15 @@ fn each_reason_not_to_join_by_password() {
             |said, _| *said = reserved(&peer(2, &[(1, "pve1"), (3, "pve3")], &[(1, 2)])),
             "the cluster is not quorate (1 of 2 votes); node 'pve3' of the cluster is not online and would miss the new \
              corosync.conf: start or remove it first"
+                .into(),
+        ),
+        (
+            |said, _| {
+                *said = reserved(&peer(2, &[(1, "pve1"), (3, "pve3")], &[(1, 2), (3, 2)]))
+                    .replacen("quorum_votes: 1\n    ring0_addr: 10.77.1.13", "quorum_votes: 0\n    ring0_addr: 10.77.1.13", 1);
+            },
+            "node 'pve3' of the cluster has no vote yet, and with a further node's vote the cluster could lose quorum: another run may be at \
+             work, and where none is, playbooks/cluster-init.yml ends it"
                 .into(),
         ),
         (
