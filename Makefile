@@ -69,6 +69,9 @@ cluster-add-node: build ## The same, for nodes that are new in INVENTORY
 cluster-check: build ## Say what cluster-init would do
 	.venv/bin/ansible-playbook -i $(INVENTORY) playbooks/cluster-init.yml --check --diff
 
+cluster-plan: build ## Show on one page what cluster-init would do, and the corosync.conf that will be
+	.venv/bin/ansible-playbook -i $(INVENTORY) playbooks/cluster-plan.yml
+
 cluster-preflight: build ## Say what would stop or harm the formation of INVENTORY
 	.venv/bin/ansible-playbook -i $(INVENTORY) playbooks/cluster-preflight.yml
 

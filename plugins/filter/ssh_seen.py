@@ -39,6 +39,13 @@ _value:
     links:
       description: Where those files lead that are links, by path.
       type: dict
+    keys:
+      description: The keys that may log in as root, in base64 and without anything else, by the file that has them.
+      type: dict
+    key_files:
+      description: The files from which sshd takes such keys, as its configuration names them.
+      type: list
+      elements: str
     ports:
       description: The ports on which sshd listens for others than the node itself; 22 when that cannot be told.
       type: list
@@ -57,7 +64,7 @@ _FILE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 def ssh_seen(printed):
     """The lines, sorted by what they tell."""
-    seen = {"files": {}, "links": {}, "ports": [], "pairs": {}}
+    seen = {"files": {}, "links": {}, "keys": {}, "key_files": [], "ports": [], "pairs": {}}
     private, public = {}, {}
     for line in printed.splitlines():
         what, _blank, rest = line.strip().partition(" ")
@@ -70,6 +77,10 @@ def ssh_seen(printed):
             seen["files"][first] = base64.b64decode(rest).decode("utf-8", "surrogateescape")
         elif what == "link":
             seen["links"][first] = rest
+        elif what == "keys":
+            seen["keys"][first] = rest.split()
+        elif what == "keyfiles":
+            seen["key_files"] = [first, *rest.split()]
         elif what == "listen":
             address, _colon, port = first.rpartition(":")
             if address not in ("127.0.0.1", "[::1]") and _PORT.fullmatch(port) and int(port) not in seen["ports"]:

@@ -17,6 +17,7 @@ from pathlib import Path
 from .test_health_report import report, three
 from .test_inventory_problems import inventory
 from .test_preflight_findings import host
+from ..plugin_utils.test_plan import host as planned
 
 ROOT = Path(__file__).resolve().parents[4]
 
@@ -119,12 +120,13 @@ CASES = {
     "cluster_login": [
         ((), {"variables": {"ansible_port": port, "ansible_become": become, "ansible_user": "ops"}}) for port in (2222, 22, None) for become in (True, False)
     ],
+    "cluster_plan": [(([planned(1, seed=True)], "lab"), {"coefficient": given, "qdevice": there}) for given in (900, None) for there in (True, False)],
     "ssh_ports": [((), {"hosts": [{"names": ["pve1"], "ports": [2222]}]})],
 }
 
 # What these are given comes from modules, files and programs alone, or is text anyway.
 FROM_ELSEWHERE = {
-    "cluster_adoption", "cluster_export", "cluster_export_text", "cluster_findings", "corosync_rows", "failover_away", "failover_result",
+    "cluster_adoption", "cluster_export", "cluster_export_text", "cluster_findings", "cluster_plan_text", "corosync_rows", "failover_away", "failover_result",
     "health_changes", "health_html", "health_markdown", "history_lines", "history_rows", "known_hosts_current", "known_hosts_pinned", "login_problem", "probe_summary",
     "probe_unproven", "quorate_sides", "root_login", "rotation_problems", "ssh_findings", "ssh_seen", "ssm_values", "votes_reached",
 }

@@ -19,6 +19,11 @@ class SshSeen(unittest.TestCase):
         self.assertEqual(seen["files"]["/empty"], "")
         self.assertEqual(seen["files"]["/odd"].encode("utf-8", "surrogateescape"), b"\xff")
 
+    def test_keys_that_may_log_in(self):
+        seen = ssh_seen("keys /root/.ssh/authorized_keys AAAA1 AAAA2 \r\nkeys /root/.ssh/authorized_keys2\r\nkeyfiles .ssh/a %h/b\r\n")
+        self.assertEqual(seen["keys"], {"/root/.ssh/authorized_keys": ["AAAA1", "AAAA2"], "/root/.ssh/authorized_keys2": []})
+        self.assertEqual(seen["key_files"], [".ssh/a", "%h/b"])
+
     def test_ports(self):
         cases = {
             "": [22],
