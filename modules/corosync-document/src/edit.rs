@@ -186,6 +186,33 @@ impl Document {
         self.set(&Place::Node(node.to_owned()), &format!("ring{link}_addr"), address)
     }
 
+    /// Adds a node behind the others, with these votes and an address on each link.
+    ///
+    /// # Errors
+    /// When there is one of that name, or one of the readers would misread a value.
+    pub fn add_node<'a>(
+        &mut self,
+        name: &str,
+        nodeid: u32,
+        votes: u32,
+        addresses: impl IntoIterator<Item = (u8, &'a str)>,
+    ) -> Result<(), EditError> {
+        let place = Place::Node(name.to_owned());
+        if !self.sections_at(&place).is_empty() {
+            return Err(EditError::Second(place.to_string()));
+        }
+        check_value("name", name)?;
+        let mut edited = self.clone();
+        edited.create(&place, "name", name)?;
+        edited.set(&place, "nodeid", &nodeid.to_string())?;
+        edited.set(&place, "quorum_votes", &votes.to_string())?;
+        for (link, address) in addresses {
+            edited.set_address(name, link, address)?;
+        }
+        *self = edited;
+        Ok(())
+    }
+
     /// Adds a link or changes its addresses, with the interface section that PVE expects of it.
     ///
     /// # Errors

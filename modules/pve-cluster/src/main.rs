@@ -22,6 +22,7 @@ const MODULES: &[Module] = &[
     ("pvecm_cluster", pvecm_cluster::main),
     ("pvecm_expected", pvecm_expected::main),
     ("pvecm_qdevice", pvecm_qdevice::main),
+    ("pvecm_relay", pvecm_relay::main),
 ];
 
 fn main() -> ExitCode {
