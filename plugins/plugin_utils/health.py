@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from ansible_collections.pve.cluster.plugins.plugin_utils.answer_schema import checked, misfit_findings
+from ansible_collections.pve.cluster.plugins.plugin_utils.corosync_events import event_said
 from ansible_collections.pve.cluster.plugins.plugin_utils.corosync_file import (
     many_findings, misread_findings, release_findings, timing_findings,
 )
@@ -90,7 +91,8 @@ def _of_membership(facts, names):
     missing = names - members
     if missing:
         yield finding(
-            "not-seen", ERROR, f"it does not see {', '.join(sorted(missing))}", "see whether they run, and their corosync network"
+            "not-seen", ERROR, f"it does not see {', '.join(sorted(missing))}", "see whether they run, and their corosync network",
+            measured=sorted(missing),
         )
     by_nodeid = {}
     for node in facts["nodelist"] or []:
@@ -106,7 +108,7 @@ def _of_membership(facts, names):
     if unseen:
         yield finding(
             "nodelist", ERROR, f"the nodelist names {', '.join(sorted(unseen))}, which it does not see",
-            "start them, or remove them from the cluster",
+            "start them, or remove them from the cluster", measured=sorted(unseen),
         )
     foreign = members & listed - names
     if foreign:
@@ -178,7 +180,7 @@ def _of_health(name, facts, limits):
     health = facts["health"]
     yield from _of_knet(health, limits)
     yield from _of_certificates(health, limits)
-    yield from _of_events(health, limits)
+    yield from _of_events(facts, limits)
     yield from _of_foreign(facts, limits)
     if health.get("next_start_problem"):
         yield finding(
@@ -299,14 +301,16 @@ _EVENTS = {
 }
 
 
-def _of_events(health, limits):
+def _of_events(facts, limits):
+    health = facts["health"]
     events = health["events"]
     if not events or None in (events["last"], health["unix_time"]) or health["unix_time"] - events["last"] > limits["events_hours"] * 3600:
         return
     for counter, (identity, message, remedy) in _EVENTS.items():
         if events[counter]:
+            names = {str(node["nodeid"]): node["name"] for node in facts["nodelist"] or [] if node.get("nodeid") is not None}
             times = "once" if events[counter] == 1 else f"{events[counter]} times"
-            said = message.format(times=times) + f" since it booted, the last trouble being '{events['last_said']}'"
+            said = message.format(times=times) + f" since it booted, the last trouble being '{event_said(events['last_said'], names)}'"
             yield finding(identity, WARNING, said, remedy, measured=events[counter], limit=0)
 
 

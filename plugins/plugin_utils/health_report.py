@@ -55,6 +55,7 @@ def _quorum(hosts, cluster_name):
         **{key: quorum[key] for key in ("quorate", "expected_votes", "total_votes", "quorum", "qdevice_votes")},
         "members": [member["name"] for member in best["members"] or []],
         "nodelist": [node["name"] for node in best["nodelist"] or []],
+        "nodeids": {str(node["nodeid"]): node["name"] for node in best["nodelist"] or [] if node.get("nodeid") is not None},
         "survives": survives(best),
     }
 

@@ -11,7 +11,9 @@ import time
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
+from ansible_collections.pve.cluster.plugins.plugin_utils.corosync_events import event_said
 from ansible_collections.pve.cluster.plugins.plugin_utils.health_text import VERDICTS, margin, missing
+from ansible_collections.pve.cluster.plugins.plugin_utils.report_groups import causes, groups
 from ansible_collections.pve.cluster.plugins.plugin_utils.report_style import STYLE
 from ansible_collections.pve.cluster.plugins.plugin_utils.report_template import PAGE
 from ansible_collections.pve.cluster.plugins.plugin_utils.report_topology import node_state, topology
@@ -31,6 +33,8 @@ _TEMPLATE = Environment(autoescape=True, undefined=StrictUndefined, keep_trailin
 def health_html(report, changes=()):
     """The whole page."""
     quorum = report["quorum"]
+    names = (quorum or {}).get("nodeids") or {}
+    found = groups(report["findings"])
     return _TEMPLATE.render(
         report=report,
         verdict=VERDICTS[report["verdict"]],
@@ -40,16 +44,18 @@ def health_html(report, changes=()):
         marks=_MARKS,
         legend=_LEGEND,
         missing=missing(quorum),
+        groups=found,
+        last=_last(report, names),
         margin=margin(quorum) if quorum else "",
         votes=_votes(quorum) if quorum else None,
         waived=sorted({found["id"] for found in report["waived"]}),
         changes=list(changes),
-        drawing=topology(report),
+        drawing=topology({**report, "findings": causes(report["findings"])}),
         matrices=[_matrix(report, link) for link in report["links"]],
         limits={"warning": f"{report['limits']['latency_warning_ms']:g}", "error": f"{report['limits']['latency_error_ms']:g}"},
         nodes=[_node(node) for node in report["nodes"]],
         certificates=[_certificate(node, one, report["limits"]) for node in report["nodes"] for one in node["certificates"]],
-        events=[_events(node) for node in report["nodes"] if node["events"]],
+        events=[_events(node, names) for node in report["nodes"] if node["events"]],
         failover=report.get("failover") or [],
     )
 
@@ -120,9 +126,27 @@ def _node(node):
         "services": [
             {"name": name, "state": "ok" if service["state"] == "active" else "error"}
             for name, service in sorted(node["services"].items())
-            if service["state"] == "active" or name not in ("pve-ha-lrm", "pve-ha-crm")
+            if service["state"] == "active" or not _idle(name, service, node)
         ],
     }
+
+
+def _idle(name, service, node):
+    """Whether a service that does not run has nothing to do on this node."""
+    return name in ("pve-ha-lrm", "pve-ha-crm") or (name == "corosync-qdevice" and node["qdevice"] is None and service["state"] != "failed")
+
+
+def _last(report, names):
+    """The last thing that corosync said on any node, where something is wrong."""
+    seen = [(node["events"]["last"], node["name"], node["events"]["last_said"]) for node in report["nodes"] if node["events"] and node["events"]["last"]]
+    if report["verdict"] != "error" or not seen:
+        return None
+    seconds, name, said = max(seen, key=lambda one: one[0])
+    return f"{_moment(seconds)} on {name}: {event_said(said or '', names)}"
+
+
+def _moment(seconds):
+    return f"{_date(seconds)} {time.strftime('%H:%M:%S', time.gmtime(seconds))} UTC"
 
 
 def _date(seconds):
@@ -141,10 +165,10 @@ def _certificate(node, certificate, limits):
     }
 
 
-def _events(node):
+def _events(node, names):
     events = node["events"]
     last = None
     if events["last"] is not None:
-        last = f"{_date(events['last'])} {time.strftime('%H:%M:%S', time.gmtime(events['last']))} UTC: {events['last_said'] or ''}"
+        last = f"{_moment(events['last'])}: {event_said(events['last_said'] or '', names)}"
     counts = [events[kind] for kind in ("link_down", "token_late", "token_lost", "retransmits", "quorum_lost", "failures")]
     return {"node": node["name"], "counts": counts, "last": last}

@@ -47,6 +47,9 @@ td.ok span { color: var(--ok); } td.warning span { color: var(--warning); } td.e
 .findings { list-style: none; margin: 0; padding: 0; } .findings li { border-left: 4px solid var(--line); padding: 4px 12px; margin: 0 0 10px; }
 .findings li.error { border-color: var(--error); } .findings li.warning { border-color: var(--warning); } .findings p { margin: 0; }
 .remedy::before { content: "→ "; }
+.first { border-left: 4px solid var(--line); padding: 4px 12px; margin: 12px 0; } .first p { margin: 0; } .since { color: var(--soft); }
+header.error .first { border-color: var(--error); } header.warning .first { border-color: var(--warning); }
+.follows { margin: 4px 0 0; padding: 0 0 0 20px; font-size: 14px; } .findings .follows li { border: 0; padding: 0; margin: 0 0 4px; }
 .topology { display: block; width: 100%; max-width: 760px; margin: 0 auto; height: auto; }
 .topology text { text-anchor: middle; fill: var(--ink); font: 13px system-ui, sans-serif; } .topology .name { font-weight: 600; font-size: 16px; }
 .topology .said { fill: var(--soft); font-size: 12px; } .topology rect { fill: var(--paper); stroke: var(--ok); stroke-width: 2; }
@@ -61,6 +64,11 @@ td.ok span { color: var(--ok); } td.warning span { color: var(--warning); } td.e
   color: var(--soft); } .legend li::before { content: ""; display: inline-block; width: 22px; border-top: 3px solid var(--ok); margin: 0 7px 4px 0; }
 .legend .warning::before { border-color: var(--warning); } .legend .error::before { border-color: var(--error); }
 .legend .down::before { border-top: 3px dashed var(--error); } .legend .unknown::before { border-top: 3px dotted var(--unknown); }
+@media screen and (max-width: 640px) { .cards thead { display: none; } .cards, .cards tbody, .cards tr, .cards th, .cards td { display: block; }
+  .cards tr { border-bottom: 1px solid var(--line); padding: 0 0 8px; } .cards th, .cards td { border: 0; padding: 2px 0; }
+  .cards th { font-size: 16px; padding-top: 8px; } .cards td { display: grid; grid-template-columns: 112px 1fr; }
+  .cards td::before { content: attr(data-head); color: var(--soft); } .cards td .badge { justify-self: start; } .cards td .service { grid-column: 2; }
+  .cards td.addresses { white-space: normal; } }
 @media print { :root { --ground: #fff; --paper: #fff; --ink: #000; --soft: #444; --line: #bbb; --ok: #1a7f37; --ok-bg: #dafbe1; --warning: #8a5a00;
   --warning-bg: #fff3c9; --error: #b4232c; --error-bg: #ffe3e3; --unknown: #555; --unknown-bg: #e8ebef; }
   body { font-size: 11pt; print-color-adjust: exact; -webkit-print-color-adjust: exact; } main { max-width: none; padding: 0; }

@@ -27,6 +27,12 @@ PAGE = """\
 <h1>{{ report.cluster }}</h1>
 <p class="verdict">{{ mark(report.verdict) }} {{ verdict | capitalize }}</p>
 <p class="time"><time datetime="{{ report.time }}">{{ report.time }}</time></p>
+{%- if groups %}
+<div class="first"><p><b>{{ groups[0].nodes | join(', ') or 'cluster' }}</b>: {{ groups[0].message }}</p>
+<p class="remedy">{{ groups[0].remedy }}</p>
+{%- if last %}<p class="since">Last event: {{ last }}</p>{% endif %}
+{%- if groups | length > 1 %}<p class="since">{{ groups | length - 1 }} more below.</p>{% endif %}</div>
+{%- endif %}
 {%- if report.quorum is none %}
 <p>No node sees any votes.</p>
 {%- else %}
@@ -45,12 +51,20 @@ PAGE = """\
 </header>
 <section id="findings">
 <h2>Findings</h2>
-{%- if report.findings %}
+{%- if groups %}
 <ul class="findings">
-{%- for found in report.findings %}
-<li class="{{ found.severity }}"><p>{{ badge(found.severity, found.severity) }} <b>{{ found.node or 'cluster' }}</b>: {{ found.message }} <code>\
-{{ found.id }}</code></p>
-<p class="remedy">{{ found.remedy }}</p></li>
+{%- for found in groups %}
+<li class="{{ found.severity }}"><p>{{ badge(found.severity, found.severity) }} <b>{{ found.nodes | join(', ') or 'cluster' }}</b>: {{ found.message }} \
+<code>{{ found.id }}</code></p>
+<p class="remedy">{{ found.remedy }}</p>
+{%- if found.follows %}
+<p class="note">From this follows:</p>
+<ul class="follows">
+{%- for one in found.follows %}
+<li><b>{{ one.nodes | join(', ') or 'cluster' }}</b>: {{ one.message }} <code>{{ one.id }}</code> <span class="remedy">{{ one.remedy }}</span></li>
+{%- endfor %}
+</ul>
+{%- endif %}</li>
 {%- endfor %}
 </ul>
 {%- else %}
@@ -78,7 +92,7 @@ PAGE = """\
 {{ drawing.height }}" role="img" aria-label="Nodes and corosync links of cluster {{ report.cluster }}">
 {%- for line in drawing.lines %}
 <g class="link {{ line.state }}"><title>{{ line.said }}</title><line x1="{{ line.x1 }}" y1="{{ line.y1 }}" x2="{{ line.x2 }}" y2="{{ line.y2 }}"/>\
-<text x="{{ line.x }}" y="{{ line.y }}">{{ line.number }}</text></g>
+<text x="{{ line.x }}" y="{{ line.y }}">link {{ line.number }}</text></g>
 {%- endfor %}
 {%- for node in drawing.nodes %}
 <g class="node {{ node.state }}"><rect x="{{ node.left }}" y="{{ node.top }}" width="{{ node.width }}" height="{{ node.height }}" rx="8"/>\
@@ -116,13 +130,14 @@ PAGE = """\
 {%- endif %}
 <section id="nodes">
 <h2>Nodes</h2>
-<div class="scroll"><table class="">{{ head(['Node', 'Situation', 'ID', 'Votes', 'Links', 'config_version', 'Proxmox VE', 'corosync', 'Services']) }}
+<div class="scroll"><table class="cards">{{ head(['Node', 'Situation', 'ID', 'Votes', 'Links', 'config_version', 'Proxmox VE', 'corosync', 'Services']) }}
 <tbody>
 {%- for node in nodes %}
-<tr><th scope="row">{{ node.name }}</th><td>{{ badge(node.state, node.said) }}</td><td>{{ text(node.nodeid) }}</td><td>{{ text(node.votes) }}</td>
-{%- if node.addresses %}<td class="addresses">{% for link, address in node.addresses %}{{ link }}: {{ address }}{% if not loop.last %}<br>\
-{% endif %}{% endfor %}</td>{% else %}<td class="addresses">–</td>{% endif -%}
-<td>{{ node.config }}</td><td>{{ text(node.pve) }}</td><td>{{ text(node.corosync) }}</td><td>
+<tr><th scope="row">{{ node.name }}</th><td data-head="Situation">{{ badge(node.state, node.said) }}</td><td data-head="ID">{{ text(node.nodeid) }}</td>\
+<td data-head="Votes">{{ text(node.votes) }}</td><td class="addresses" data-head="Links">
+{%- for link, address in node.addresses %}{{ link }}: {{ address }}{% if not loop.last %}<br>{% endif %}{% else %}–{% endfor -%}
+</td><td data-head="config_version">{{ node.config }}</td><td data-head="Proxmox VE">{{ text(node.pve) }}</td>\
+<td data-head="corosync">{{ text(node.corosync) }}</td><td data-head="Services">
 {%- for service in node.services %}<span class="service {{ service.state }}">{{ service.name }}</span> {% else %}–{% endfor %}</td></tr>
 {%- endfor %}
 </tbody></table></div>

@@ -12,6 +12,8 @@ _NODE_WIDTH, _NODE_HEIGHT = 132, 52
 _MANY = 8
 # How far the lines of two links between the same nodes are apart.
 _APART = 14
+# And how far their names, as a part of the line.
+_ALONG = 0.16
 
 
 def topology(report):
@@ -66,6 +68,8 @@ def _line(places, pair, cells, links):
     length = math.hypot(x2 - x1, y2 - y1) or 1
     away = (position - (links - 1) / 2) * _APART
     dx, dy = -(y2 - y1) / length * away, (x2 - x1) / length * away
+    # the names of two links are not over each other
+    along = 0.5 + (position - (links - 1) / 2) * _ALONG
     latencies = [cell["latency_ms"] for cell in cells if cell["latency_ms"] is not None]
     latency = f", {max(latencies):g} ms" if latencies else ""
     return {
@@ -73,7 +77,7 @@ def _line(places, pair, cells, links):
         "said": f"link {number}: {one} and {other}: {state}{latency}",
         "number": number,
         "x1": f"{x1 + dx:.1f}", "y1": f"{y1 + dy:.1f}", "x2": f"{x2 + dx:.1f}", "y2": f"{y2 + dy:.1f}",
-        "x": f"{x1 + (x2 - x1) * 0.5 + dx:.1f}", "y": f"{y1 + (y2 - y1) * 0.5 + dy:.1f}",
+        "x": f"{x1 + (x2 - x1) * along + dx:.1f}", "y": f"{y1 + (y2 - y1) * along + dy:.1f}",
     }
 
 

@@ -35,8 +35,18 @@ def troubled():
 
 
 def off():
-    """A node that does not answer."""
+    """A node that lost its power: it does not answer, the others tell of it each in their own way, and no clock is kept right."""
     hosts = three()
+    for host in (hosts[0], hosts[2]):
+        facts = host["facts"]
+        facts["members"] = [member for member in facts["members"] if member["name"] != "pve2"]
+        facts["quorum"].update(total_votes=2)
+        for link in facts["links"]:
+            for peer in link["peers"]:
+                peer["connected"] = peer["name"] != "pve2"
+        facts["health"]["clock"]["synchronised"] = False
+        facts["health"]["events"].update(last=NOW - 600, last_said="host: host: 2 has no active links")
+        facts["services"]["corosync-qdevice"] = {"state": "inactive", "enabled": "disabled"}
     hosts[1] = {"name": "pve2", "facts": None, "problem": "Failed to connect to the host via ssh: No route to host"}
     return health_html(report(hosts))
 

@@ -213,7 +213,7 @@ class Findings(unittest.TestCase):
         def flaps(facts):
             facts["health"]["events"].update(link_down=3, token_lost=1, last_said="link: host: 3 link: 0 is down")
 
-        last = "since it booted, the last trouble being 'link: host: 3 link: 0 is down'"
+        last = "since it booted, the last trouble being 'link 0 to pve3 is down'"
         self.assertEqual(
             self.found(flaps),
             [
