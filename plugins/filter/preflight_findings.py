@@ -41,7 +41,7 @@ options:
     elements: str
     default: []
   waive:
-    description: Ids of findings to leave out.
+    description: Ids of findings to leave out. C(answer), that a node gave an answer that is none, is never left out.
     type: list
     elements: str
     default: []
@@ -102,7 +102,7 @@ from ansible_collections.pve.cluster.plugins.plugin_utils import given
 from ansible_collections.pve.cluster.plugins.plugin_utils.answer_schema import (
     checked, checked_probe, misfit_findings, silence_findings,
 )
-from ansible_collections.pve.cluster.plugins.plugin_utils.findings import ERROR, WARNING, finding, in_order, split_waived
+from ansible_collections.pve.cluster.plugins.plugin_utils.findings import ERROR, NEVER_WAIVED, WARNING, finding, in_order, split_waived
 from ansible_collections.pve.cluster.plugins.plugin_utils.preflight_cluster import (
     cluster_findings, is_admitted, join_findings, joined_findings, versions,
 )
@@ -164,7 +164,7 @@ def preflight_findings(hosts, cluster_name, environment="development", limits=No
     found.extend(cluster_findings(hosts, environment, limits))
     if part != "all":
         found = [one for one in found if (one["id"] in _AFTER) == (part == "after")]
-    counted, _waived = split_waived(found, waive)
+    counted, _waived = split_waived(found, [one for one in given.names(waive) if one not in NEVER_WAIVED])
     return in_order(counted)
 
 

@@ -8,6 +8,8 @@ from ansible_collections.pve.cluster.plugins.plugin_utils.given import names
 
 ERROR = "error"
 WARNING = "warning"
+# What no formation goes on with, whatever is waived: of a node whose answer is none nothing else is known.
+NEVER_WAIVED = ("answer",)
 
 
 def finding(identity, severity, message, remedy, *, node=None, peer=None, link=None, measured=None, limit=None):

@@ -13,6 +13,7 @@ import ipaddress
 import re
 from collections.abc import Mapping
 
+from ansible_collections.pve.cluster.plugins.plugin_utils.findings import NEVER_WAIVED
 from ansible_collections.pve.cluster.plugins.plugin_utils.given import names, nothing
 from ansible_collections.pve.cluster.plugins.plugin_utils.known_names import OF_A_HOST, finding_ids, meant, misspelt
 from ansible_collections.pve.cluster.plugins.plugin_utils.option_values import option_problems
@@ -298,7 +299,9 @@ def _of_the_rest(seen, own):
     for host in seen.values():
         for name, role in _WAIVES.items():
             for waived in names(host.variables.get(name)):
-                if waived not in finding_ids(role):
+                if role == "preflight" and waived in NEVER_WAIVED:
+                    problems.append(f"{name} has '{waived}', which cannot be accepted: nothing else is known of a node whose answer is none")
+                elif waived not in finding_ids(role):
                     problems.append(f"{name} has '{waived}', which is no finding{meant(waived, finding_ids(role))}")
         for name in host.variables:
             named.setdefault(str(name), []).append(host.host)

@@ -47,6 +47,11 @@ class PreflightFindings(unittest.TestCase):
         found = preflight_findings([host(), host("pve2", 2, ssh={"root_public_keys": ["x"]})], "prod")
         self.assertEqual([one["id"] for one in found if one["id"] == "answer"], [])
 
+    def test_an_answer_that_is_none_is_never_accepted(self):
+        for waive in (["answer"], "answer", ["guests", "answer"]):
+            found = preflight_findings([host(), host("pve2", 2, guests={"a": 1})], "prod", waive=waive)
+            self.assertEqual([one["id"] for one in found], ["answer"])
+
     maxDiff = None
 
     def one(self, identity, message, remedy, *hosts, environment="development"):
