@@ -55,6 +55,11 @@ options:
     type: str
     choices: [all, before, after]
     default: all
+  variables:
+    description:
+      - The variables of each host, as C(hostvars) has them, for what is wanted of corosync's times (C(corosync_totem)). Each host has its name in the
+        inventory as C(host) then.
+    type: dict
 """
 
 EXAMPLES = """
@@ -103,6 +108,7 @@ from ansible_collections.pve.cluster.plugins.plugin_utils.answer_schema import (
     checked, checked_probe, misfit_findings, silence_findings,
 )
 from ansible_collections.pve.cluster.plugins.plugin_utils.findings import ERROR, NEVER_WAIVED, WARNING, finding, in_order, split_waived
+from ansible_collections.pve.cluster.plugins.plugin_utils.option_values import value_of
 from ansible_collections.pve.cluster.plugins.plugin_utils.preflight_cluster import (
     cluster_findings, is_admitted, join_findings, joined_findings, versions,
 )
@@ -121,11 +127,13 @@ _MAJORS = ("8", "9")
 _AFTER = ("lookup", "lookup-address", "reverse-lookup", "foreign-keys")
 
 
-def preflight_findings(hosts, cluster_name, environment="development", limits=None, bridges=(), waive=(), names_follow=False, part="all"):
+def preflight_findings(hosts, cluster_name, environment="development", limits=None, bridges=(), waive=(), names_follow=False, part="all", variables=None):
     """All findings over all nodes, errors first, or one part of them."""
     limits = given.limits(LIMITS, limits)
     names_follow = given.truth(names_follow, "preflight_names_follow")
     found = []
+    if variables is not None:
+        hosts = [{**host, "wanted_totem": value_of(variables[host["host"]], "corosync_totem")} for host in hosts]
     # of a node whose answer is none nothing can be judged, and it is refused
     for host in hosts:
         answer = checked({"name": host["node"]["name"], "facts": host["facts"]})

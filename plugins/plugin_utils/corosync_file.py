@@ -86,14 +86,14 @@ def release_findings(node, version, options, severity=WARNING):
         )
 
 
-def timing_findings(nodes, timing):
-    """Of a cluster of so many nodes with these times."""
+def timing_findings(nodes, timing, wanted=""):
+    """Of a cluster of so many nodes with these times. `wanted` names the variable that wants them so."""
     if not timing:
         return
     more = max(0, nodes - 2)
     token, coefficient, consensus = timing["token"], timing["token_coefficient"], timing["consensus"]
     base = token - more * coefficient
-    spelled = f"token {_seconds(base)} + {more} x {_seconds(coefficient)} = {_seconds(token)}"
+    spelled = f"token {_seconds(base)} + {more} x {_seconds(coefficient)} = {_seconds(token)}" + (f", as {wanted} has it" if wanted else "")
     advised = _TOKEN + more * _ADVISED
     outage = token + consensus
     if outage >= _LIMIT:

@@ -13,6 +13,7 @@ import ipaddress
 import re
 from collections.abc import Mapping
 
+from ansible_collections.pve.cluster.plugins.plugin_utils.corosync_wish import wish_problems
 from ansible_collections.pve.cluster.plugins.plugin_utils.findings import NEVER_WAIVED
 from ansible_collections.pve.cluster.plugins.plugin_utils.given import names, nothing
 from ansible_collections.pve.cluster.plugins.plugin_utils.known_names import OF_A_HOST, finding_ids, meant, misspelt
@@ -54,6 +55,8 @@ def inventory_problems(hosts, variables, cluster_name, own=()):
     problems.extend(_of_the_rest(seen, own))
     problems.extend(_of_entries(seen))
     problems.extend(_of_all(list(seen.values())))
+    for host in hosts:
+        problems.extend(wish_problems(variables[host], len(seen)))
     return list(dict.fromkeys(problems))
 
 

@@ -36,12 +36,12 @@ def option_problems(variables):
         for name, option in options().items():
             if name not in given or name in _READ_ELSEWHERE:
                 continue
-            for said in _of(name, _value(given, name), option):
+            for said in _of(name, value_of(given, name), option):
                 hosts_of.setdefault(said, []).append(str(host))
     return [said.replace("\0", ", ".join(hosts)) for said, hosts in hosts_of.items()]
 
 
-def _value(given, name):
+def value_of(given, name):
     """The value as it is now; none while it needs what only a later play knows."""
     try:
         value = given[name]

@@ -9,6 +9,7 @@ import ipaddress
 from ansible_collections.pve.cluster.plugins.plugin_utils.corosync_file import (
     many_findings, misread_findings, new_timing, release_findings, timing_findings,
 )
+from ansible_collections.pve.cluster.plugins.plugin_utils.corosync_wish import wants_times, wished_timing
 from ansible_collections.pve.cluster.plugins.plugin_utils.findings import ERROR, WARNING, finding
 from ansible_collections.pve.cluster.plugins.plugin_utils.given import link_number
 from ansible_collections.pve.cluster.plugins.plugin_utils.preflight_names import spelled
@@ -53,7 +54,11 @@ def _of_timing(hosts, limits):
         known = [versions(host).get("pve_cluster") for host in hosts]
         old = any(version and version.split(".")[0].isdigit() and _before_9_1(version) for version in known)
         timing = new_timing(nodes, None if old else 125)
-    yield from timing_findings(nodes, timing)
+    # what is to be written afterwards is known now
+    wanted = next((host["wanted_totem"] for host in hosts if wants_times(host.get("wanted_totem"))), None)
+    if wanted is not None:
+        timing = wished_timing(timing, wanted, nodes)
+    yield from timing_findings(nodes, timing, "corosync_totem" if wanted is not None else "")
     yield from many_findings(nodes, timing, limits)
 
 

@@ -465,4 +465,54 @@ mod tests {
         );
         assert_eq!(obstacle("totem", "knet_compression_model", None), None);
     }
+
+    /// The controller judges what an inventory wants before it asks a node, and has no corosync to ask: it has this table.
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "a test reads its files")]
+    fn the_controller_has_the_same_table() {
+        use std::fmt::Write as _;
+        let quoted =
+            |words: &[&str]| words.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(", ");
+        let mut table = String::from(concat!(
+            "# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)\n",
+            "# SPDX-License-Identifier: GPL-3.0-or-later\n",
+            "\"\"\"The options that corosync_conf can set, as the module knows them.\n\n",
+            "Written by a test of the module, `UPDATE_GOLDEN=1 cargo test -p corosync_conf the_controller`, which fails where it is not the same.\n\"\"\"\n\n",
+            "from __future__ import annotations\n\n",
+            "# By section and name: a number from .. to .. (and 0), one of these words (in capitals or not), or what its kind says.\n",
+            "OPTIONS = {\n",
+        ));
+        for known in corosync_document::known_keys() {
+            if ![&SECTIONS[..], &["totem.interface"]].concat().contains(&known.section)
+                || reserved(&format!("{}.{}", known.section, known.name)).is_some()
+            {
+                continue;
+            }
+            let kind = match known.kind {
+                ValueKind::Number { min, max } => format!("\"number\", {min}, {max}, False"),
+                ValueKind::NumberOrDefault { min, max } => format!("\"number\", {min}, {max}, True"),
+                ValueKind::OneOf(words) => format!("\"words\", ({},), False", quoted(words)),
+                ValueKind::OneOfAnyCase(words) => format!("\"words\", ({},), True", quoted(words)),
+                ValueKind::CodePoint => "\"code point\",".to_owned(),
+                ValueKind::Path => "\"path\",".to_owned(),
+                ValueKind::Address | ValueKind::Text => "\"text\",".to_owned(),
+            };
+            writeln!(table, "    (\"{}\", \"{}\"): ({kind}),", known.section, known.name).unwrap();
+        }
+        table.push_str("}\n\n# What is set by no task, and why.\nRESERVED = {\n");
+        let known = corosync_document::known_keys().map(|known| format!("{}.{}", known.section, known.name));
+        let sections =
+            ["totem.interface", "quorum.device", "logging.logging_daemon", "logging.logger_subsys"];
+        for path in known.chain(sections.map(str::to_owned)) {
+            if let Some(reason) = reserved(&path) {
+                writeln!(table, "    \"{path}\": \"{reason}\",").unwrap();
+            }
+        }
+        table.push_str("}\n");
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../plugins/plugin_utils/corosync_options.py");
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            std::fs::write(file, &table).unwrap();
+        }
+        assert_eq!(std::fs::read_to_string(file).unwrap(), table);
+    }
 }

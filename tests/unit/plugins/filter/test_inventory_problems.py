@@ -235,6 +235,15 @@ class InventoryProblems(unittest.TestCase):
             f"cluster_health_waive has 'nonsense-xyz', which is no finding{meant('nonsense-xyz', finding_ids('cluster_health'))}",
         )
 
+    def test_what_is_wanted_of_corosync_conf(self):
+        self.check(inventory(corosync_totem={"token": 5000}, corosync_logging={"debug": "off"}))
+        self.check(
+            inventory(corosync_totem={"tokn": 5000}, corosync_quorum={"two_node": 1}, cluster_environment="prod"),
+            "cluster_environment (of pve1, pve2, pve3) is 'prod', which is not known: did you mean 'production'?",
+            "corosync_totem: 'tokn' is no option of 'totem': did you mean 'token'?",
+            "corosync_quorum: 'two_node' is for two nodes, and the cluster has 3",
+        )
+
     def test_variables_that_are_a_letter_off(self):
         given = inventory(corosync_netwrok="10.77.1.0/24")
         given["pve1"]["managment_ip"] = "10.77.0.1"

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import unittest
+from pathlib import Path
 
 from ansible_collections.pve.cluster.plugins.filter.preflight_findings import preflight_findings
 
@@ -46,6 +47,18 @@ class PreflightFindings(unittest.TestCase):
                 self.assertTrue(found[0]["message"].startswith(f"'{field}"), found)
         found = preflight_findings([host(), host("pve2", 2, ssh={"root_public_keys": ["x"]})], "prod")
         self.assertEqual([one["id"] for one in found if one["id"] == "answer"], [])
+
+    def test_what_the_inventory_wants_of_corosync_counts(self):
+        hosts = [{**host(joins=False), "host": "one"}, {**host("pve2", 2), "host": "two"}]
+        for variables, expected in (
+            (None, []), ({"one": {}, "two": {}}, []), ({"one": {"corosync_totem": {"token": 1000}}, "two": {}}, ["token-short"]),
+            ({"one": {}, "two": {"corosync_totem": {"token": "{{ of_a_later_play }}"}}}, []),
+        ):
+            with self.subTest(variables=variables):
+                self.assertEqual([one["id"] for one in preflight_findings(hosts, "lab", variables=variables)], expected)
+        tasks = (Path(__file__).resolve().parents[4] / "roles/preflight/tasks/main.yml").read_text()
+        self.assertIn("'host': host,", tasks)
+        self.assertIn("variables=hostvars)", tasks)
 
     def test_an_answer_that_is_none_is_never_accepted(self):
         for waive in (["answer"], "answer", ["guests", "answer"]):

@@ -72,9 +72,10 @@ def facts(misread=(), nodes=3, timing=None, **more):
     }
 
 
-def preflight(count, of=None, **more):
+def preflight(count, of=None, wanted=None, **more):
     hosts = [
-        {"node": {"name": f"pve{number}", "links": []}, "facts": of or {"versions": more}, "joins": False} for number in range(count)
+        {"node": {"name": f"pve{number}", "links": []}, "facts": of or {"versions": more}, "joins": False, "wanted_totem": wanted}
+        for number in range(count)
     ]
     return [(one["severity"], one["id"]) for one in cluster_findings(hosts, "development", LIMITS)]
 
@@ -148,6 +149,14 @@ class InTheRoles(unittest.TestCase):
         self.assertEqual(preflight(27, pve_cluster="9.0.6"), [("warning", "token-long")])
         self.assertEqual(preflight(28, pve_cluster="9.1.6"), [("warning", "many-nodes")])
         self.assertEqual(preflight(25, pve_cluster="9.0.6"), [])
+
+    def test_what_is_to_be_written_after_the_formation_counts(self):
+        self.assertEqual(preflight(3, pve_cluster="9.1.6", wanted={"token": 1000}), [("warning", "token-short")])
+        self.assertEqual(preflight(3, pve_cluster="9.1.6", wanted={"join": 60}), [])
+        self.assertEqual(preflight(3, pve_cluster="9.1.6", wanted={"token": 20000}), [("warning", "token-long")])
+        self.assertEqual(preflight(27, pve_cluster="9.0.6", wanted={"token_coefficient": 125}), [])
+        self.assertEqual(preflight(27, facts(nodes=20, timing=new_timing(20)), {"token_coefficient": "125"}), [])
+        self.assertEqual(preflight(3, facts(nodes=3), {"token": 1000}), [("warning", "token-short")])
 
     def test_before_a_cluster_grows(self):
         old = facts(nodes=20, timing=new_timing(20))
