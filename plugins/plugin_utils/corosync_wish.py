@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import ipaddress
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from ansible.module_utils.common.validation import check_type_dict
 
@@ -151,7 +151,10 @@ def _together(section, wanted, nodes):
 def _of_links(links, judged):
     if nothing(links):
         return
-    if isinstance(links, (str, Mapping)):
+    if isinstance(links, Mapping):
+        return  # told with the types of all options
+    if not isinstance(links, Sequence) or isinstance(links, str):
+        yield f"corosync_links is {links!r}, which is no list of links: write one entry a link, each beginning with '- number:'"
         return
     seen = []
     for link in links:

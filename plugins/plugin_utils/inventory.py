@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from ansible_collections.pve.cluster.plugins.plugin_utils.corosync_wish import wish_problems
 from ansible_collections.pve.cluster.plugins.plugin_utils.findings import NEVER_WAIVED
@@ -85,7 +85,7 @@ class _Host:
     def read(self):
         """Everything that is wrong about this host alone."""
         problems = []
-        if isinstance(self.entries, (str, Mapping)):
+        if not _is_list(self.entries):
             problems.append("cluster_nodes is not a list: write one entry a node, each beginning with '- short_name:'")
             self.entries = []
         found = [entry for entry in self.entries if isinstance(entry, Mapping) and self._is_this(entry)]
@@ -192,7 +192,7 @@ class _Host:
         problems = []
         if len(given) > 1 and list(map(_plain, _list(given[0]))) != list(map(_plain, _list(given[1]))):
             problems.append(f"links in cluster_nodes and cluster_links of host '{self.host}' disagree: keep the right ones")
-        if isinstance(given[0], (str, Mapping)):
+        if not _is_list(given[0]):
             return [], [*problems, f"the links of node '{self.name}' are not a list: write {_LIKE_THIS.format(self.corosync or self.address)}"]
         links = []
         for position, link in enumerate(given[0]):
@@ -245,8 +245,12 @@ class _Host:
 _LIKE_THIS = "{{number: 0, address: {0}}}"
 
 
+def _is_list(value):
+    return isinstance(value, Sequence) and not isinstance(value, (str, bytes))
+
+
 def _list(value):
-    return [value] if isinstance(value, (str, Mapping)) else list(value)
+    return list(value) if _is_list(value) else [value]
 
 
 def _plain(link):
@@ -301,7 +305,11 @@ def _of_the_rest(seen, own):
     problems, named = option_problems({host.host: host.variables for host in seen.values()}), {}
     for host in seen.values():
         for name, role in _WAIVES.items():
-            for waived in names(host.variables.get(name)):
+            given = host.variables.get(name)
+            if not (nothing(given) or isinstance(given, str) or _is_list(given)):
+                problems.append(f"{name} is {_shown(given)}, which is not a list of findings")
+                continue
+            for waived in names(given):
                 if role == "preflight" and waived in NEVER_WAIVED:
                     problems.append(f"{name} has '{waived}', which cannot be accepted: nothing else is known of a node whose answer is none")
                 elif waived not in finding_ids(role):

@@ -235,6 +235,21 @@ class InventoryProblems(unittest.TestCase):
             f"cluster_health_waive has 'nonsense-xyz', which is no finding{meant('nonsense-xyz', finding_ids('cluster_health'))}",
         )
 
+    def test_what_should_be_a_list_and_is_none(self):
+        for value in (5, True, {"a": 1}, "pve1"):
+            with self.subTest(value=value):
+                self.assertIn(
+                    "cluster_nodes is not a list: write one entry a node, each beginning with '- short_name:'",
+                    self.problems({host: {"cluster_nodes": value, "ansible_host": f"10.77.0.{number}"} for number, host in enumerate(HOSTS, 1)}),
+                )
+                self.assertIn(
+                    "the links of node 'pve1' are not a list: write {number: 0, address: 10.77.0.1}",
+                    self.problems(inventory({"corosync_ip": None, "links": value})),
+                )
+                self.assertEqual(len(self.problems(inventory(corosync_links=value))), 1)
+        for value in (5, True, {"a": 1}):
+            self.check(inventory(preflight_waive=value), f"preflight_waive is '{value}', which is not a list of findings")
+
     def test_what_is_wanted_of_corosync_conf(self):
         self.check(inventory(corosync_totem={"token": 5000}, corosync_logging={"debug": "off"}))
         self.check(
