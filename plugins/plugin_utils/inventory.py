@@ -312,7 +312,7 @@ def _of_the_rest(seen, own):
             for waived in names(given):
                 if role == "preflight" and waived in NEVER_WAIVED:
                     problems.append(f"{name} has '{waived}', which cannot be accepted: nothing else is known of a node whose answer is none")
-                elif waived not in finding_ids(role):
+                elif str(waived) not in finding_ids(role):
                     problems.append(f"{name} has '{waived}', which is no finding{meant(waived, finding_ids(role))}")
         for name in host.variables:
             named.setdefault(str(name), []).append(host.host)

@@ -7,7 +7,7 @@ Ansible checks each option on each host, when its role begins: after nodes were 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 from ansible.module_utils.common.validation import check_type_bool, check_type_dict, check_type_float, check_type_int, check_type_list
 
@@ -71,7 +71,7 @@ def _of(name, value, option):
 
 
 def _several(value):
-    return [value] if isinstance(value, Mapping) else names(value)
+    return names(value) if isinstance(value, Sequence) else [value]
 
 
 def _shown(value, option):

@@ -250,6 +250,20 @@ class InventoryProblems(unittest.TestCase):
         for value in (5, True, {"a": 1}):
             self.check(inventory(preflight_waive=value), f"preflight_waive is '{value}', which is not a list of findings")
 
+    def test_no_value_of_any_variable_ends_in_an_error_of_pythons(self):
+        odd = (
+            None, "", 0, -1, True, 1.5, float("nan"), "x", "{{ y }}", "{% if", "\n", [], {}, [None], [[1]], [{}], {"a": None}, {1: 2}, [{"number": None}],
+            "\xe9" * 300, "[1", '{"a": 1}', b"x",
+        )  # fmt: skip
+        for value in odd:
+            for name in variables():
+                with self.subTest(name=name, value=value):
+                    self.assertIsInstance(self.problems(inventory(**{name: value})), list)
+            for key in ("short_name", "fqdn", "management_ip", "ip", "corosync_ip", "links", "node_id", "votes"):
+                with self.subTest(key=key, value=value):
+                    self.assertIsInstance(self.problems(inventory({key: value})), list)
+            self.assertEqual(self.problems(inventory(), name=value) == [], value == "x", value)
+
     def test_what_is_wanted_of_corosync_conf(self):
         self.check(inventory(corosync_totem={"token": 5000}, corosync_logging={"debug": "off"}))
         self.check(
