@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! State `admitted`: all newcomers are listed without a vote, and each gets an envelope.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -13,6 +12,7 @@ use corosync_document::Document;
 use host::{Host, HostError, Waited, is_there, wait_until};
 use membership::ready::ready;
 use membership::seen::{ConfFile, Joining, Peer};
+use serde_json::{Map, Value, json};
 
 use crate::args::{State, Wanted};
 use crate::material::{Letter, seal};
@@ -143,7 +143,7 @@ fn admit(
         .with("admitted", admitted)
         .with("member", &peer.view.node);
     if context.check_mode {
-        return Ok(outcome.with("envelopes", BTreeMap::<String, String>::new()));
+        return Ok(outcome.with("envelopes", Map::new()));
     }
     if !newcomers.is_empty() {
         directories(host, &newcomers).map_err(|error| failed(error.to_string()))?;
@@ -179,12 +179,12 @@ fn directories(host: &dyn Host, newcomers: &[Newcomer]) -> Result<(), HostError>
 }
 
 /// An envelope for each that is not in the cluster yet.
-fn seal_all(wanted: &Wanted, host: &dyn Host, file: &Document) -> Result<BTreeMap<String, String>, String> {
+fn seal_all(wanted: &Wanted, host: &dyn Host, file: &Document) -> Result<Map<String, Value>, String> {
     if wanted.offers.is_empty() {
-        return Ok(BTreeMap::new());
+        return Ok(Map::new());
     }
     let key = host.read(Path::new(AUTHKEY)).map_err(|error| error.to_string())?;
-    let mut envelopes = BTreeMap::new();
+    let mut envelopes = Map::new();
     for offer in &wanted.offers {
         let letter = Letter {
             node: offer.node.clone(),
@@ -195,7 +195,7 @@ fn seal_all(wanted: &Wanted, host: &dyn Host, file: &Document) -> Result<BTreeMa
             conf: file.to_text(),
             authkey: String::new(),
         };
-        envelopes.insert(offer.node.clone(), seal(host, &letter.with_key(&key), &offer.certificate)?);
+        envelopes.insert(offer.node.clone(), json!(seal(host, &letter.with_key(&key), &offer.certificate)?));
     }
     Ok(envelopes)
 }

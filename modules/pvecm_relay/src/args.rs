@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! What the task asks for.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -85,6 +84,13 @@ pub(crate) enum Absent {
     Removed,
 }
 
+/// The addresses of a node's links, by number.
+// No map: each kind of map is several kilobytes of code in the binary that every node is sent.
+pub(crate) type Links = Vec<(u8, IpAddr)>;
+
+/// The votes of nodes, by name.
+pub(crate) type Votes = Vec<(String, u32)>;
+
 /// An offer that needs an envelope.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Offer {
@@ -92,7 +98,7 @@ pub(crate) struct Offer {
     pub(crate) id: String,
     pub(crate) expires: u64,
     pub(crate) certificate: String,
-    pub(crate) links: BTreeMap<u8, IpAddr>,
+    pub(crate) links: Links,
     pub(crate) nodeid: Option<u32>,
     pub(crate) pve: Option<String>,
     pub(crate) join_api: Option<u32>,
@@ -103,7 +109,7 @@ pub(crate) struct Offer {
 pub(crate) struct Wanted {
     pub(crate) state: State,
     pub(crate) cluster_name: String,
-    pub(crate) links: BTreeMap<u8, IpAddr>,
+    pub(crate) links: Links,
     pub(crate) nodeid: Option<u32>,
     /// Of nodes that are not in the cluster yet.
     pub(crate) offers: Vec<Offer>,
@@ -111,7 +117,7 @@ pub(crate) struct Wanted {
     pub(crate) inside: Vec<String>,
     pub(crate) envelope: Option<String>,
     /// The votes of each newcomer.
-    pub(crate) nodes: BTreeMap<String, u32>,
+    pub(crate) nodes: Votes,
     pub(crate) absent: Absent,
     pub(crate) config_version: Option<u64>,
     pub(crate) hold: u64,
@@ -135,15 +141,16 @@ impl Wanted {
                 Situation::Standalone | Situation::HalfEntered => offers.extend(offer(given, &mut wrong)),
             }
         }
-        let mut nodes = BTreeMap::new();
+        let mut nodes: Votes = Vec::new();
         for given in args.nodes.as_deref().unwrap_or_default() {
             if !check::is_node_name(&given.name) {
                 wrong.push(format!("'nodes' has '{}', which is not a node name", given.name));
             }
             let votes = number_within("votes", Some(given.votes), (0, 255), &mut wrong).unwrap_or(1);
-            if nodes.insert(given.name.clone(), votes).is_some() {
+            if nodes.iter().any(|(name, _)| *name == given.name) {
                 wrong.push(format!("'nodes' has '{}' twice", given.name));
             }
+            nodes.push((given.name.clone(), votes));
         }
         let hold = number_within("hold", Some(args.hold), (60, 3600), &mut wrong).unwrap_or(600);
         let timeout = number_within("timeout", Some(args.timeout), (1, 3600), &mut wrong).unwrap_or(1);
@@ -182,8 +189,8 @@ fn misplaced(args: &Args) -> Vec<String> {
     misplaced.map(|(option, _, state, _)| format!("'{option}' is for state '{state}'")).collect()
 }
 
-fn links(option: &str, given: &[GivenLink], wrong: &mut Vec<String>) -> BTreeMap<u8, IpAddr> {
-    let mut links = BTreeMap::new();
+fn links(option: &str, given: &[GivenLink], wrong: &mut Vec<String>) -> Links {
+    let mut links: Links = Vec::new();
     for link in given {
         let number = u8::try_from(link.number).ok().filter(|number| *number < 8);
         let (Some(number), Ok(address)) = (number, link.address.parse::<IpAddr>()) else {
@@ -193,9 +200,10 @@ fn links(option: &str, given: &[GivenLink], wrong: &mut Vec<String>) -> BTreeMap
             ));
             continue;
         };
-        if links.insert(number, address).is_some() {
+        if links.iter().any(|(other, _)| *other == number) {
             wrong.push(format!("'{option}' has link {number} twice"));
         }
+        links.push((number, address));
     }
     links
 }

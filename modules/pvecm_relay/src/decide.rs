@@ -1,23 +1,20 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! How this node stands to the cluster, and what is against its entry. Pure.
 
-use std::collections::BTreeMap;
-use std::net::IpAddr;
-
 use ansible_module::Reason;
 use cluster_state::pmxcfs::Mount;
 use membership::ready::mount;
 use membership::reason;
 use membership::seen::{ConfFile, Here};
 
-use crate::args::Situation;
+use crate::args::{Links, Situation};
 use crate::look::Candidate;
 use crate::{plan, words};
 
 /// How this node stands, or every reason why it cannot enter. `links` are checked where they are given.
 pub(crate) fn situation(
     cluster_name: &str,
-    links: &BTreeMap<u8, IpAddr>,
+    links: &Links,
     here: &Here,
     candidate: &Candidate,
 ) -> Result<Situation, Vec<Reason>> {

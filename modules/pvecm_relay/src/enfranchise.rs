@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! State `enfranchised`: votes for the newcomers that are there, and the others out of the nodelist again.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -13,8 +12,9 @@ use host::{Host, HostError, Waited, wait_until};
 use membership::files::{remove, tree};
 use membership::ready::ready;
 use membership::seen::{ConfFile, Joining, Peer, quoted};
+use serde_json::{Value, json};
 
-use crate::args::{State, Wanted};
+use crate::args::{State, Votes, Wanted};
 use crate::plan::{self, Cluster, Round};
 use crate::{file, words};
 
@@ -30,7 +30,7 @@ struct Seen {
 pub(crate) fn run(wanted: &Wanted, context: &Context, host: &dyn Host) -> Result<Outcome, Failure> {
     let name = &wanted.cluster_name;
     let failed = |why: String| words::failure(State::Enfranchised, name, &why);
-    let names: Vec<String> = wanted.nodes.keys().cloned().collect();
+    let names: Vec<String> = names(&wanted.nodes).cloned().collect();
     let acts = !context.check_mode && !names.is_empty();
     let node = file::reserved_for(host, &names).map_err(|error| failed(error.to_string()))?;
     let done = settle(wanted, host, &node, acts).and_then(|seen| give(wanted, context, host, &node, seen));
@@ -133,7 +133,7 @@ fn give(
         let msg = if round.absent.is_empty() {
             format!("all of them have their votes in cluster '{name}'")
         } else {
-            format!("{} are not in cluster '{name}'", quoted(round.absent.keys()))
+            format!("{} are not in cluster '{name}'", quoted(round.absent.iter().map(|(name, _)| name)))
         };
         let outcome = report(Outcome::unchanged().msg(msg), round, before.config_version().unwrap_or(0));
         return Ok(if round.absent.is_empty() { outcome } else { warn(outcome) });
@@ -176,8 +176,8 @@ fn changed_since(wanted: &Wanted, host: &dyn Host, node: &str, round: &Round) ->
         Ok(now) if now == *round => None,
         Ok(now) => Some(format!(
             "who is there has changed at the last moment, from {} to {}; {}",
-            quoted(round.votes.keys()),
-            quoted(now.votes.keys()),
+            quoted(names(&round.votes)),
+            quoted(names(&now.votes)),
             words::AGAIN
         )),
         Err(reasons) => Some(words::texts(&reasons).join("; ")),
@@ -217,12 +217,16 @@ fn not_in_use(
         .after_change()
 }
 
+fn names(votes: &Votes) -> impl Iterator<Item = &String> {
+    votes.iter().map(|(name, _)| name)
+}
+
 /// Those that were given votes and are not seen any more.
 fn gone(peer: &Peer, round: &Round) -> Vec<String> {
     let (Some(conf), Some(running)) = (peer.view.conf.conf(), &peer.view.corosync) else { return Vec::new() };
     let is_gone =
         |name: &&String| conf.node(name).is_some_and(|(nodeid, _)| !running.versions.contains_key(&nodeid));
-    round.votes.keys().filter(is_gone).cloned().collect()
+    names(&round.votes).filter(is_gone).cloned().collect()
 }
 
 /// Removes the node's directory as it was made, and nothing that somebody has put there.
@@ -236,7 +240,7 @@ fn clear(host: &dyn Host, name: &str) -> Result<(), HostError> {
 fn said(cluster: &str, round: &Round) -> String {
     let mut parts = Vec::new();
     if !round.votes.is_empty() {
-        parts.push(format!("{} have their votes in cluster '{cluster}'", quoted(round.votes.keys())));
+        parts.push(format!("{} have their votes in cluster '{cluster}'", quoted(names(&round.votes))));
     }
     if !round.removed.is_empty() {
         parts.push(format!("{} did not come, and are no longer listed", quoted(&round.removed)));
@@ -245,19 +249,10 @@ fn said(cluster: &str, round: &Round) -> String {
 }
 
 fn report(outcome: Outcome, round: &Round, version: u64) -> Outcome {
-    let absent: Vec<BTreeMap<&str, serde_json::Value>> = round
-        .absent
-        .iter()
-        .map(|(name, why)| {
-            BTreeMap::from([
-                ("name", serde_json::json!(name)),
-                ("reason", serde_json::json!(why)),
-                ("removed", serde_json::json!(round.removed.contains(name))),
-            ])
-        })
-        .collect();
+    let absent = |(name, why): &(String, plan::Missing)| json!({"name": name, "reason": why.word(), "removed": round.removed.contains(name)});
+    let absent: Vec<Value> = round.absent.iter().map(absent).collect();
     outcome
         .with("config_version", version)
-        .with("enfranchised", round.votes.keys().collect::<Vec<_>>())
+        .with("enfranchised", names(&round.votes).collect::<Vec<_>>())
         .with("absent", absent)
 }

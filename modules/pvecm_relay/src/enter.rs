@@ -17,6 +17,7 @@ use membership::pmxcfs_service::{self, make_dirs, systemctl};
 use membership::seen::Here;
 use membership::verify::{self, Membership, Missing, Unconfirmed};
 use membership::{authority, database_copy, keys, observe};
+use serde_json::json;
 
 use crate::args::{Situation, State, Wanted};
 use crate::look::Entering;
@@ -200,8 +201,8 @@ fn prepare(
     let private = |mode| Attributes::Exactly { mode, uid: 0, gid: 0 };
     make_dirs(host, Path::new(COPIES)).map_err(words)?;
     let record = Entering { cluster_name: wanted.cluster_name.clone() };
-    let text = serde_json::to_vec(&record).unwrap_or_default();
-    replace_file(host, Path::new(&look::record()), &text, private(0o600)).map_err(words)?;
+    let text = json!({"cluster_name": record.cluster_name}).to_string();
+    replace_file(host, Path::new(&look::record()), text.as_bytes(), private(0o600)).map_err(words)?;
     pmxcfs_service::stop(host, false, deadline)?;
     let strays = pmxcfs_service::strays(host).map_err(words)?;
     let mut backup = None;

@@ -9,7 +9,7 @@ use cluster_state::{StateError, corosync_conf, leftovers, versions, vmlist};
 use host::{Host, if_there};
 use membership::files::COPIES;
 use membership::seen::Tools;
-use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// What matters on this node before it enters.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -39,7 +39,7 @@ pub(crate) fn candidate(host: &dyn Host) -> Result<Candidate, StateError> {
 }
 
 /// The record of a node that is entering: made before its first service is stopped, removed when it is in.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Entering {
     pub(crate) cluster_name: String,
 }
@@ -52,5 +52,7 @@ pub(crate) fn record() -> String {
 /// Reads it. One that cannot be understood is none: then what is left on the node speaks for itself.
 pub(crate) fn entering(host: &dyn Host) -> Result<Option<Entering>, StateError> {
     let bytes = if_there(host.read(Path::new(&record())))?;
-    Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
+    let record = bytes.and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
+    Ok(record
+        .and_then(|record| Some(Entering { cluster_name: record.get("cluster_name")?.as_str()?.to_owned() })))
 }

@@ -11,7 +11,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use host::{Attributes, Command, Host, HostError, if_there, is_there, read_text, replace_file};
 use membership::pmxcfs_service::exits_zero;
-use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 /// For root alone, and gone with the next boot.
 const DIRECTORY: &str = "/run/pve-cluster-relay";
@@ -23,7 +23,7 @@ const UUID: &str = "/proc/sys/kernel/random/uuid";
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What the newcomer remembers of its offer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Note {
     pub(crate) id: String,
     pub(crate) cluster_name: String,
@@ -38,7 +38,7 @@ pub(crate) struct Pair {
 }
 
 /// What an envelope holds.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Letter {
     pub(crate) node: String,
     pub(crate) id: String,
@@ -51,6 +51,28 @@ pub(crate) struct Letter {
 }
 
 impl Letter {
+    fn write(&self) -> String {
+        let Self { node, id, expires, cluster_name, config_version, conf, authkey } = self;
+        json!({
+            "node": node, "id": id, "expires": expires, "cluster_name": cluster_name, "config_version": config_version,
+            "conf": conf, "authkey": authkey,
+        })
+        .to_string()
+    }
+
+    fn read(letter: &str) -> Option<Self> {
+        let letter: Value = serde_json::from_slice(letter.as_bytes()).ok()?;
+        Some(Self {
+            node: text(&letter, "node")?,
+            id: text(&letter, "id")?,
+            expires: letter.get("expires")?.as_u64()?,
+            cluster_name: text(&letter, "cluster_name")?,
+            config_version: letter.get("config_version")?.as_u64()?,
+            conf: text(&letter, "conf")?,
+            authkey: text(&letter, "authkey")?,
+        })
+    }
+
     /// A letter with this key.
     pub(crate) fn with_key(mut self, key: &[u8]) -> Self {
         self.authkey = STANDARD.encode(key);
@@ -61,6 +83,10 @@ impl Letter {
     pub(crate) fn key(&self) -> Option<Vec<u8>> {
         STANDARD.decode(&self.authkey).ok().filter(|key| !key.is_empty())
     }
+}
+
+fn text(value: &Value, key: &str) -> Option<String> {
+    value.get(key)?.as_str().map(str::to_owned)
 }
 
 fn at(name: &str) -> PathBuf {
@@ -78,7 +104,14 @@ pub(crate) fn usable(host: &dyn Host, cluster_name: &str) -> Result<Option<Pair>
 /// What is remembered of the last offer.
 pub(crate) fn note(host: &dyn Host) -> Result<Option<Note>, HostError> {
     let bytes = if_there(host.read(&at("offer.json")))?;
-    Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
+    let note = bytes.and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
+    Ok(note.and_then(|note| {
+        Some(Note {
+            id: text(&note, "id")?,
+            cluster_name: text(&note, "cluster_name")?,
+            expires: note.get("expires")?.as_u64()?,
+        })
+    }))
 }
 
 /// What check mode offers: a certificate that nothing can be sealed for.
@@ -112,9 +145,9 @@ pub(crate) fn make(host: &dyn Host, node: &str, cluster_name: &str) -> Result<Pa
     host.set_mode(&key, 0o600).map_err(words)?;
     let certificate = read_text(host, &certificate).map_err(words)?;
     let note = Note { id, cluster_name: cluster_name.to_owned(), expires: host.unix_time() + LIFE };
-    let text = serde_json::to_vec(&note).unwrap_or_default();
+    let text = json!({"id": note.id, "cluster_name": cluster_name, "expires": note.expires}).to_string();
     let private = Attributes::Exactly { mode: 0o600, uid: 0, gid: 0 };
-    replace_file(host, &at("offer.json"), &text, private).map_err(words)?;
+    replace_file(host, &at("offer.json"), text.as_bytes(), private).map_err(words)?;
     Ok(Pair { note, certificate })
 }
 
@@ -142,7 +175,7 @@ pub(crate) fn seal(host: &dyn Host, letter: &Letter, certificate: &str) -> Resul
         .args(["cms", "-encrypt", "-binary", "-aes-256-gcm", "-outform", "PEM", "-recip"])
         .arg(recipient.to_string_lossy())
         .args(["-keyopt", "rsa_padding_mode:oaep"])
-        .stdin(serde_json::to_vec(letter).unwrap_or_default())
+        .stdin(letter.write())
         .timeout(PATIENCE);
     let output = host.run(&command);
     if_there(host.remove_file(&recipient)).map_err(words)?;
@@ -164,5 +197,5 @@ pub(crate) fn open(host: &dyn Host, envelope: &str) -> Result<Option<Letter>, Ho
         .stdin(envelope)
         .timeout(PATIENCE);
     let output = host.run(&command)?;
-    Ok(if output.exited_zero() { serde_json::from_str(&output.stdout).ok() } else { None })
+    Ok(if output.exited_zero() { Letter::read(&output.stdout) } else { None })
 }

@@ -37,7 +37,7 @@ pub(crate) fn run(wanted: &Wanted, context: &Context, host: &dyn Host) -> Result
         offer.insert("id".to_owned(), json!(pair.note.id));
         offer.insert("expires".to_owned(), json!(pair.note.expires));
         offer.insert("certificate".to_owned(), json!(pair.certificate));
-        let link = |(number, address): (&u8, &std::net::IpAddr)| json!({"number": number, "address": address.to_string()});
+        let link = |(number, address): &(u8, std::net::IpAddr)| json!({"number": number, "address": address.to_string()});
         let links: Vec<Value> = wanted.links.iter().map(link).collect();
         offer.insert("links".to_owned(), json!(links));
         if let Some(nodeid) = wanted.nodeid {

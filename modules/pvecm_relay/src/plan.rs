@@ -4,15 +4,11 @@
 //! The rule of all of it: a vote is added only together with the node that has it. Then the members that see each other stay quorate,
 //! whatever newcomers do (`captures/timeline--newcomers_without_a_vote_*`: votes for all with two of four absent cost the quorum).
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
-
 use ansible_module::Reason;
 use corosync_document::Document;
 use membership::seen::{Conf, Peer, same_address};
-use serde::Serialize;
 
-use crate::args::{Absent, Offer};
+use crate::args::{Absent, Links, Offer, Votes};
 use crate::words;
 
 /// A node that is to be listed.
@@ -20,7 +16,7 @@ use crate::words;
 pub(crate) struct Newcomer {
     pub(crate) name: String,
     pub(crate) nodeid: u32,
-    pub(crate) links: BTreeMap<u8, IpAddr>,
+    pub(crate) links: Links,
 }
 
 /// The nodes that are to be listed without a vote; those that are already need nothing but the current file.
@@ -34,20 +30,18 @@ pub(crate) fn admission(
     for name in inside.iter().filter(|name| conf.node(name).is_none()) {
         reasons.push(words::not_listed_inside(name));
     }
-    let mut sorted: Vec<&Offer> = offers.iter().collect();
-    sorted.sort_by(|one, other| one.node.cmp(&other.node));
-    let mut taken: BTreeMap<u32, String> = BTreeMap::new();
-    taken.extend(conf.nodes.iter().map(|(id, node)| (*id, node.name.clone())));
-    for offer in &sorted {
+    let mut taken: Vec<(u32, &str)> = conf.nodes.iter().map(|(id, node)| (*id, node.name.as_str())).collect();
+    for (at, offer) in offers.iter().enumerate() {
         reasons.extend(release(&format!("'{}'", offer.node), offer.pve.as_deref(), offer.join_api));
-        reasons.extend(links(offer, conf, &sorted));
+        reasons.extend(links(offer, conf, offers.get(at + 1..).unwrap_or_default()));
         match conf.node(&offer.node) {
             Some((nodeid, node)) => reasons.extend(listed(offer, nodeid, node, peer)),
             None => {
-                if let Some(wanted) = offer.nodeid
-                    && let Some(other) = taken.insert(wanted, offer.node.clone())
-                {
-                    reasons.push(words::nodeid_taken(&offer.node, wanted, &other));
+                if let Some(wanted) = offer.nodeid {
+                    if let Some((_, other)) = taken.iter().find(|(id, _)| *id == wanted) {
+                        reasons.push(words::nodeid_taken(&offer.node, wanted, other));
+                    }
+                    taken.push((wanted, offer.node.as_str()));
                 }
             }
         }
@@ -56,10 +50,10 @@ pub(crate) fn admission(
         return Err(reasons);
     }
     let mut newcomers = Vec::new();
-    for offer in sorted.into_iter().filter(|offer| conf.node(&offer.node).is_none()) {
-        let free = (1..).find(|id| !taken.contains_key(id)).unwrap_or(u32::MAX);
+    for offer in offers.iter().filter(|offer| conf.node(&offer.node).is_none()) {
+        let free = (1..).find(|id| taken.iter().all(|(other, _)| other != id)).unwrap_or(u32::MAX);
         let nodeid = offer.nodeid.unwrap_or(free);
-        taken.insert(nodeid, offer.node.clone());
+        taken.push((nodeid, offer.node.as_str()));
         newcomers.push(Newcomer { name: offer.node.clone(), nodeid, links: offer.links.clone() });
     }
     Ok(newcomers)
@@ -79,13 +73,13 @@ pub(crate) fn release(whose: &str, pve: Option<&str>, join_api: Option<u32>) -> 
 }
 
 /// Whether its links are the cluster's, at addresses that nobody else has.
-fn links(offer: &Offer, conf: &Conf, offers: &[&Offer]) -> Vec<Reason> {
+fn links(offer: &Offer, conf: &Conf, others: &[Offer]) -> Vec<Reason> {
     let mut reasons = Vec::new();
     let name = &offer.node;
     for (link, address) in offer.links.iter().filter(|(link, _)| !conf.links.contains(link)) {
         reasons.push(words::link_not_in_cluster(name, *link, address));
     }
-    for link in conf.links.iter().filter(|link| !offer.links.contains_key(link)) {
+    for link in conf.links.iter().filter(|link| offer.links.iter().all(|(own, _)| own != *link)) {
         reasons.push(words::link_missing(name, *link));
     }
     for (link, address) in &offer.links {
@@ -96,8 +90,8 @@ fn links(offer: &Offer, conf: &Conf, offers: &[&Offer]) -> Vec<Reason> {
             }
         }
         // each pair is told once
-        for other in offers.iter().filter(|other| other.node > *name) {
-            if other.links.values().any(|other| other == address) {
+        for other in others {
+            if other.links.iter().any(|(_, other)| other == address) {
                 reasons.push(words::address_taken(name, *link, address, &other.node));
             }
         }
@@ -122,8 +116,7 @@ fn listed(offer: &Offer, nodeid: u32, node: &corosync_document::Node, peer: &Pee
 }
 
 /// Why a newcomer gets no vote.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Missing {
     /// The nodelist does not have it.
     NotListed,
@@ -133,6 +126,18 @@ pub(crate) enum Missing {
     OtherVersion,
     /// pmxcfs does not count it.
     NotSynchronised,
+}
+
+impl Missing {
+    /// The word for it in the answer.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::NotListed => "not_listed",
+            Self::NotSeen => "not_seen",
+            Self::OtherVersion => "other_version",
+            Self::NotSynchronised => "not_synchronised",
+        }
+    }
 }
 
 /// A node of the nodelist, as a member sees it.
@@ -181,8 +186,10 @@ impl Cluster {
     }
 
     /// The votes that are there and those that are needed, once these nodes have so many.
-    fn after(&self, votes: &BTreeMap<String, u32>) -> (u32, u32) {
-        let of = |node: &Node| votes.get(&node.name).copied().unwrap_or(node.votes);
+    fn after(&self, votes: &[(String, u32)]) -> (u32, u32) {
+        let of = |node: &Node| {
+            votes.iter().find(|(name, _)| *name == node.name).map_or(node.votes, |(_, votes)| *votes)
+        };
         let total = self.nodes.iter().filter(|node| node.runs.is_some()).map(of).sum();
         let expected: u32 = self.nodes.iter().map(of).sum();
         (total, expected / 2 + 1)
@@ -193,11 +200,11 @@ impl Cluster {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Round {
     /// The votes to give.
-    pub(crate) votes: BTreeMap<String, u32>,
+    pub(crate) votes: Votes,
     /// Who is not there, and why that is thought.
-    pub(crate) absent: BTreeMap<String, Missing>,
+    pub(crate) absent: Vec<(String, Missing)>,
     /// Who is taken out of the nodelist.
-    pub(crate) removed: BTreeSet<String>,
+    pub(crate) removed: Vec<String>,
 }
 
 impl Round {
@@ -208,11 +215,7 @@ impl Round {
 }
 
 /// Who gets votes now, and who is taken out. A node that has any vote is never touched.
-pub(crate) fn round(
-    cluster: &Cluster,
-    asked: &BTreeMap<String, u32>,
-    absent: Absent,
-) -> Result<Round, Reason> {
+pub(crate) fn round(cluster: &Cluster, asked: &[(String, u32)], absent: Absent) -> Result<Round, Reason> {
     let mut round = Round::default();
     for (name, votes) in asked {
         let node = cluster.nodes.iter().find(|node| node.name == *name);
@@ -222,13 +225,13 @@ pub(crate) fn round(
         match cluster.missing(name) {
             None => {
                 if *votes > 0 {
-                    round.votes.insert(name.clone(), *votes);
+                    round.votes.push((name.clone(), *votes));
                 }
             }
             Some(why) => {
-                round.absent.insert(name.clone(), why);
+                round.absent.push((name.clone(), why));
                 if node.is_some() && absent == Absent::Removed {
-                    round.removed.insert(name.clone());
+                    round.removed.push(name.clone());
                 }
             }
         }
