@@ -14,6 +14,8 @@ mod look;
 mod material;
 mod offer;
 mod plan;
+#[cfg(test)]
+mod plan_tests;
 mod words;
 
 use std::process::ExitCode;
