@@ -7,6 +7,8 @@
 mod admit;
 mod args;
 mod decide;
+#[cfg(test)]
+mod decide_tests;
 mod enfranchise;
 mod enter;
 mod file;
