@@ -66,13 +66,25 @@ class Find(unittest.TestCase):
     def test_no_cluster_is_refused_once(self):
         for children, words in (
             ({}, ()), ({"web": OTHERS}, ()), ({"nodes": CLUSTER, "web": OTHERS}, ("--limit", "web1")),
-            ({"nodes": CLUSTER}, ("-e", "cluster_group=typo")), ({"web": OTHERS}, ("--tags", "phase3")),
+            ({"web": OTHERS}, ("--tags", "phase3")),
         ):  # fmt: skip
             with self.subTest(children=list(children), words=words):
                 code, said = self.run_with(children, *words)
                 self.assertEqual(code, 2, said)
                 self.assertEqual(len(re.findall("fatal: ", said)), 1, said)
                 self.assertIn(NO_CLUSTER, said)
+
+    def test_a_group_that_is_not_there_is_named_with_those_that_are(self):
+        typo = {**CLUSTER, "vars": {**CLUSTER["vars"], "cluster_group": "ndes"}}
+        for children, words, name in (({"nodes": CLUSTER, "web": OTHERS}, ("-e", "cluster_group=typo"), "typo"), ({"nodes": typo, "web": OTHERS}, (), "ndes")):
+            with self.subTest(words):
+                code, said = self.run_with(children, *words)
+                self.assertEqual(code, 2, said)
+                self.assertEqual(len(re.findall("fatal: ", said)), 1, said)
+                self.assertIn(
+                    f'"msg": "cannot find the cluster in the inventory: cluster_group is \'{name}\', and there is no such group; the inventory has nodes, web',
+                    said,
+                )
 
     def test_an_option_of_a_role_with_another_type_is_refused_once_and_before_any_node_is_asked(self):
         for words, said in (
