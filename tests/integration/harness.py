@@ -19,6 +19,8 @@ LAB = ROOT / "tests/lab/lab"
 PLAYBOOKS = ROOT / "playbooks"
 # The programs of one ansible-core: that of the clone's environment, or of a folder that tools/ansible-versions made.
 ANSIBLE = Path(os.environ.get("PVE_ANSIBLE", ROOT / ".venv/bin"))
+# All that Ansible says is read, in its own form; what the clone's configuration makes of it has tests of its own.
+os.environ.setdefault("ANSIBLE_STDOUT_CALLBACK", "default")
 
 
 def lab(*words, check=True, timeout=600):

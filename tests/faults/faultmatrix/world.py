@@ -89,6 +89,8 @@ class Task:
         environment = access.controller_environment(world.lab) | {
             "ANSIBLE_NOCOLOR": "1",
             "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+            # what went wrong is read with all that Ansible says of it
+            "ANSIBLE_STDOUT_CALLBACK": "default",
             "ANSIBLE_CALLBACK_PLUGINS": str(CALLBACKS),
             "ANSIBLE_CALLBACKS_ENABLED": "fault_results",
             "FAULT_RESULTS": str(self.results),
