@@ -172,14 +172,18 @@ fn begin(
     deadline: Duration,
 ) -> Result<Option<String>, Stopped> {
     let drops = decide::drops_database(&wanted.cluster_name, here);
-    let backup = prepare(host, wanted, letter, drops, deadline).map_err(|why| {
+    let undone = |why: String| {
         let left = undo(host, deadline).map(|left| format!("; and {left}")).unwrap_or_default();
         Stopped { why: format!("{why}{left}"), dropped: false }
-    })?;
+    };
+    let backup = prepare(host, wanted, letter, drops, deadline).map_err(undone)?;
+    if drops {
+        if_there(host.remove_file(Path::new(DATABASE))).map_err(|error| undone(error.to_string()))?;
+    }
     // From here on there is only forward.
     let stopped = |why: String| Stopped { why: format!("{why}; {}", words::AGAIN), dropped: true };
     if drops {
-        for file in ["", "-wal", "-shm"] {
+        for file in ["-wal", "-shm"] {
             if_there(host.remove_file(Path::new(&format!("{DATABASE}{file}"))))
                 .map_err(|error| stopped(error.to_string()))?;
         }

@@ -11,6 +11,8 @@ mod decide;
 mod decide_tests;
 mod enfranchise;
 mod enter;
+#[cfg(test)]
+mod enter_tests;
 mod file;
 mod look;
 mod material;

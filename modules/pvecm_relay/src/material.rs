@@ -51,7 +51,8 @@ pub(crate) struct Letter {
 }
 
 impl Letter {
-    fn write(&self) -> String {
+    /// As text.
+    pub(crate) fn write(&self) -> String {
         let Self { node, id, expires, cluster_name, config_version, conf, authkey } = self;
         json!({
             "node": node, "id": id, "expires": expires, "cluster_name": cluster_name, "config_version": config_version,
