@@ -58,7 +58,7 @@ fn settle(wanted: &Wanted, host: &dyn Host, node: &str, acts: bool) -> Result<Se
             Ok(looked) => looked,
             Err(why) => return Ok(Err(words::failure(State::Admitted, name, &why))),
         };
-        match reasons(wanted, &peer) {
+        match reasons(wanted, &peer, &before) {
             Ok(newcomers) => Ok(Ok(Seen { peer, before, newcomers })),
             Err(reasons) => {
                 if acts && peer.joining == Joining::ThisNode {
@@ -82,13 +82,20 @@ fn settle(wanted: &Wanted, host: &dyn Host, node: &str, acts: bool) -> Result<Se
 }
 
 /// Every reason not to admit them, or who is to be listed.
-fn reasons(wanted: &Wanted, peer: &Peer) -> Result<Vec<Newcomer>, Vec<ansible_module::Reason>> {
+fn reasons(
+    wanted: &Wanted,
+    peer: &Peer,
+    before: &Document,
+) -> Result<Vec<Newcomer>, Vec<ansible_module::Reason>> {
     let mut against = ready(&wanted.cluster_name, "", &without_pending(wanted, peer));
     against.extend(plan::release(
         &format!("'{}'", peer.view.node),
         peer.tools.pve.as_deref(),
         peer.tools.join_api,
     ));
+    if !wanted.offers.is_empty() {
+        against.extend(plan::fixed(before));
+    }
     let newcomers =
         peer.view.conf.conf().map(|conf| plan::admission(peer, conf, &wanted.offers, &wanted.inside));
     match newcomers {

@@ -13,6 +13,7 @@ use membership::files::COPIES;
 use membership::observe;
 use membership::pmxcfs_service::make_dirs;
 use membership::probe::{self, Errand};
+use membership::reason;
 use membership::seen::{Peer, behind, spread, versions};
 
 use crate::words::AGAIN;
@@ -155,6 +156,12 @@ fn against(host: &dyn Host, node: &str, before: &Document, lock: &Lock) -> Optio
         Ok(_) => return Some(uncertain(locks::MEMBERSHIP, "it is another's, or nobody's")),
         Err(error) => return Some(uncertain(locks::MEMBERSHIP, &error.to_string())),
     }
+    // In a cluster of one node PVE takes a lock of that node alone, and not the one of the file.
+    match observe::here(host) {
+        Ok(here) if here.pvecm_busy => return Some(format!("{}; {AGAIN}", reason::pvecm_busy().text)),
+        Ok(_) => {}
+        Err(error) => return Some(error.to_string()),
+    }
     match rescue::against_change(host) {
         Some(armed) => Some(armed),
         None => lock.check(host).err().map(|lost| uncertain(COROSYNC_CONF, &lost.to_string())),
@@ -209,4 +216,87 @@ pub(crate) fn not_in_use(view: &membership::seen::View, version: u64) -> Vec<Str
         missing.push(format!("corosync does not run config_version {version} yet"));
     }
     missing
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use membership::fake;
+    use testkit::{Answer, FakeHost};
+
+    const PVECM: &str = "/var/lock/pvecm.lock";
+    const FLOCK: &str = "flock --exclusive --nonblock /var/lock/pvecm.lock true";
+
+    /// pve2, a member that has reserved the cluster for pve3, and what is against its next version.
+    fn against_next(host: &FakeHost, after: &Document, still: Option<&str>) -> Result<String, String> {
+        let before = read(host).unwrap();
+        replace(host, "pve3", &before, after, &|| still.map(str::to_owned))
+    }
+
+    fn reserved() -> (FakeHost, Document) {
+        let host = fake::member().with(|machine| fake::lock(machine, &Owner::reservation("pve3")));
+        let mut after = read(&host).unwrap();
+        after.set_config_version(3).unwrap();
+        (host, after)
+    }
+
+    #[test]
+    fn a_version_is_written_as_a_whole_and_its_predecessor_kept() {
+        let (host, after) = reserved();
+        let before = host.text(CLUSTER);
+        let copy = against_next(&host, &after, None).unwrap();
+        assert_eq!((host.text(CLUSTER), host.text(&copy)), (after.to_text(), before));
+        assert!(!host.exists(NEW) && !host.exists(&locks::path(COROSYNC_CONF).to_string_lossy()));
+    }
+
+    /// In a cluster of one node PVE takes `/var/lock/pvecm.lock` alone: FACTS O28.
+    #[test]
+    fn nothing_is_written_beside_a_pvecm_of_this_node() {
+        for (code, writes) in [(0, true), (1, false)] {
+            let (host, after) = reserved();
+            let host = host.file(PVECM, "").query(FLOCK, Answer::exit(code, "", ""));
+            let before = host.text(CLUSTER);
+            let done = against_next(&host, &after, None);
+            if writes {
+                done.unwrap();
+                continue;
+            }
+            assert_eq!(
+                done.unwrap_err(),
+                format!("another pvecm is at work on this node, perhaps of a run that was killed; {AGAIN}")
+            );
+            assert_eq!(host.text(CLUSTER), before);
+            assert!(!host.exists(NEW));
+        }
+    }
+
+    #[test]
+    fn nothing_is_written_without_the_reservation_or_against_the_last_word() {
+        let (host, after) = reserved();
+        host.change(|machine| machine.remove(fake::LOCK));
+        assert_eq!(
+            against_next(&host, &after, None).unwrap_err(),
+            format!("the lock '{}' is no longer certain: it is another's, or nobody's; {AGAIN}", fake::LOCK)
+        );
+        let (host, after) = reserved();
+        assert_eq!(against_next(&host, &after, Some("pve3 has gone")).unwrap_err(), "pve3 has gone");
+        assert!(!host.exists(NEW));
+        assert_eq!(read(&host).unwrap().config_version(), Some(2));
+    }
+
+    #[test]
+    fn what_somebody_else_prepared_is_left() {
+        let (host, after) = reserved();
+        let host = host.file(NEW, "totem {\n}\n");
+        assert_eq!(
+            against_next(&host, &after, None).unwrap_err(),
+            format!("'{NEW}' was made by someone else: remove it if nobody edits the file")
+        );
+        assert_eq!(host.text(NEW), "totem {\n}\n");
+        let (host, after) = reserved();
+        let half = after.to_text()[..40].to_owned();
+        let host = host.file(NEW, half);
+        against_next(&host, &after, None).unwrap();
+        assert_eq!(host.text(CLUSTER), after.to_text());
+    }
 }

@@ -59,6 +59,20 @@ pub(crate) fn admission(
     Ok(newcomers)
 }
 
+/// What the file fixes of the quorum, which newcomers with votes would leave wrong: with `expected_votes` both halves of a cluster that
+/// has grown can be quorate, and `two_node` ends with the third node.
+pub(crate) fn fixed(conf: &Document) -> Vec<Reason> {
+    let value = |key: &str| conf.get(&format!("quorum.{key}"));
+    let mut reasons = Vec::new();
+    if let Some(votes) = value("expected_votes") {
+        reasons.push(words::fixed_quorum("expected_votes", votes));
+    }
+    if let Some(value) = value("two_node").filter(|value| *value != "0") {
+        reasons.push(words::fixed_quorum("two_node", value));
+    }
+    reasons
+}
+
 /// A release whose join is known step by step.
 pub(crate) fn release(whose: &str, pve: Option<&str>, join_api: Option<u32>) -> Vec<Reason> {
     let mut reasons = Vec::new();
@@ -237,7 +251,8 @@ pub(crate) fn round(cluster: &Cluster, asked: &[(String, u32)], absent: Absent) 
         }
     }
     let (total, needed) = cluster.after(&round.votes);
-    if !round.votes.is_empty() && total < needed {
+    // Any new version lets corosync count the votes of the file again, also where 'pvecm expected' had lowered them.
+    if !round.is_nothing() && total < needed {
         return Err(words::would_cost_quorum(total, needed));
     }
     Ok(round)

@@ -7,7 +7,7 @@ use membership::seen::{Conf, Peer};
 use proptest::prelude::*;
 
 use crate::args::{Absent, Offer, Votes};
-use crate::plan::{Cluster, Newcomer, Node, Round, admission, round, with_newcomers, with_round};
+use crate::plan::{Cluster, Newcomer, Node, Round, admission, fixed, round, with_newcomers, with_round};
 use crate::words;
 
 fn peer(text: &str) -> Peer {
@@ -202,6 +202,43 @@ fn the_file_before_and_after() {
     assert_eq!((gone.config_version(), gone.nodes()), (Some(4), before.nodes()));
     let none = Document::parse(b"totem {\n}\n");
     assert_eq!(with_round(&none, &Round::default()).unwrap_err(), "it has no config_version");
+}
+
+/// `pvecm expected` holds only until the next version: one that takes out nobody but newcomers would cost the quorum all the same.
+#[test]
+fn nobody_is_taken_out_where_the_votes_that_are_expected_were_lowered() {
+    let left = |off: Option<u64>| Cluster {
+        version: 5,
+        nodes: vec![
+            node("pve1", 1, Some(5), true),
+            node("pve2", 1, off, off.is_some()),
+            node("pve3", 0, None, false),
+        ],
+    };
+    let refused = round(&left(None), &asked(&["pve3"]), Absent::Removed).unwrap_err();
+    assert_eq!(refused, words::would_cost_quorum(1, 2));
+    let removed = round(&left(Some(5)), &asked(&["pve3"]), Absent::Removed).unwrap();
+    assert_eq!(removed.removed, ["pve3".to_owned()]);
+    assert!(round(&left(None), &asked(&["pve3"]), Absent::Kept).unwrap().is_nothing());
+}
+
+#[test]
+fn what_the_file_fixes_of_the_quorum_is_in_the_way() {
+    let said = |lines: &str| {
+        let text = format!("quorum {{\n  provider: corosync_votequorum\n{lines}}}\n");
+        fixed(&Document::parse(text.as_bytes())).into_iter().map(|reason| reason.text).collect::<Vec<_>>()
+    };
+    let reason = |line: &str| {
+        format!(
+            "'/etc/pve/corosync.conf' has '{line}' in its section quorum, which would be wrong with more nodes: remove it first"
+        )
+    };
+    assert_eq!(said(""), Vec::<String>::new());
+    assert_eq!(said("  two_node: 0\n"), Vec::<String>::new());
+    assert_eq!(
+        said("  expected_votes: 2\n  two_node: 1\n"),
+        [reason("expected_votes: 2"), reason("two_node: 1")]
+    );
 }
 
 /// What corosync makes of a part of the nodes that run one version.

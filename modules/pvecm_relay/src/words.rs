@@ -138,6 +138,12 @@ pub(crate) fn not_listed_inside(name: &str) -> Reason {
     ))
 }
 
+pub(crate) fn fixed_quorum(key: &str, value: &str) -> Reason {
+    lasting(format!(
+        "'/etc/pve/corosync.conf' has '{key}: {value}' in its section quorum, which would be wrong with more nodes: remove it first"
+    ))
+}
+
 pub(crate) fn cannot_be_written(why: &str) -> Reason {
     lasting(format!("'/etc/pve/corosync.conf' cannot be edited: {why}"))
 }
