@@ -156,9 +156,9 @@ ansible_facts:
           sample: 1
         admitted:
           description:
-            - Always true. The cluster lists this node with 0 votes, so that it is admitted and has no vote yet. A run of the playbook C(cluster_init)
-              gives it its vote.
-          returned: when the cluster lists this node without a vote
+            - Always true. The corosync.conf of this node lists it with 0 votes, so that it is admitted and has no vote yet, perhaps without ever having come
+              in. A run of the playbook C(cluster_init) gives it its vote.
+          returned: when the node is listed without a vote
           type: bool
           sample: true
         quorum:

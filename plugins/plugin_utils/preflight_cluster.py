@@ -110,14 +110,17 @@ def versions(host):
 
 
 def is_admitted(host, through):
-    """Whether the cluster lists this host without a vote, at its own addresses: a run before this one had let it in, and this one goes on."""
-    if through is None or through["facts"]["membership"] != "member":
+    """Whether a run before this one had let this host in without a vote, at its own addresses, so that this run goes on.
+
+    One that did not come was taken out of the nodelist again, and has only its own file to tell of it.
+    """
+    if through is None or through["facts"]["membership"] != "member" or not host["joins"]:
         return False
     wanted = {str(link_number(link, position)): spelled(link["address"]) for position, link in enumerate(host["node"]["links"])}
     for listed in through["facts"].get("nodelist") or []:
         if listed["name"] == host["node"]["name"]:
             return listed["votes"] == 0 and {str(number): spelled(address) for number, address in listed["links"].items()} == wanted
-    return False
+    return host["facts"].get("admitted") is True
 
 
 def join_findings(host, through):

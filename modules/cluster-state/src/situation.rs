@@ -177,11 +177,13 @@ impl Evidence {
         self.listed_as().unwrap_or_else(|| self.nodename().to_owned())
     }
 
-    /// Whether the cluster's file has this node without a vote, as one that is admitted and gets its vote once it is there.
+    /// Whether the cluster's file has this node without a vote, as one that is admitted and gets its vote once it is there. On a node that never came
+    /// in, corosync's copy is all that there is.
     #[must_use]
     pub fn is_admitted(&self) -> bool {
         let name = self.listed_name();
-        let nodes = self.conf().map(Document::nodes).unwrap_or_default();
+        let copy = self.local_conf.as_ref().ok().and_then(Option::as_ref);
+        let nodes = self.conf().or(copy).map(Document::nodes).unwrap_or_default();
         nodes.iter().any(|node| node.name == name && node.votes == 0)
     }
 
@@ -434,6 +436,10 @@ mod tests {
         for host in [nodes::standalone(), nodes::three_nodes(), nodes::not_quorate()] {
             assert!(!is_admitted(&host));
         }
+        // one that never came in has nothing in /etc/pve
+        let host = nodes::admitted_and_stranded();
+        let host = host.with(|machine| machine.remove("/etc/pve/corosync.conf"));
+        assert_eq!((judge(&host).situation, is_admitted(&host)), (Situation::Standalone, true));
         // the votes of others are theirs
         let host = nodes::three_nodes();
         let conf = host.text("/etc/pve/corosync.conf");

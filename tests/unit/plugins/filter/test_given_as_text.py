@@ -126,8 +126,8 @@ CASES = {
 
 # What these are given comes from modules, files and programs alone, or is text anyway.
 FROM_ELSEWHERE = {
-    "cluster_adoption", "cluster_export", "cluster_export_text", "cluster_findings", "cluster_plan_text", "corosync_rows", "failover_away", "failover_result",
-    "health_changes", "health_html", "health_markdown", "history_lines", "history_rows", "known_hosts_current", "known_hosts_pinned", "login_problem", "probe_summary",
+    "admitted_hosts", "cluster_adoption", "cluster_export", "cluster_export_text", "cluster_findings", "cluster_plan_text", "corosync_rows", "failover_away", "failover_result",
+    "health_changes", "health_html", "health_markdown", "history_lines", "history_rows", "join_ways", "known_hosts_current", "known_hosts_pinned", "login_problem", "probe_summary",
     "probe_unproven", "quorate_sides", "root_login", "rotation_problems", "ssh_findings", "ssh_seen", "ssm_values", "votes_reached",
 }
 

@@ -229,7 +229,7 @@ class InventoryProblems(unittest.TestCase):
         self.check(
             inventory(cluster_environment="prod", cluster_join_method="token", preflight_waive="too-few-node,answer", cluster_health_waive=["nonsense-xyz"]),
             "cluster_environment (of pve1, pve2, pve3) is 'prod', which is not known: did you mean 'production'?",
-            "cluster_join_method (of pve1, pve2, pve3) is 'token', which is not known: there are api, ssh",
+            "cluster_join_method (of pve1, pve2, pve3) is 'token', which is not known: there are api, auto, relay, ssh",
             "preflight_waive has 'too-few-node', which is no finding: did you mean 'too-few-nodes'?",
             "preflight_waive has 'answer', which cannot be accepted: nothing else is known of a node whose answer is none",
             f"cluster_health_waive has 'nonsense-xyz', which is no finding{meant('nonsense-xyz', finding_ids('cluster_health'))}",

@@ -371,6 +371,10 @@ class Cluster(unittest.TestCase):
             with self.subTest(change=change):
                 other = {**member, "facts": {**member["facts"], "nodelist": [listed[0], {**listed[1], **change}]}}
                 self.assertIn("error name-listed: the cluster lists a node named 'pve2' already", short([other, host("pve2", 2)]))
+        # one that did not come was taken out again, and has a file that says so
+        gone = {**member, "facts": {**member["facts"], "nodelist": listed[:1]}}
+        self.assertEqual(short([gone, host("pve2", 2, admitted=True, leftovers=files)]), admitted)
+        self.assertIn("error leftovers", " ".join(short([gone, host("pve2", 2, leftovers=files)])))
         # one that is off and not of this run would miss the new file
         self.assertEqual(
             short([member, host("pve3", 3)]),
