@@ -247,7 +247,10 @@ impl Session {
     /// What was found out, by the node's place in the list and by link.
     pub(crate) fn report(&self) -> BTreeMap<usize, Vec<Measured>> {
         let paths = |peer: &Peer| peer.paths.iter().map(|(number, path)| path.measured(*number)).collect();
-        self.peers.iter().map(|(node, peer)| (*node, paths(peer))).collect()
+        // Not collected: that would sort first, by code of its own.
+        let mut report = BTreeMap::new();
+        report.extend(self.peers.iter().map(|(node, peer)| (*node, paths(peer))));
+        report
     }
 }
 

@@ -165,8 +165,10 @@ pub(crate) fn number<N: std::str::FromStr>(text: &str) -> Option<N> {
 }
 
 fn node(section: &Section) -> Node {
-    let addresses: BTreeMap<u8, String> =
-        section.items.iter().filter_map(|item| Some((link_of_key(&item.key)?, item.value.clone()))).collect();
+    // Not collected: that would sort first, by code of its own.
+    let mut addresses = BTreeMap::new();
+    addresses
+        .extend(section.items.iter().filter_map(|item| Some((link_of_key(&item.key)?, item.value.clone()))));
     let name = section.value("name").or_else(|| section.value("ring0_addr"));
     Node {
         name: name.unwrap_or_default().to_owned(),

@@ -93,8 +93,10 @@ pub(crate) fn stages(
     let mut kept = links(before);
     kept.retain(|number, _| moved.contains(number) || removed.contains(number));
     let mut stages = Vec::new();
-    let anew: BTreeMap<u8, Link> =
-        anew.iter().filter_map(|number| Some((*number, kept.remove(number)?))).collect();
+    // Not collected: that would sort first, by code of its own.
+    let mut again = BTreeMap::new();
+    again.extend(anew.iter().filter_map(|number| Some((*number, kept.remove(number)?))));
+    let anew = again;
     let first = with_links(target, &kept)?;
     if !anew.is_empty() {
         // corosync refuses the whole of a text in which the addresses of a link that it runs are others

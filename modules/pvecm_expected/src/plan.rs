@@ -97,7 +97,9 @@ pub(crate) fn addresses(args: &Args, seen: &Seen) -> BTreeMap<String, String> {
 pub(crate) fn plan(args: &Args, seen: &Seen, answering: &[Answers]) -> Result<Plan, Vec<String>> {
     let (nodes, running) = member(args, seen)?;
     let missing = missing(&nodes, running);
-    let names: BTreeSet<&str> = missing.iter().map(|node| node.name.as_str()).collect();
+    // Not collected: that would sort first, by code of its own.
+    let mut names = BTreeSet::new();
+    names.extend(missing.iter().map(|node| node.name.as_str()));
     let quorum = &running.quorum;
     let mut plan = Plan {
         votes: None,
@@ -202,7 +204,8 @@ fn not_off(name: &str, signs: &[Sign]) -> String {
 /// Where what the task says of the nodes that are off is not what this node sees.
 fn unconfirmed(args: &Args, nodes: &BTreeMap<u32, Node>, missing: &BTreeSet<&str>) -> Vec<String> {
     let mut reasons = Vec::new();
-    let named: BTreeSet<&str> = args.offline_nodes.iter().map(String::as_str).collect();
+    let mut named = BTreeSet::new();
+    named.extend(args.offline_nodes.iter().map(String::as_str));
     for name in missing.difference(&named) {
         reasons.push(format!(
             "'{name}' is not seen from here and not among 'offline_nodes': look at it, and name it only when it is off"

@@ -30,7 +30,9 @@ pub(crate) fn seen(host: &dyn Host) -> Result<Seen, StateError> {
     let mounted = matches!(mount, Mount::ReadOnly | Mount::Writable);
     let table = if mounted { members::query(host)? } else { None };
     let nodes = table.map(|table| table.nodelist).unwrap_or_default();
-    let addresses: BTreeSet<_> = host.addresses()?.into_iter().map(|local| local.address).collect();
+    // Not collected: that would sort first, by code of its own.
+    let mut addresses = BTreeSet::new();
+    addresses.extend(host.addresses()?.into_iter().map(|local| local.address));
     let conf = if mounted { corosync_conf::cluster(host)? } else { None };
     let running = running(host)?;
     Ok(Seen {

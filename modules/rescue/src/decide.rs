@@ -316,7 +316,9 @@ fn next(look: &Look, cluster: &Document, restored: &Document) -> Document {
         return restored.clone();
     }
     let moved = moved(cluster, restored);
-    let peers: BTreeSet<u32> = look.links.keys().map(|(nodeid, _)| *nodeid).collect();
+    // Not collected: that would sort first, by code of its own.
+    let mut peers = BTreeSet::new();
+    peers.extend(look.links.keys().map(|(nodeid, _)| *nodeid));
     let carried = peers.iter().all(|peer| {
         look.links.iter().any(|((nodeid, link), runs)| {
             nodeid == peer && runs.connected && !moved.contains(link) && restored.links().contains(link)
