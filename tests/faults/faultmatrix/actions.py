@@ -171,10 +171,10 @@ def _remove():
         [
             here("the module has started", "module()"),
             here("the cluster is locked", "exists('/etc/pve/priv/lock/pvecm_cluster-join')"),
-            here("pvecm has started", "pvecm('delnode')"),
-            here("the cluster no longer lists the node", "lacks('/etc/pve/corosync.conf', 'pve3')"),
             here("what is left of it is copied", "new('/var/backups/pve-cluster-collection/removed-pve3-*')"),
             here("the rule no longer names the node", f"lacks('{RULES}', 'pve3')"),
+            here("pvecm has started", "pvecm('delnode')"),
+            here("the cluster no longer lists the node", "lacks('/etc/pve/corosync.conf', 'pve3')"),
             here("the job to it is gone", f"lacks('{JOBS}', 'pve3')"),
             here("the node's key and directory are gone", "writable() and not exists('/etc/pve/nodes/pve3')"),
         ],
