@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 const DIRECTORY: &str = "/run/pve-cluster-relay";
 /// How long an offer is good for, by the newcomer's own clock.
 const LIFE: u64 = 3600;
-/// An offer that is good for less is made anew.
+/// An offer that is good for less is replaced by a new one.
 const ENOUGH: u64 = 900;
 const UUID: &str = "/proc/sys/kernel/random/uuid";
 const PATIENCE: Duration = Duration::from_secs(60);

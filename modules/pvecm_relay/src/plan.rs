@@ -2,7 +2,7 @@
 //! Who may be admitted, who gets votes and when, and what becomes of who is missing. Pure.
 //!
 //! The rule of all of it: a vote is added only together with the node that has it. Then the members that see each other stay quorate,
-//! whatever newcomers do (`captures/timeline--newcomers_without_a_vote_*`: votes for all with two of four absent cost the quorum).
+//! whatever newcomers do (`captures/timeline--newcomers_without_a_vote_*`: with votes for all and two of four absent the cluster loses quorum).
 
 use ansible_module::Reason;
 use corosync_document::Document;

@@ -204,7 +204,7 @@ fn the_file_before_and_after() {
     assert_eq!(with_round(&none, &Round::default()).unwrap_err(), "it has no config_version");
 }
 
-/// `pvecm expected` holds only until the next version: one that takes out nobody but newcomers would cost the quorum all the same.
+/// `pvecm expected` holds only until the next version: with one that takes out nobody but newcomers the cluster would lose quorum all the same.
 #[test]
 fn nobody_is_taken_out_where_the_votes_that_are_expected_were_lowered() {
     let left = |off: Option<u64>| Cluster {
