@@ -35,9 +35,8 @@ struct Seen {
 pub(crate) fn run(wanted: &Wanted, context: &Context, host: &dyn Host) -> Result<Outcome, Failure> {
     let name = &wanted.cluster_name;
     let failed = |why: String| words::failure(State::Admitted, name, &why);
-    let names: Vec<String> = wanted.offers.iter().map(|offer| offer.node.clone()).collect();
-    let acts = !context.check_mode && !names.is_empty();
-    let node = file::reserved_for(host, &names).map_err(|error| failed(error.to_string()))?;
+    let acts = !context.check_mode && !wanted.offers.is_empty();
+    let node = file::reserved_for(host, &wanted.round()).map_err(|error| failed(error.to_string()))?;
     let done = settle(wanted, host, &node, acts).and_then(|seen| admit(wanted, context, host, &node, seen));
     if done.is_err() && acts {
         // The round does not go on.

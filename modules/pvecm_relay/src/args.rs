@@ -125,6 +125,13 @@ pub(crate) struct Wanted {
 }
 
 impl Wanted {
+    /// The nodes of this round. An earlier run that was interrupted may have reserved the cluster for any of them, also for one that has come in
+    /// meanwhile.
+    pub(crate) fn round(&self) -> Vec<String> {
+        let offered = self.offers.iter().map(|offer| &offer.node);
+        offered.chain(&self.inside).cloned().collect()
+    }
+
     /// Says everything that is wrong with the task itself.
     pub(crate) fn check(args: &Args) -> Result<Self, Vec<String>> {
         let mut wrong: Vec<String> = check::cluster_name(&args.cluster_name).into_iter().collect();

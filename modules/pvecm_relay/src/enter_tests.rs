@@ -37,7 +37,7 @@ fn letter() -> Letter {
     letter.with_key(&[0, 255, 7])
 }
 
-fn wanted() -> Wanted {
+pub(crate) fn wanted() -> Wanted {
     Wanted {
         state: State::Entered,
         cluster_name: "prod".into(),

@@ -240,6 +240,21 @@ mod tests {
         (host, after)
     }
 
+    /// The run that was interrupted had reserved the cluster for pve3, which has come in since.
+    #[test]
+    fn a_round_goes_on_with_the_reservation_of_a_node_that_is_in_already() {
+        let (host, _) = reserved();
+        let wanted = crate::args::Wanted {
+            offers: vec![crate::plan_tests::offer("pve4", 14)],
+            inside: vec!["pve3".to_owned()],
+            ..crate::enter_tests::wanted()
+        };
+        assert_eq!(reserved_for(&host, &wanted.round()).unwrap(), "pve3");
+        // one of somebody else's round is not taken up
+        let others = crate::args::Wanted { inside: Vec::new(), ..wanted };
+        assert_eq!(reserved_for(&host, &others.round()).unwrap(), "pve4");
+    }
+
     #[test]
     fn a_version_is_written_as_a_whole_and_its_predecessor_kept() {
         let (host, after) = reserved();

@@ -19,7 +19,7 @@ fn conf(peer: &Peer) -> &Conf {
 }
 
 /// An offer of this node, as its nodeid has it in the fakes.
-fn offer(node: &str, last: u8) -> Offer {
+pub(crate) fn offer(node: &str, last: u8) -> Offer {
     Offer {
         node: node.to_owned(),
         id: "an id".to_owned(),
