@@ -5,13 +5,7 @@
 use corosync_document::{Document, EditError, Place, disagreements, unknown_keys, validate};
 
 /// How many places there are.
-const PLACES: usize = 6;
-
-/// Panics when something does not hold, with the edits made at each of the places.
-#[allow(dead_code)] // the fuzzer takes one place after the other
-pub(crate) fn check(bytes: &[u8]) {
-    (0..PLACES).for_each(|place| check_at(bytes, place));
-}
+pub(crate) const PLACES: usize = 6;
 
 /// Panics when something does not hold, with the edits made at one place (of [`PLACES`], by its number): six of them
 /// in one execution would be one sixth of the executions.
