@@ -3,6 +3,8 @@
 
 import re
 
+from harness import Inventory, play
+
 from .world import Broken
 
 # Commands that messages name, on this node or on another one.
@@ -83,6 +85,14 @@ def _left_over(world, action, text, _extra):
     return bool(found)
 
 
+def _repair(_world, action, text, _extra):
+    """The playbook that the pre-flight checks name for what is half in a cluster."""
+    if "playbooks/cluster-repair.yml repairs" not in text:
+        return False
+    play(Inventory(action.hosts), "cluster-repair.yml")
+    return True
+
+
 def _again(_world, _action, text, _extra):
     return bool(re.search(r"run this (?:task|playbook) again|then this task again|under way|expires 120 s|is still read-only|start it first", text))
 
@@ -95,6 +105,7 @@ REMEDIES = (
     ("pvecm delnode", _delnode),
     ("remove what is left over", _left_over),
     ("pvecm expected", lambda world, action, text, _extra: _expected(world, action, text)),
+    ("cluster-repair.yml", _repair),
     ("run the command", _commands),
     ("run again", _again),
 )
