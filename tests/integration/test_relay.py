@@ -24,6 +24,7 @@ while test -e /root/look; do
   sleep 0.1
 done
 """
+ADMITTED = "grep -q 'quorum_votes: 0' /etc/pve/corosync.conf"
 # The lab's processors are few: a corosync that starts beside seven others takes its time.
 PATIENT = {"cluster_join_method": "relay", "cluster_join_relay_timeout": 180}
 
@@ -169,6 +170,9 @@ class Formation(Relay):
         self.assertIn(b"BEGIN CERTIFICATE", everything.replace(b"\\n", b"\n"))
         self.second_run(inventory, names(1, 3))
 
+    def test_40_four(self):
+        self.form(4)
+
 
 class Faults(Relay):
     """What goes wrong on the way, and the next run."""
@@ -207,6 +211,28 @@ class Faults(Relay):
         self.others_went_on(run, "pve3")
         self.assertEqual(seen["wrong"], [], seen["looks"])
         lab("start", "pve3")
+        self.converges()
+
+    def test_61_a_newcomer_is_cut_off(self):
+        lab("partition", "pve3", "corosync")
+        try:
+            with looked_at(["pve1"]) as seen:
+                # what cannot be measured is not what is tested
+                run = play(self.inventory, "cluster-init.yml", "--extra-vars", '{"preflight_measure": false}')
+        finally:
+            lab("heal", "pve3")
+        self.others_went_on(run, "pve3")
+        self.assertEqual(seen["wrong"], [], seen["looks"])
+        self.converges()
+
+    def test_62_the_controller_is_killed_before_the_votes(self):
+        with self.under_way(self.inventory) as (run, _ended):
+            wait("pve1", ADMITTED, 240)
+            os.killpg(run.pid, signal.SIGKILL)
+            run.wait()
+        on("pve1", ADMITTED)
+        health = play(self.inventory, "cluster-health.yml")
+        self.assertIn("no-vote", health.output)
         self.converges()
 
 
