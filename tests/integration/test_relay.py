@@ -235,6 +235,21 @@ class Faults(Relay):
         self.assertIn("no-vote", health.output)
         self.converges()
 
+    def test_63_another_node_is_added_by_hand_meanwhile(self):
+        # beside three votes the foreign one takes nobody's quorum
+        fresh(4)
+        self.succeeded(play(Inventory(3, **self.SHORT)))
+        with looked_at(["pve1"]) as seen, self.under_way(self.inventory) as (_run, ended):
+            wait("pve1", ADMITTED, 240)
+            on("pve1", "pvecm addnode pve9 --link0 10.77.1.19")
+            run = ended()
+        self.assertNotEqual(run.rc, 0, run.output)
+        self.assertIn("somebody else has changed it meanwhile", run.output)
+        self.assertIn("cannot let all nodes join cluster 'lab': pve4: ", run.output)
+        self.assertEqual(seen["wrong"], [], seen["looks"])
+        on("pve1", "pvecm delnode pve9; rm -rf /etc/pve/nodes/pve9")
+        self.converges()
+
 
 if __name__ == "__main__":
     unittest.main()
