@@ -199,8 +199,13 @@ fn not_in_use(
         written.config_version().unwrap_or(0),
         missing.join("; ")
     );
+    let looked = file::look(host, node, wanted.hold, false);
     let gone =
-        file::look(host, node, wanted.hold, false).ok().map(|peer| gone(&peer, round)).unwrap_or_default();
+        looked.and_then(|peer| gone(&peer, round).ok_or_else(|| "corosync does not answer".to_owned()));
+    let gone = gone.unwrap_or_else(|unknown| {
+        why.push_str(&format!("; whether all of them are still there is not known: {unknown}"));
+        Vec::new()
+    });
     if !gone.is_empty() {
         let back = Round { votes: gone.iter().map(|name| (name.clone(), 0)).collect(), ..Round::default() };
         let undone = plan::with_round(written, &back)
@@ -221,12 +226,12 @@ fn names(votes: &Votes) -> impl Iterator<Item = &String> {
     votes.iter().map(|(name, _)| name)
 }
 
-/// Those that were given votes and are not seen any more.
-fn gone(peer: &Peer, round: &Round) -> Vec<String> {
-    let (Some(conf), Some(running)) = (peer.view.conf.conf(), &peer.view.corosync) else { return Vec::new() };
+/// Those that were given votes and are not seen any more; none where that cannot be told.
+fn gone(peer: &Peer, round: &Round) -> Option<Vec<String>> {
+    let (conf, running) = (peer.view.conf.conf()?, peer.view.corosync.as_ref()?);
     let is_gone =
         |name: &&String| conf.node(name).is_some_and(|(nodeid, _)| !running.versions.contains_key(&nodeid));
-    names(&round.votes).filter(is_gone).cloned().collect()
+    Some(names(&round.votes).filter(is_gone).cloned().collect())
 }
 
 /// Removes the node's directory as it was made, and nothing that somebody has put there.
@@ -255,4 +260,24 @@ fn report(outcome: Outcome, round: &Round, version: u64) -> Outcome {
         .with("config_version", version)
         .with("enfranchised", names(&round.votes).collect::<Vec<_>>())
         .with("absent", absent)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use membership::fake;
+
+    /// What cannot be told is not taken for "nobody has gone".
+    #[test]
+    fn who_has_gone_is_known_or_not() {
+        let round = Round { votes: vec![("pve2".to_owned(), 1)], ..Round::default() };
+        let mut peer = crate::plan_tests::peer(&fake::peer(2, fake::PAIR, &[(1, 2), (2, 2)]));
+        assert_eq!(gone(&peer, &round), Some(Vec::new()));
+        if let Some(running) = &mut peer.view.corosync {
+            running.versions.remove(&2);
+        }
+        assert_eq!(gone(&peer, &round), Some(vec!["pve2".to_owned()]));
+        peer.view.corosync = None;
+        assert_eq!(gone(&peer, &round), None);
+    }
 }

@@ -10,7 +10,7 @@ use crate::args::{Absent, Offer, Votes};
 use crate::plan::{Cluster, Newcomer, Node, Round, admission, fixed, round, with_newcomers, with_round};
 use crate::words;
 
-fn peer(text: &str) -> Peer {
+pub(crate) fn peer(text: &str) -> Peer {
     membership::probe::peer(text, &|_| false).unwrap()
 }
 
